@@ -1,0 +1,162 @@
+"""Files of any size: opened, read at a position and spooled, every failure one clear line."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from specaudit.embeddings.display import shown
+from specaudit.errors import InputError
+
+CHUNK = 1 << 20  # bytes copied at a time into a spool
+LONGEST_LINE = 64 << 20  # bytes; a binary file taken for text must not end up in memory as one line
+
+
+def open_file(path: Path, label: str) -> io.FileIO:
+    """Return ``path`` opened for unbuffered reading.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, not a regular file, or may not be read.
+    """
+    name = shown(label)
+    try:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            if status.st_size == 0:
+                raise InputError(f"{name}: the file is empty", next_step="write the embeddings again")
+            return io.FileIO(path)
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file", next_step="check the path") from None
+    except PermissionError:
+        raise InputError(
+            f"{name}: permission denied", next_step="make the file readable for this user"
+        ) from None
+    except ValueError:  # a zero byte in the name
+        raise InputError(f"{name}: not a valid file name", next_step="check the path") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be opened: {error.strerror}", next_step="check the path") from None
+    kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+    raise InputError(f"{name}: is {kind}, expected a file", next_step="name a file, or pipe a .npy into '-'")
+
+
+def file_size(file: BinaryIO | io.FileIO) -> int:
+    """Return the size of an open file in bytes."""
+    return os.fstat(file.fileno()).st_size
+
+
+def expect_size(label: str, got: int, expected: int, what: str) -> None:
+    """Raise an ``InputError`` unless a file holds exactly the bytes that ``what`` asks for."""
+    if got < expected:
+        raise InputError(
+            f"{shown(label)}: truncated: {what} needs {expected:,} bytes, got {got:,}",
+            next_step="write or copy the file again",
+        )
+    if got > expected:
+        raise InputError(
+            f"{shown(label)}: {got - expected:,} bytes too many: {what} needs {expected:,} bytes, got {got:,}",
+            next_step="write the file again, or correct the shape and dtype",
+        )
+
+
+def read_at(file: BinaryIO | io.FileIO, into: memoryview, position: int, label: str) -> None:
+    """Fill ``into`` (bytes) from ``position`` of the file; the position of the file itself is not used.
+
+    Raises
+    ------
+    InputError
+        The file ends early (it shrank since it was opened) or the read fails.
+    """
+    done = 0
+    try:
+        while done < len(into):
+            if hasattr(os, "preadv"):  # safe when several threads share a spool
+                count = os.preadv(file.fileno(), [into[done:]], position + done)
+            else:
+                file.seek(position + done)
+                count = file.readinto(into[done:]) or 0  # type: ignore[union-attr]
+            if count == 0:
+                raise InputError(
+                    f"{shown(label)}: ended early at byte {position + done:,}: the file changed while it was read",
+                    next_step="run again when nothing writes to it",
+                )
+            done += count
+    except OSError as error:
+        raise InputError(
+            f"{shown(label)}: cannot be read: {error.strerror}", next_step="check the disk, then run again"
+        ) from None
+
+
+def advise_sequential(file: BinaryIO | io.FileIO) -> None:
+    """Ask the system for a longer read-ahead, where it knows how."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+
+@contextmanager
+def spooling(label: str, size: int = 0) -> Iterator[BinaryIO]:
+    """Yield a nameless temporary file to write to; it stays open unless writing fails.
+
+    ``size`` is the number of bytes to come, where known: too little free space is an ``InputError`` before the
+    first byte is written.
+    """
+    folder = tempfile.gettempdir()
+    room = InputError(
+        f"{shown(label)}: no room to unpack it in the temporary directory",
+        next_step="set TMPDIR to a larger disk, or convert the file to an uncompressed .npy",
+    )
+    if size > shutil.disk_usage(folder).free:
+        raise room
+    spool = tempfile.TemporaryFile(dir=folder)
+    try:
+        yield spool
+        spool.flush()
+    except BaseException as error:
+        spool.close()
+        if isinstance(error, OSError):
+            raise room from None
+        raise
+
+
+def copy_exactly(read: Callable[[int], bytes], into: BinaryIO, size: int) -> int:
+    """Copy up to ``size`` bytes block-wise and return how many there were."""
+    done = 0
+    while done < size and (chunk := read(min(CHUNK, size - done))):
+        into.write(chunk)
+        done += len(chunk)
+    return done
+
+
+def text_lines(path: Path, label: str) -> Iterator[tuple[int, str]]:
+    """Yield ``(number from 1, line without its end)`` of a UTF-8 file, never the whole file in memory.
+
+    Raises
+    ------
+    InputError
+        As ``open_file``; a line is not UTF-8 or longer than 64 MiB.
+    """
+    with io.BufferedReader(open_file(path, label), CHUNK) as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise InputError(
+                    f"{shown(label)} line {number}: longer than {LONGEST_LINE >> 20} MiB",
+                    next_step="check that it is a text file with one row per line",
+                )
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{shown(label)} line {number}: not UTF-8 at byte {error.start + 1}",
+                    next_step="convert the file to UTF-8",
+                ) from None
+            yield number, text.removesuffix("\n").removesuffix("\r")
