@@ -1,0 +1,260 @@
+"""The documents: frozen models of the JSON that specaudit writes and reads, and their one serialisation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIGNIFICANT_DIGITS = 6
+
+Status = Literal["resolved", "drifting", "not-power-law", "unresolved"]
+
+
+class Document(BaseModel):
+    """A part of a document: frozen, and no field that the schema does not name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+class Warning_(Document):
+    """Something the reader should know; `specaudit explain ID` says more."""
+
+    id: str = Field(pattern=r"^SPA\d{3}$")
+    message: str
+    next_step: str
+
+
+class Norms(Document):
+    """Euclidean norms of the usable rows, before any normalisation."""
+
+    min: float
+    mean: float
+    max: float
+
+
+class Neighbours(Document):
+    """Nearest different row of each query row (exact copies of the query excluded)."""
+
+    index: str = Field(description="exact, or the approximate FAISS index used")
+    recall: float | None = Field(description="measured recall of the index, in [0, 1]; 1 when exact")
+    queries: int = Field(description="rows whose neighbours were searched")
+    candidates: int = Field(description="rows that were searched")
+    distance_min: float
+    distance_p05: float
+    distance_median: float
+
+
+class Dataset(Document):
+    """What the one pass over all rows found."""
+
+    source: str
+    model: str | None = Field(description="the embedding model, as told by --model")
+    rows: int
+    dimensions: int
+    dtype: str
+    digest: str = Field(description="of the multiset of usable rows; independent of order, shards and dtype")
+    nonfinite_rows: int
+    zero_rows: int
+    dropped_rows: int
+    unique_rows: int
+    duplicate_fraction: float = Field(description="1 - unique rows / usable rows")
+    effective_rows: float = Field(description="(sum w)^2 / sum w^2 over unique rows of multiplicity w")
+    near_duplicate_fraction: float = Field(description="share of rows with another row within the radius")
+    near_duplicate_error: float = Field(description="standard error of that share; 0 when every row was asked")
+    near_duplicate_radius: float = Field(description="a tenth of the primary kernel's bandwidth")
+    neighbours: Neighbours
+    constant_columns: tuple[int, ...]
+    norms: Norms
+    has_ids: bool
+
+
+class Kernel(Document):
+    """The kernel, fixed before the spectrum is looked at."""
+
+    name: str
+    bandwidth: float | None = Field(description="length scale in the units of the rows; null for linear")
+    bandwidth_rule: str
+    normalize: Literal["none", "l2"]
+    centered: bool
+
+
+class GraphCheck(Document):
+    """The graph operator against the dense one on the same rows."""
+
+    delta: float
+    low: float
+    high: float
+
+
+class Estimator(Document):
+    """How the spectrum was computed."""
+
+    operator: Literal["dense", "graph"]
+    method: Literal["eigh", "block-lanczos", "covariance"]
+    rows: int = Field(description="rows represented, copies counted")
+    unique_rows: int = Field(description="rows of the matrix after copies were merged")
+    seed: int
+    version: str
+    probes: int = Field(description="random sign probes; 0 when the whole spectrum is exact")
+    steps: int = Field(description="block Lanczos steps; 0 when the whole spectrum is exact")
+    converged: bool = Field(description="one step less left the window's curve unchanged")
+    graph_check: GraphCheck | None
+
+
+class Capacity(Document):
+    """The population's effective dimensions against the population ridge kappa (of K/n)."""
+
+    kappa: tuple[float, ...]
+    n1: tuple[float, ...]
+    n2: tuple[float, ...]
+    kappa_low: tuple[float, ...] = Field(description="95 % band of kappa at the same n2: sampling and probes")
+    kappa_high: tuple[float, ...]
+    trusted_n2: float = Field(description="deepest n2 that the exponent uses; points past it are indicative")
+
+
+class LocalExponent(Document):
+    """b_2(N_2) = - d ln kappa / d ln N_2, with its 95 % band; b_1 and b_3 at the same points."""
+
+    n2: tuple[float, ...]
+    value: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    b1: tuple[float, ...]
+    b3: tuple[float, ...]
+
+
+class Interval(Document):
+    """A closed interval."""
+
+    low: float
+    high: float
+
+
+class Exponent(Document):
+    """The tail exponent b: the slope of ln kappa against ln N_2 over the window."""
+
+    value: float | None = Field(description="null unless resolved or drifting")
+    low: float | None
+    high: float | None
+    confidence: float
+    window: tuple[float, float] | None = Field(description="effective dimensions N_2")
+    range: Interval | None = Field(description="of the local exponent across the window; null if unresolved")
+    status: Status
+    reason: str
+    shape: str = Field(description="the shape that fits the window best")
+    slope: float | None = Field(description="the plain slope over the window whatever the status, for comparison")
+    sampling_error: float | None = Field(description="jackknife standard error of the slope")
+    probe_error: float | None = Field(description="standard error of the slope from the random probes")
+    size_drift: float | None = Field(description="slope of a nested half of the rows minus the slope, same window")
+    rows_needed: int | None = Field(description="rows that would resolve it, where more rows would")
+
+
+class Diversity(Document):
+    """One diversity index: corrected for the number of rows where possible, and the plain sample value."""
+
+    value: float | None = Field(description="corrected for n; null where no correction holds")
+    sample: float = Field(description="the plain value on the rows used")
+    rows: int
+    formula: str
+    source: str
+    centered: bool
+    correction: str
+
+
+class Counting(Document):
+    """The whole spectrum: how many eigenvalues of K/n are at least `eigenvalue` (by quadrature)."""
+
+    eigenvalue: tuple[float, ...]
+    count: tuple[float, ...]
+
+
+class Spectrum(Document):
+    """Everything measured under one kernel."""
+
+    kernel: Kernel
+    estimator: Estimator
+    eigenvalues: tuple[float, ...] = Field(description="leading eigenvalues of K/n")
+    eigenvalue_errors: tuple[float, ...] = Field(description="bounds on their numerical error")
+    counting: Counting
+    capacity: Capacity
+    local_exponent: LocalExponent
+    exponent: Exponent
+    diversity: Mapping[str, Diversity]
+
+
+class Environment(Document):
+    """Versions that the numbers depend on."""
+
+    specaudit: str
+    python: str
+    numpy: str
+    scipy: str
+    faiss: str
+    threads: int
+
+
+class Fit(Document):
+    """The result of `specaudit fit`."""
+
+    schema_: Literal["specaudit.fit/1"] = Field(default="specaudit.fit/1", alias="schema")
+    dataset: Dataset
+    primary: str
+    spectra: Mapping[str, Spectrum]
+    environment: Environment
+    warnings: tuple[Warning_, ...]
+
+    @property
+    def exponent(self) -> Exponent:
+        """The exponent under the primary kernel."""
+        return self.spectra[self.primary].exponent
+
+    def to_json(self) -> str:
+        """Return the document: strict JSON, sorted keys, 6 significant digits, ending in a newline."""
+        return to_json(self)
+
+    def plot(self, path: str | Path) -> None:
+        """Write the figure (scree, capacity curves, local exponents) to a .svg, .pdf or .png file."""
+        from specaudit.report import plots
+
+        plots.save_fit(self, path)
+
+
+class ErrorDocument(Document):
+    """What a run that could not run returns under --format json."""
+
+    schema_: Literal["specaudit.error/1"] = Field(default="specaudit.error/1", alias="schema")
+    error: str
+    next_step: str
+    exit_code: int
+
+
+SCHEMAS: dict[str, type[Document]] = {"fit": Fit, "error": ErrorDocument}
+"""Every document that the program writes, by the name that `specaudit schema` takes."""
+
+
+def to_json(document: Document) -> str:
+    """Return `document` as strict JSON: sorted keys, floats to 6 significant digits, one final newline."""
+    data = _rounded(document.model_dump(mode="json", by_alias=True))
+    return json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def json_schema(name: str) -> str:
+    """Return the JSON schema of the document called `name` (a key of `SCHEMAS`)."""
+    schema = SCHEMAS[name].model_json_schema(by_alias=True, mode="serialization")
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return value
