@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.formats import RAW_SUFFIXES, SUFFIXES, TABLES, Options, open_part
-from specaudit.embeddings.ids import check_ids, read_ids
-from specaudit.embeddings.matrices import Array, DType, Matrix, MemoryMatrix, check_matrix
-from specaudit.embeddings.sources import STDIN, Part, resolve
-from specaudit.errors import BudgetError, InputError
+from specaudit.embeddings.display import quoted
+from specaudit.embeddings.matrices import Array, DType, Matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +36,8 @@ class Shard:
 class Embeddings:
     """A matrix ``(rows, dimensions)`` of real numbers that is read piece by piece.
 
-    Close it, or use it as a context manager, to give temporary files back early; they have no name on disk and
-    vanish with the object at the latest.
+    Close it, or use it as a context manager, to give temporary files back early; they have no name on disk
+    and vanish with the object at the latest.
     """
 
     name: str  # as the user gave it, safe to print
@@ -116,153 +111,10 @@ class Embeddings:
         return out
 
     def locate(self, row: int) -> str:
-        """Return where a row is, such as ``part-2.npy row 17 (id 'abc')``; rows count from 0 within the file."""
+        """Return where a row is, such as ``part-2.npy row 17 (id 'abc')``; rows of a file count from 0."""
         if not 0 <= row < self.rows:
             raise IndexError(f"row numbers must be in [0, {self.rows}), got {row}")
         starts = [shard.start for shard in self.shards]
         shard = self.shards[int(np.searchsorted(starts, row, side="right")) - 1]
         named = "" if self.ids is None else f" (id {quoted(self.ids[row])})"
         return f"{shard.name} row {row - shard.start}{named}"
-
-
-def open_embeddings(
-    source: str | os.PathLike[str] | Array | Embeddings,
-    *,
-    ids: str | os.PathLike[str] | Sequence[str] | None = None,
-    dtype: str | None = None,
-    shape: tuple[int, int] | None = None,
-    column: str | None = None,
-    max_memory: int | None = None,
-) -> Embeddings:
-    """Return the embeddings of a source; of files in binary formats only the headers are read.
-
-    Parameters
-    ----------
-    source
-        A file, ``FILE.npz::key``, a directory or glob of shards (natural order: part-2 before part-10; names
-        with a leading "." or "_" are left out), ``@LIST`` (a file that names one file per line), ``-`` (a .npy
-        stream on standard input), or an array ``(n, d)``, which is not copied.
-    ids
-        One unique name per row, or a file of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
-        Without it, the column or field ``id`` of a table is used.
-    dtype, shape
-        What raw files hold, each ``(rows, dimensions)``; -1 rows means as many as there are.
-    column
-        JSONL: the field with the list. CSV: columns, as names or prefixes or ranges ``first:last``, with commas.
-    max_memory
-        Bytes; blocks are kept to a quarter of it.
-
-    Raises
-    ------
-    InputError
-        The source cannot be used: one line says what is wrong and where.
-    BudgetError
-        A single row does not fit into a quarter of ``max_memory``.
-    """
-    if isinstance(source, Embeddings):
-        found = source if max_memory is None else replace(source, max_memory=max_memory)
-    elif isinstance(source, np.ndarray):
-        found = _assemble("array", ["array"], [_memory(source)], max_memory)
-    else:
-        try:
-            name = os.fsdecode(source)
-        except TypeError:
-            raise InputError(
-                f"embeddings of type {type(source).__name__}, expected a path or a 2-D numpy array",
-                next_step="convert them with numpy.asarray",
-            ) from None
-        by_column = isinstance(ids, str) and not os.path.lexists(ids)
-        options = Options(dtype=dtype, shape=shape, column=column, id_column=str(ids) if by_column else None)
-        found = _open_files(name, options, max_memory)
-        if by_column and all(matrix.ids is not None for matrix in found.matrices):
-            ids = None
-    if ids is None:
-        return found
-    try:
-        given = read_ids(ids, found.rows)
-        check_ids(given, found.rows, found.locate)
-    except InputError:
-        if found is not source:
-            found.close()
-        raise
-    return replace(found, ids=given)
-
-
-def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddings:
-    known = SUFFIXES if options.dtype is None else (*SUFFIXES, *RAW_SUFFIXES)
-    parts = resolve(name, known)
-    matrices: list[Matrix] = []
-    try:
-        for part in parts:
-            use = options if part.suffix in TABLES else replace(options, id_column=None)
-            matrices.append(open_part(part, use))
-        title = "stdin" if name == STDIN else name
-        return _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
-    except BaseException:
-        for matrix in matrices:
-            matrix.close()
-        raise
-
-
-def _names(parts: Sequence[Part]) -> list[str]:
-    """Return short names of the parts: without their folders where that leaves them distinct."""
-    short = [os.path.basename(part.label) for part in parts]
-    return short if len(set(short)) == len(short) else [part.label for part in parts]
-
-
-def _memory(array: Array) -> MemoryMatrix:
-    if isinstance(array, np.ma.MaskedArray):
-        raise InputError("array: is masked, expected plain numbers", next_step="fill or drop the masked rows")
-    check_matrix("array", array.shape, array.dtype)
-    return MemoryMatrix(values=np.asarray(array))
-
-
-def _assemble(
-    name: str,
-    labels: Sequence[str],
-    matrices: Sequence[Matrix],
-    max_memory: int | None,
-    names: Sequence[str] | None = None,
-) -> Embeddings:
-    first = matrices[0]
-    for label, matrix in zip(labels, matrices, strict=True):
-        if matrix.dimensions != first.dimensions:
-            raise InputError(
-                f"{shown(label)}: {matrix.dimensions:,} dimensions, but {shown(labels[0])} has "
-                f"{first.dimensions:,}",
-                next_step="use shards of one embedding model",
-            )
-        if (matrix.ids is None) != (first.ids is None):
-            raise InputError(
-                f"{shown(label)}: {'no ids' if matrix.ids is None else 'has ids'}, unlike {shown(labels[0])}",
-                next_step="give all shards an id column, or name a file of ids",
-            )
-    starts = np.cumsum([0, *(matrix.rows for matrix in matrices)]).tolist()
-    if starts[-1] < 2:
-        raise InputError(
-            f"{shown(name)}: 1 row; an audit needs at least 2 rows", next_step="check the step that wrote it"
-        )
-    dtype = np.result_type(*(matrix.dtype for matrix in matrices))
-    if max_memory is not None and first.dimensions * dtype.itemsize > max_memory // 4:
-        raise BudgetError(
-            f"{shown(name)}: one row takes {first.dimensions * dtype.itemsize:,} bytes, more than a quarter of "
-            f"the {max_memory:,} that may be used",
-            next_step="raise --max-memory",
-        )
-    found = Embeddings(
-        name=shown(name),
-        rows=starts[-1],
-        dimensions=first.dimensions,
-        dtype=dtype,
-        shards=tuple(
-            Shard(name=shown(short), rows=matrix.rows, start=start, dtype=matrix.dtype)
-            for short, matrix, start in zip(names or labels, matrices, starts[:-1], strict=True)
-        ),
-        matrices=tuple(matrices),
-        max_memory=max_memory,
-    )
-    if first.ids is None:
-        return found
-    ids = tuple(name for matrix in matrices for name in matrix.ids or ())
-    check_ids(ids, found.rows, found.locate)
-    return replace(found, ids=ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import BinaryIO
 from specaudit.embeddings.display import shown
 from specaudit.errors import InputError
 
+File = io.FileIO | BinaryIO
 CHUNK = 1 << 20  # bytes copied at a time into a spool
 LONGEST_LINE = 64 << 20  # bytes; a binary file taken for text must not end up in memory as one line
 
@@ -48,7 +50,7 @@ def open_file(path: Path, label: str) -> io.FileIO:
     raise InputError(f"{name}: is {kind}, expected a file", next_step="name a file, or pipe a .npy into '-'")
 
 
-def file_size(file: BinaryIO | io.FileIO) -> int:
+def file_size(file: File) -> int:
     """Return the size of an open file in bytes."""
     return os.fstat(file.fileno()).st_size
 
@@ -62,12 +64,12 @@ def expect_size(label: str, got: int, expected: int, what: str) -> None:
         )
     if got > expected:
         raise InputError(
-            f"{shown(label)}: {got - expected:,} bytes too many: {what} needs {expected:,} bytes, got {got:,}",
+            f"{shown(label)}: trailing bytes: {what} needs {expected:,} bytes, got {got:,}",
             next_step="write the file again, or correct the shape and dtype",
         )
 
 
-def read_at(file: BinaryIO | io.FileIO, into: memoryview, position: int, label: str) -> None:
+def read_at(file: File, into: memoryview, position: int, label: str) -> None:
     """Fill ``into`` (bytes) from ``position`` of the file; the position of the file itself is not used.
 
     Raises
@@ -85,7 +87,7 @@ def read_at(file: BinaryIO | io.FileIO, into: memoryview, position: int, label: 
                 count = file.readinto(into[done:]) or 0  # type: ignore[union-attr]
             if count == 0:
                 raise InputError(
-                    f"{shown(label)}: ended early at byte {position + done:,}: the file changed while it was read",
+                    f"{shown(label)}: ended early at byte {position + done:,}, while it was read",
                     next_step="run again when nothing writes to it",
                 )
             done += count
@@ -95,7 +97,7 @@ def read_at(file: BinaryIO | io.FileIO, into: memoryview, position: int, label: 
         ) from None
 
 
-def advise_sequential(file: BinaryIO | io.FileIO) -> None:
+def advise_sequential(file: File) -> None:
     """Ask the system for a longer read-ahead, where it knows how."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
@@ -105,24 +107,26 @@ def advise_sequential(file: BinaryIO | io.FileIO) -> None:
 def spooling(label: str, size: int = 0) -> Iterator[BinaryIO]:
     """Yield a nameless temporary file to write to; it stays open unless writing fails.
 
-    ``size`` is the number of bytes to come, where known: too little free space is an ``InputError`` before the
-    first byte is written.
+    ``size`` is the number of bytes to come, where known: too little free space is an ``InputError`` before
+    the first byte is written.
     """
     folder = tempfile.gettempdir()
     room = InputError(
-        f"{shown(label)}: no room to unpack it in the temporary directory",
+        f"{shown(label)}: no room in the temporary directory to unpack it",
         next_step="set TMPDIR to a larger disk, or convert the file to an uncompressed .npy",
     )
     if size > shutil.disk_usage(folder).free:
         raise room
-    spool = tempfile.TemporaryFile(dir=folder)
+    spool = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it outlives this function
     try:
         yield spool
         spool.flush()
     except BaseException as error:
         spool.close()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise room from None
+        if isinstance(error, OSError):
+            raise InputError(f"{shown(label)}: cannot be copied: {error.strerror}") from None
         raise
 
 

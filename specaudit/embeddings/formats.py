@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from specaudit.embeddings.archives import read_npz
+from specaudit.embeddings.delimited import read_delimited
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import expect_size, file_size, open_file, read_at
-from specaudit.embeddings.matrices import FileMatrix, Matrix, check_matrix, from_file
+from specaudit.embeddings.jsonl import read_jsonl
+from specaudit.embeddings.matrices import Matrix, check_matrix
 from specaudit.embeddings.npy import read_npy, read_stdin
 from specaudit.embeddings.sources import STDIN, Part
+from specaudit.embeddings.stored import FileMatrix, from_file
 from specaudit.errors import InputError
 
 
@@ -40,7 +44,7 @@ def open_part(part: Part, options: Options) -> Matrix:
     if part.suffix in REFUSED:
         raise InputError(f"{shown(part.label)}: {REFUSED[part.suffix][0]}", next_step=REFUSED[part.suffix][1])
     reader = READERS.get(part.suffix, read_raw)
-    if part.member is not None and reader is not READERS.get(".npz"):
+    if part.member is not None and reader is not READERS[".npz"]:
         raise InputError(
             f"{shown(part.label)}: only .npz files have members", next_step="leave '::' and the member out"
         )
@@ -123,6 +127,14 @@ def parse_dtype(name: str) -> np.dtype[Any]:
     return dtype
 
 
+def _read_table(part: Part, options: Options) -> FileMatrix:
+    return read_delimited(part, options.column, options.id_column)
+
+
+def _read_lines(part: Part, options: Options) -> FileMatrix:
+    return read_jsonl(part, options.column, options.id_column)
+
+
 def _agree(part: Part, options: Options, matrix: Matrix) -> None:
     """Refuse a dtype or shape that contradicts what the file says of itself."""
     if options.dtype is not None and parse_dtype(options.dtype).newbyteorder("=") != matrix.dtype:
@@ -133,7 +145,7 @@ def _agree(part: Part, options: Options, matrix: Matrix) -> None:
     got = (matrix.rows, matrix.dimensions)
     if options.shape is not None and any(w not in (-1, g) for w, g in zip(options.shape, got, strict=True)):
         raise InputError(
-            f"{shown(part.label)}: shape {got[0]},{got[1]}, but {options.shape[0]},{options.shape[1]} was given",
+            f"{shown(part.label)}: shape {got}, but {options.shape} was given",
             next_step="leave the shape out; only raw files need it",
         )
 
@@ -141,11 +153,16 @@ def _agree(part: Part, options: Options, matrix: Matrix) -> None:
 READERS: Mapping[str, Reader] = {
     STDIN: lambda part, options: read_stdin(part.label),
     ".npy": lambda part, options: read_npy(part.path, part.label),
+    ".npz": lambda part, options: read_npz(part),
     ".fvecs": read_vecs,
     ".bvecs": read_vecs,
     ".fbin": read_bin,
     ".u8bin": read_bin,
     ".i8bin": read_bin,
+    ".csv": _read_table,
+    ".tsv": _read_table,
+    ".jsonl": _read_lines,
+    ".ndjson": _read_lines,
 }
 SUFFIXES = tuple(suffix for suffix in READERS if suffix != STDIN)
 RAW_SUFFIXES = (".bin", ".dat", ".raw", ".f32")  # looked for in a directory once a dtype is given

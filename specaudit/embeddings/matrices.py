@@ -1,28 +1,19 @@
-"""Matrices ``(n, d)`` in memory or in a file, read in blocks of rows or row by row."""
+"""What a matrix ``(n, d)`` is to its readers, and the one in memory."""
 
 from __future__ import annotations
 
-import io
-import weakref
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import advise_sequential, open_file, read_at
 from specaudit.errors import InputError
 
 Array = npt.NDArray[Any]
 DType = np.dtype[Any]
-NEAR = 16 << 10  # bytes; rows closer than this are fetched by one read
-LONGEST_READ = 4 << 20  # bytes of one read of several rows
 
 
 class Matrix(Protocol):
@@ -49,7 +40,7 @@ class Matrix(Protocol):
 
 
 def check_matrix(label: str, shape: tuple[int, ...], dtype: DType) -> None:
-    """Raise an ``InputError`` unless this is a matrix of real numbers of at most 64 bits with rows and columns."""
+    """Raise an ``InputError`` unless this is a non-empty matrix of real numbers of at most 64 bits."""
     name = shown(label)
     if dtype.hasobject:
         raise InputError(
@@ -111,151 +102,6 @@ class MemoryMatrix:
         """Nothing to give back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
-class FileMatrix:
-    """A matrix in a file; one block of it is in memory at a time.
-
-    Reads go to a buffer of ours and not through a memory map: mapped pages would count as resident memory, and
-    a file that shrinks would end the process by a signal.
-    """
-
-    label: str
-    rows: int
-    dimensions: int
-    stored: DType  # as in the file, with its byte order
-    offset: int  # bytes before the first row
-    opener: Callable[[], AbstractContextManager[io.FileIO | BinaryIO]]
-    fortran: bool = False  # column after column
-    prefix: bytes = b""  # before each row, the same for all
-    ids: tuple[str, ...] | None = None
-    spool: BinaryIO | None = None
-
-    @property
-    def dtype(self) -> DType:
-        """Type of the values, in native byte order."""
-        return self.stored.newbyteorder("=")
-
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order; the blocks share one buffer."""
-        width = self.dimensions * self.stored.itemsize
-        step = min(self.rows, block_rows(max_bytes, width))
-        read = self._read_columns if self.fortran else self._read_rows
-        raw = np.empty(step * (len(self.prefix) + width), np.uint8)
-        out = np.empty((step, self.dimensions), self.dtype)
-        with self.opener() as file:
-            advise_sequential(file)
-            for start in range(0, self.rows, step):
-                yield read(file, start, min(step, self.rows - start), raw, out)
-
-    def take(self, rows: npt.NDArray[np.int64]) -> Array:
-        """Return these rows; reads little more than the rows themselves."""
-        size = self.stored.itemsize
-        if self.fortran:
-            out = np.empty((self.dimensions, len(rows), size), np.uint8)
-            with self.opener() as file:
-                for j in range(self.dimensions):
-                    self._gather(file, self.offset + j * self.rows * size, rows, out[j])
-            return _native(np.ascontiguousarray(out.view(self.stored)[..., 0].T))
-        out = np.empty((len(rows), len(self.prefix) + self.dimensions * size), np.uint8)
-        with self.opener() as file:
-            self._gather(file, self.offset, rows, out)
-        self._check_prefix(out, rows)
-        return _native(np.ascontiguousarray(out[:, len(self.prefix) :]).view(self.stored))
-
-    def close(self) -> None:
-        """Give the temporary file back, if there is one."""
-        if self.spool is not None:
-            self.spool.close()
-
-    def _read_rows(self, file: BinaryIO | io.FileIO, start: int, count: int, raw: Array, out: Array) -> Array:
-        stride = len(self.prefix) + self.dimensions * self.stored.itemsize
-        target = raw[: count * stride]
-        read_at(file, memoryview(target), self.offset + start * stride, self.label)
-        records = target.reshape(count, stride)
-        if not self.prefix:
-            return _native(records.view(self.stored))
-        self._check_prefix(records, np.arange(start, start + count))
-        values = out[:count]
-        values.view(np.uint8)[...] = records[:, len(self.prefix) :]
-        return _native(values.view(self.stored))
-
-    def _read_columns(
-        self, file: BinaryIO | io.FileIO, start: int, count: int, raw: Array, out: Array
-    ) -> Array:
-        size = self.stored.itemsize
-        columns = raw[: count * self.dimensions * size].reshape(self.dimensions, count * size)
-        for j in range(self.dimensions):
-            read_at(file, memoryview(columns[j]), self.offset + (j * self.rows + start) * size, self.label)
-        out[:count] = columns.view(self.stored).T
-        return out[:count]
-
-    def _gather(self, file: BinaryIO | io.FileIO, base: int, rows: npt.NDArray[np.int64], out: Array) -> None:
-        """Fill ``out`` (m, bytes) with the records of the ascending ``rows``; near ones share a read."""
-        stride = out.shape[1]
-        if len(rows) == 0:
-            return
-        position = rows * stride
-        apart = (np.diff(position) > NEAR + stride) | (np.diff(position // LONGEST_READ) > 0)
-        for low, high in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]):
-            local = rows[low:high] - rows[low]
-            buffer = np.empty((int(local[-1]) + 1, stride), np.uint8)
-            read_at(file, memoryview(buffer.reshape(-1)), base + int(position[low]), self.label)
-            out[low:high] = buffer[local]
-
-    def _check_prefix(self, records: Array, rows: npt.NDArray[np.int64]) -> None:
-        if not self.prefix:
-            return
-        wrong = (records[:, : len(self.prefix)] != np.frombuffer(self.prefix, np.uint8)).any(axis=1)
-        if wrong.any():
-            first = int(np.argmax(wrong))
-            got = int.from_bytes(records[first, : len(self.prefix)].tobytes(), "little", signed=True)
-            raise InputError(
-                f"{shown(self.label)} row {int(rows[first]):,}: declares {got:,} dimensions, "
-                f"expected {self.dimensions:,} as in row 0",
-                next_step="write the file again; all rows need the same dimensions",
-            )
-
-
-def from_file(
-    path: Path, label: str, shape: tuple[int, int], stored: DType, offset: int, **layout: Any
-) -> FileMatrix:
-    """Return the matrix in a file that is opened again for each pass."""
-    return FileMatrix(
-        label=label,
-        rows=shape[0],
-        dimensions=shape[1],
-        stored=stored,
-        offset=offset,
-        opener=partial(open_file, path, label),
-        **layout,
-    )
-
-
-def from_spool(
-    spool: BinaryIO, label: str, shape: tuple[int, int], stored: DType, **layout: Any
-) -> FileMatrix:
-    """Return the matrix in a temporary file, which it owns from now on."""
-    matrix = FileMatrix(
-        label=label,
-        rows=shape[0],
-        dimensions=shape[1],
-        stored=stored,
-        offset=0,
-        opener=partial(nullcontext, spool),
-        spool=spool,
-        **layout,
-    )
-    weakref.finalize(matrix, spool.close)
-    return matrix
-
-
 def block_rows(max_bytes: int, row_bytes: int) -> int:
     """Return how many rows fit into ``max_bytes``, at least one."""
     return max(1, max_bytes // row_bytes)
-
-
-def _native(values: Array) -> Array:
-    """Return ``values`` in native byte order, swapped in place."""
-    if values.dtype.isnative:
-        return values
-    return values.byteswap(inplace=True).view(values.dtype.newbyteorder("="))

@@ -11,7 +11,8 @@ import numpy as np
 
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.files import copy_exactly, expect_size, file_size, open_file, spooling
-from specaudit.embeddings.matrices import FileMatrix, check_matrix, from_file, from_spool
+from specaudit.embeddings.matrices import check_matrix
+from specaudit.embeddings.stored import FileMatrix, from_file, from_spool
 from specaudit.errors import InputError
 
 
@@ -82,13 +83,18 @@ def read_header(stream: Readable, label: str) -> Header:
     return Header(shape=shape, dtype=dtype, fortran=fortran, length=counted.count)
 
 
+def expect_data(label: str, header: Header, got: int) -> None:
+    """Raise an ``InputError`` unless ``got`` bytes of data are what the header declares."""
+    what = f"the data of shape {shown(header.shape, 60)} and dtype {header.dtype}"
+    expect_size(label, got, header.data_bytes, what)
+
+
 def read_npy(path: Path, label: str) -> FileMatrix:
     """Return the matrix of a .npy file; only its header is read."""
     with open_file(path, label) as file:
         header = read_header(file, label)
         check_matrix(label, header.shape, header.dtype)
-        what = f"shape {shown(header.shape, 60)} of {header.dtype}"
-        expect_size(label, file_size(file), header.length + header.data_bytes, what)
+        expect_data(label, header, file_size(file) - header.length)
     return from_file(path, label, header.matrix_shape, header.dtype, header.length, fortran=header.fortran)
 
 
@@ -106,6 +112,5 @@ def read_stream(stream: Readable, label: str) -> FileMatrix:
     with spooling(label, header.data_bytes) as spool:
         got = copy_exactly(lambda size: stream.read(size) or b"", spool, header.data_bytes)
         got += len(stream.read(1) or b"")
-        what = f"shape {shown(header.shape, 60)} of {header.dtype}"
-        expect_size(label, got, header.data_bytes, what)
+        expect_data(label, header, got)
     return from_spool(spool, label, header.matrix_shape, header.dtype, fortran=header.fortran)

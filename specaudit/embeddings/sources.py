@@ -31,7 +31,7 @@ class Part:
 
 
 def resolve(source: str, known: Collection[str]) -> tuple[Part, ...]:
-    """Return the parts of ``source`` in natural order; ``known`` are the suffixes a directory is searched for.
+    """Return the parts of ``source`` in natural order; a directory is searched for the ``known`` suffixes.
 
     Raises
     ------

@@ -1,0 +1,121 @@
+"""The .npz format: a zip archive of .npy members."""
+
+from __future__ import annotations
+
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.files import file_size, open_file, read_at
+from specaudit.embeddings.matrices import check_matrix
+from specaudit.embeddings.npy import Header, expect_data, read_header, read_stream
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, from_file
+from specaudit.errors import InputError
+
+LOCAL_HEADER = 30  # bytes before the name of a member
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # an unknown compression
+    RuntimeError,  # encrypted
+    ValueError,
+    IndexError,
+    OverflowError,
+    OSError,
+)
+
+
+def read_npz(part: Part) -> FileMatrix:
+    """Return one member of an archive: the named one, or the only 2-D one.
+
+    A stored member is read in place, a compressed one is unpacked to a nameless temporary file.
+
+    Raises
+    ------
+    InputError
+        The archive is damaged, or no member or more than one could be meant.
+    """
+    with _opened(part) as archive:
+        info = _choose(archive, part)
+        label = part.label if part.member is not None else f"{part.label}::{_key(info)}"
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+            with archive.open(info) as stream:
+                return read_stream(stream, label)
+        with archive.open(info) as stream:
+            header = read_header(stream, label)
+        check_matrix(label, header.shape, header.dtype)
+        expect_data(label, header, info.file_size - header.length)
+        start = _data_start(part, info)
+    return from_file(
+        part.path,
+        label,
+        header.matrix_shape,
+        header.dtype,
+        start + header.length,
+        fortran=header.fortran,
+    )
+
+
+@contextmanager
+def _opened(part: Part) -> Iterator[zipfile.ZipFile]:
+    with open_file(part.path, part.label) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                yield archive
+        except DAMAGE as error:
+            raise InputError(
+                f"{shown(part.label)}: not a readable .npz archive: {shown(error, 100) or 'it ends early'}",
+                next_step="write it again with numpy.savez",
+            ) from None
+
+
+def _key(info: zipfile.ZipInfo) -> str:
+    return info.filename.removesuffix(".npy")
+
+
+def _choose(archive: zipfile.ZipFile, part: Part) -> zipfile.ZipInfo:
+    members = {_key(info): info for info in archive.infolist() if info.filename.endswith(".npy")}
+    name, keys = shown(part.label), ", ".join(quoted(key) for key in list(members)[:20]) or "none"
+    if part.member is not None:
+        if part.member not in members:
+            raise InputError(f"{name}: no such key; the archive has {keys}", next_step="name one of them")
+        return members[part.member]
+    if len(members) == 1:
+        return next(iter(members.values()))
+    flat = [key for key, info in members.items() if len(_header(archive, info, part).shape) == 2]
+    if not flat:
+        raise InputError(
+            f"{name}: no 2-D array among its keys: {keys}", next_step="save one with shape (rows, dimensions)"
+        )
+    if len(flat) > 1:
+        raise InputError(
+            f"{name}: {len(flat)} 2-D arrays: {', '.join(quoted(key) for key in flat[:20])}",
+            next_step=f"name one, such as {shown(part.label)}::{shown(flat[0])}",
+        )
+    return members[flat[0]]
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, part: Part) -> Header:
+    with archive.open(info) as stream:
+        return read_header(stream, f"{part.label}::{_key(info)}")
+
+
+def _data_start(part: Part, info: zipfile.ZipInfo) -> int:
+    """Return where a stored member begins; its name and extra field may differ from the directory's."""
+    with open_file(part.path, part.label) as file:
+        head = bytearray(LOCAL_HEADER)
+        read_at(file, memoryview(head), info.header_offset, part.label)
+        start = (
+            info.header_offset
+            + LOCAL_HEADER
+            + sum(int.from_bytes(head[k : k + 2], "little") for k in (26, 28))
+        )
+        if start + info.file_size > file_size(file):
+            raise zipfile.BadZipFile("a member reaches past the end of the file")
+    return start

@@ -1,0 +1,224 @@
+"""CSV and TSV tables: which columns are the embedding, and their rows as float64."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.files import LONGEST_LINE, text_lines
+from specaudit.embeddings.matrices import Array
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, spool_rows
+from specaudit.errors import InputError
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+ID_NAMES = ("id", "ids")
+BLOCK = 1 << 20  # characters parsed at a time
+SAMPLE = (
+    64  # rows that decide which columns are text; a column with a number among them is numeric throughout
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """How the rows of one table are read."""
+
+    label: str
+    delimiter: str
+    names: tuple[str, ...]  # counted from 1 where there is no header
+    header: bool
+    columns: tuple[int, ...]  # positions of the embedding
+    id_column: int | None
+
+
+def read_delimited(part: Part, column: str | None, id_column: str | None) -> FileMatrix:
+    """Return the embedding columns of a table, copied to a nameless temporary file as float64.
+
+    Without ``column`` these are all columns with numbers except one named id or ids, or an unnamed first one
+    (the index that pandas writes). A first row without numbers, or just 0, 1, 2... in order, is a header.
+
+    Raises
+    ------
+    InputError
+        Names line and column: a cell that is not a number, a row of another length, a blank line, a column
+        that is not there.
+    """
+    blocks = _line_blocks(part)
+    start = next(blocks, None)
+    if start is None:
+        raise InputError(f"{shown(part.label)}: the table has no rows", next_step="write it again")
+    table = _layout(part, start[1], column, id_column)
+
+    def parsed() -> Iterator[tuple[Array, list[str] | None]]:
+        first, lines = start
+        skip = _header_lines(lines, table) if table.header else 0
+        if skip < len(lines):
+            yield _parse(table, first + skip, lines[skip:])
+        for first, lines in blocks:
+            yield _parse(table, first, lines)
+
+    return spool_rows(part.label, len(table.columns), parsed())
+
+
+def _line_blocks(part: Part) -> Iterator[tuple[int, list[str]]]:
+    """Yield ``(number of the first line, lines)``; a block ends where a row ends."""
+    lines: list[str] = []
+    size, quote, blank, number = 0, 0, 0, 0  # quote: the line of a quote that is open
+    for number, line in text_lines(part.path, part.label):
+        if not quote and not line.strip():
+            blank = blank or number
+            continue
+        if blank:
+            raise InputError(
+                f"{shown(part.label)} line {blank}: blank line before another row", next_step="remove it"
+            )
+        lines.append(line)
+        size += len(line)
+        if line.count('"') % 2:
+            quote = 0 if quote else number
+        if quote and size > BLOCK + LONGEST_LINE:
+            break
+        if size >= BLOCK and not quote:
+            yield number - len(lines) + 1, lines
+            lines, size = [], 0
+    if quote:
+        raise InputError(f"{shown(part.label)} line {quote}: a quote is not closed", next_step="close it")
+    if lines:
+        yield (blank or number + 1) - len(lines), lines
+
+
+def _layout(part: Part, lines: list[str], column: str | None, id_column: str | None) -> _Table:
+    delimiter = DELIMITERS[part.suffix]
+    records = list(islice(_records(part.label, delimiter, 1, lines), SAMPLE + 1))
+    first = records[0][1]
+    header = _is_header(first)
+    names = tuple(cell.strip() for cell in first) if header else tuple(str(k + 1) for k in range(len(first)))
+    rows = [cells for _, cells in records[header:]]
+    if not rows:
+        raise InputError(f"{shown(part.label)}: a header and no rows", next_step="write the table again")
+    taken = [k for k, name in enumerate(names) if header and name.lower() in ID_NAMES]
+    if header and names[0] == "":
+        taken.append(0)
+    if id_column is not None:
+        if id_column not in names:
+            raise InputError(
+                f"{shown(part.label)}: ids {quoted(id_column)} is neither a file nor a column",
+                next_step="name a file of ids or a column of the table",
+            )
+        taken.insert(0, names.index(id_column))
+    if column is not None:
+        columns = _select(part.label, names, column)
+    elif header:
+        numeric = (k for k in range(len(names)) if any(k < len(r) and _is_number(r[k]) for r in rows))
+        columns = [k for k in numeric if k not in taken]
+    else:
+        columns = [k for k in range(len(names)) if k not in taken]
+    if not columns:
+        raise InputError(
+            f"{shown(part.label)}: no column of numbers among {_listed(names)}",
+            next_step="check the delimiter, or name the columns",
+        )
+    return _Table(
+        label=part.label,
+        delimiter=delimiter,
+        names=names,
+        header=header,
+        columns=tuple(columns),
+        id_column=taken[0] if taken else None,
+    )
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Return whether a first row names columns: no numbers in it, or just 0, 1, 2... or 1, 2, 3..."""
+    numbers = [cell.strip() for cell in cells if _is_number(cell)]
+    counted = any(numbers == [str(k + start) for k in range(len(numbers))] for start in (0, 1))
+    return not numbers or (counted and (len(numbers) > 2 or len(numbers) < len(cells)))
+
+
+def _select(label: str, names: Sequence[str], wanted: str) -> list[int]:
+    """Return the positions that names, prefixes and ranges ``first:last`` select, in the order given."""
+    chosen: list[int] = []
+    for item in (piece.strip() for piece in wanted.split(",")):
+        first, colon, last = item.partition(":")
+        if item in names:
+            found = [k for k, name in enumerate(names) if name == item]
+        elif colon and first in names and last in names:
+            found = list(range(names.index(first), names.index(last) + 1))
+        else:
+            found = [k for k, name in enumerate(names) if item and name.startswith(item)]
+        if not found:
+            raise InputError(
+                f"{shown(label)}: no column {quoted(item)} among {_listed(names)}",
+                next_step="name columns, a prefix of them, or a range first:last",
+            )
+        chosen += [k for k in found if k not in chosen]
+    return chosen
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(quoted(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def _records(label: str, delimiter: str, first: int, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield ``(line where the row ends, cells)``."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            yield first + reader.line_num - 1, cells
+    except csv.Error as error:
+        raise InputError(
+            f"{shown(label)} line {first + reader.line_num - 1}: {shown(error, 100)}",
+            next_step="check the quotes and line ends of the table",
+        ) from None
+
+
+def _header_lines(lines: Sequence[str], table: _Table) -> int:
+    return next(_records(table.label, table.delimiter, 1, lines))[0]
+
+
+def _parse(table: _Table, first: int, lines: list[str]) -> tuple[Array, list[str] | None]:
+    mark, width, at = table.delimiter, len(table.names), table.id_column
+    plain = all(line.count(mark) == width - 1 and '"' not in line for line in lines)
+    if plain:
+        try:
+            values = np.loadtxt(
+                lines, delimiter=mark, usecols=table.columns, comments=None, ndmin=2, dtype=np.float64
+            )
+        except ValueError:  # the slower parser below finds the cell
+            plain = False
+        else:
+            return values, None if at is None else [line.split(mark, at + 1)[at] for line in lines]
+    rows, ids = [], []
+    for number, cells in _records(table.label, mark, first, lines):
+        if len(cells) != width:
+            raise InputError(
+                f"{shown(table.label)} line {number}: {len(cells)} cells, expected {width} as in line 1",
+                next_step="give all rows the same columns",
+            )
+        rows.append([_number(table, number, k, cells[k]) for k in table.columns])
+        ids.append("" if at is None else cells[at])
+    return np.array(rows, np.float64), None if at is None else ids
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def _number(table: _Table, line: int, column: int, cell: str) -> float:
+    if _is_number(cell):
+        return float(cell)
+    named = f" ({quoted(table.names[column])})" if table.header else ""
+    what = f"{quoted(cell)} is not a number" if cell.strip() else "empty cell, expected a number"
+    raise InputError(
+        f"{shown(table.label)} line {line} column {column + 1}{named}: {what}",
+        next_step="correct the cell, or name the columns of the embedding",
+    )

@@ -1,0 +1,137 @@
+"""JSON lines: one list of numbers per line, bare or in a field of an object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.files import text_lines
+from specaudit.embeddings.matrices import Array
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, spool_rows
+from specaudit.errors import InputError
+
+FIELDS = ("embedding", "embeddings", "vector")  # looked for in this order
+ID_FIELD = "id"
+
+
+def read_jsonl(part: Part, column: str | None, id_column: str | None) -> FileMatrix:
+    """Return the lists of a JSONL file, copied to a nameless temporary file as float64.
+
+    Raises
+    ------
+    InputError
+        Names the line: not JSON, no such field, a list of another length, an item that is not a number.
+    """
+    lines = json_lines(part)
+    start = next(lines, None)
+    if start is None:
+        raise InputError(f"{shown(part.label)}: no rows", next_step="write one JSON list or object per line")
+    where, first = f"{shown(part.label)} line {start[0]}", start[1]
+    field = _field(where, first, column)
+    named = isinstance(first, dict) and (ID_FIELD if id_column is None else id_column) in first
+    if id_column is not None and not named:
+        raise InputError(
+            f"{where}: ids {quoted(id_column)} is neither a file nor a field",
+            next_step="name a file of ids or a field of the objects",
+        )
+    id_field = (id_column or ID_FIELD) if named else None
+    dimensions = len(_row(where, first, field, None))
+
+    def parsed() -> Iterator[tuple[Array, list[str] | None]]:
+        where, record = f"{shown(part.label)} line {start[0]}", first
+        while True:
+            row = _row(where, record, field, dimensions)
+            yield row[None], None if id_field is None else [read_id(where, record, id_field)]
+            number, record = next(lines, (0, None))
+            if number == 0:
+                return
+            where = f"{shown(part.label)} line {number}"
+
+    return spool_rows(part.label, dimensions, parsed())
+
+
+def json_lines(part: Part) -> Iterator[tuple[int, Any]]:
+    """Yield ``(line, value)``; only the end of the file may be blank."""
+    blank = 0
+    for number, line in text_lines(part.path, part.label):
+        if not line.strip():
+            blank = blank or number
+            continue
+        if blank:
+            raise InputError(
+                f"{shown(part.label)} line {blank}: blank line before another row", next_step="remove it"
+            )
+        try:
+            yield number, json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{shown(part.label)} line {number}: not JSON: {shown(error, 100)}",
+                next_step="write one JSON value per line",
+            ) from None
+
+
+def read_id(where: str, record: Any, field: str) -> str:
+    """Return the id in a field: a string or a whole number."""
+    value = record.get(field) if isinstance(record, dict) else None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise InputError(
+            f"{where}: field {quoted(field)} is {_kind(value)}, expected an id",
+            next_step="give every row a string or a whole number as its id",
+        )
+    return str(value)
+
+
+def _field(where: str, first: Any, column: str | None) -> str | None:
+    """Return the field that holds the list, or None for bare lists."""
+    if isinstance(first, list) and column is None:
+        return None
+    if not isinstance(first, dict):
+        what = "an object" if column is not None else "a list or an object"
+        raise InputError(f"{where}: {_kind(first)}, expected {what}", next_step="write one row per line")
+    field = column or next((name for name in FIELDS if name in first), None)
+    if field is None or field not in first:
+        wanted = quoted(column) if column else " or ".join(quoted(name) for name in FIELDS)
+        names = ", ".join(quoted(name) for name in list(first)[:10])
+        raise InputError(
+            f"{where}: no field {wanted} among {names or 'none'}",
+            next_step="name the field that holds the list as the column",
+        )
+    return field
+
+
+def _row(where: str, record: Any, field: str | None, dimensions: int | None) -> Array:
+    values = record.get(field) if field is not None and isinstance(record, dict) else record
+    if field is not None:
+        where = f"{where} field {quoted(field)}"
+    if not isinstance(values, list) or (field is not None and not isinstance(record, dict)):
+        raise InputError(
+            f"{where}: {_kind(values)}, expected a list of numbers", next_step="write one list per line"
+        )
+    if not values:
+        raise InputError(f"{where}: an empty list", next_step="give every row its numbers")
+    if dimensions is not None and len(values) != dimensions:
+        raise InputError(
+            f"{where}: {len(values):,} numbers, expected {dimensions:,} as in the first row",
+            next_step="use rows of one embedding model",
+        )
+    if not set(map(type, values)) <= {int, float}:
+        k = next(k for k, value in enumerate(values) if type(value) not in (int, float))
+        raise InputError(
+            f"{where} item {k}: {_kind(values[k])}, expected a number", next_step="correct or drop the row"
+        )
+    try:
+        return np.array(values, np.float64)
+    except OverflowError:
+        raise InputError(
+            f"{where}: a whole number too large for float64", next_step="correct or drop the row"
+        ) from None
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", bool: "true or false", str: "a string", list: "a list", dict: "an object"}
+    return names.get(type(value), "a number")

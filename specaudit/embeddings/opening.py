@@ -1,0 +1,160 @@
+"""``open_embeddings``: from a source and what the user says about it to embeddings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from specaudit.embeddings.core import Embeddings, Shard
+from specaudit.embeddings.display import shown
+from specaudit.embeddings.formats import RAW_SUFFIXES, SUFFIXES, TABLES, Options, open_part
+from specaudit.embeddings.ids import check_ids, read_ids
+from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
+from specaudit.embeddings.sources import STDIN, Part, resolve
+from specaudit.errors import BudgetError, InputError
+
+
+def open_embeddings(
+    source: str | os.PathLike[str] | Array | Embeddings,
+    *,
+    ids: str | os.PathLike[str] | Sequence[str] | None = None,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    max_memory: int | None = None,
+) -> Embeddings:
+    """Return the embeddings of a source; of files in binary formats only the headers are read.
+
+    Parameters
+    ----------
+    source
+        A file, ``FILE.npz::key``, a directory or glob of shards (natural order: part-2 before part-10; names
+        with a leading "." or "_" are left out), ``@LIST`` (a file that names one file per line), ``-`` (a
+        .npy stream on standard input), or an array ``(n, d)``, which is not copied.
+    ids
+        One unique name per row, or a file of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
+        Without it, the column or field ``id`` of a table is used.
+    dtype, shape
+        What raw files hold, each ``(rows, dimensions)``; -1 rows means as many as there are.
+    column
+        JSONL: the field with the list. CSV: names, prefixes or ranges ``first:last`` of columns, with commas.
+    max_memory
+        Bytes; blocks are kept to a quarter of it.
+
+    Raises
+    ------
+    InputError
+        The source cannot be used: one line says what is wrong and where.
+    BudgetError
+        A single row does not fit into a quarter of ``max_memory``.
+    """
+    if isinstance(source, Embeddings):
+        found = source if max_memory is None else replace(source, max_memory=max_memory)
+    elif isinstance(source, np.ndarray):
+        found = _assemble("array", ["array"], [_memory(source)], max_memory)
+    else:
+        try:
+            name = os.fsdecode(source)
+        except TypeError:
+            raise InputError(
+                f"embeddings of type {type(source).__name__}, expected a path or a 2-D numpy array",
+                next_step="convert them with numpy.asarray",
+            ) from None
+        by_column = isinstance(ids, str) and not os.path.lexists(ids)
+        options = Options(dtype=dtype, shape=shape, column=column, id_column=str(ids) if by_column else None)
+        found = _open_files(name, options, max_memory)
+        if by_column and all(matrix.ids is not None for matrix in found.matrices):
+            ids = None
+    if ids is None:
+        return found
+    try:
+        given = read_ids(ids)
+        check_ids(given, found.rows, found.locate)
+    except InputError:
+        if found is not source:
+            found.close()
+        raise
+    return replace(found, ids=given)
+
+
+def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddings:
+    known = SUFFIXES if options.dtype is None else (*SUFFIXES, *RAW_SUFFIXES)
+    parts = resolve(name, known)
+    matrices: list[Matrix] = []
+    try:
+        for part in parts:
+            use = options if part.suffix in TABLES else replace(options, id_column=None)
+            matrices.append(open_part(part, use))
+        title = "stdin" if name == STDIN else name
+        return _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
+    except BaseException:
+        for matrix in matrices:
+            matrix.close()
+        raise
+
+
+def _names(parts: Sequence[Part]) -> list[str]:
+    """Return short names of the parts: without their folders where that leaves them distinct."""
+    short = [os.path.basename(part.label) for part in parts]
+    return short if len(set(short)) == len(short) else [part.label for part in parts]
+
+
+def _memory(array: Array) -> MemoryMatrix:
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError("array: is masked, expected plain numbers", next_step="fill or drop the masked rows")
+    check_matrix("array", array.shape, array.dtype)
+    return MemoryMatrix(values=np.asarray(array))
+
+
+def _assemble(
+    name: str,
+    labels: Sequence[str],
+    matrices: Sequence[Matrix],
+    max_memory: int | None,
+    names: Sequence[str] | None = None,
+) -> Embeddings:
+    first = matrices[0]
+    for label, matrix in zip(labels, matrices, strict=True):
+        if matrix.dimensions != first.dimensions:
+            raise InputError(
+                f"{shown(label)}: {matrix.dimensions:,} dimensions, but {shown(labels[0])} has "
+                f"{first.dimensions:,}",
+                next_step="use shards of one embedding model",
+            )
+        if (matrix.ids is None) != (first.ids is None):
+            raise InputError(
+                f"{shown(label)}: {'no ids' if matrix.ids is None else 'has ids'}, unlike {shown(labels[0])}",
+                next_step="give all shards an id column, or name a file of ids",
+            )
+    starts = np.cumsum([0, *(matrix.rows for matrix in matrices)]).tolist()
+    if starts[-1] < 2:
+        raise InputError(
+            f"{shown(name)}: 1 row; an audit needs at least 2 rows", next_step="check the step that wrote it"
+        )
+    dtype = np.result_type(*(matrix.dtype for matrix in matrices))
+    if max_memory is not None and first.dimensions * dtype.itemsize > max_memory // 4:
+        raise BudgetError(
+            f"{shown(name)}: one row takes {first.dimensions * dtype.itemsize:,} bytes, more than a quarter "
+            f"of the {max_memory:,} that may be used",
+            next_step="raise --max-memory",
+        )
+    found = Embeddings(
+        name=shown(name),
+        rows=starts[-1],
+        dimensions=first.dimensions,
+        dtype=dtype,
+        shards=tuple(
+            Shard(name=shown(short), rows=matrix.rows, start=start, dtype=matrix.dtype)
+            for short, matrix, start in zip(names or labels, matrices, starts[:-1], strict=True)
+        ),
+        matrices=tuple(matrices),
+        max_memory=max_memory,
+    )
+    if first.ids is None:
+        return found
+    ids = tuple(name for matrix in matrices for name in matrix.ids or ())
+    check_ids(ids, found.rows, found.locate)
+    return replace(found, ids=ids)
