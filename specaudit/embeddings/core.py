@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import quoted
-from specaudit.embeddings.matrices import Array, DType, Matrix
+from specaudit.embeddings.matrices import Array, DType, Matrix, block_rows
+
+BLOCK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class Embeddings:
         for matrix in self.matrices:
             matrix.close()
 
-    def blocks(self, max_bytes: int = 8 << 20) -> Iterator[Block]:
+    def blocks(self, max_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
         """Yield all rows in order, in blocks of at most ``max_bytes``, or one row where that is larger.
 
         The values of a block are a read-only view of a buffer that the next block reuses: copy what you keep.
@@ -104,10 +106,12 @@ class Embeddings:
         order = np.argsort(wanted, kind="stable")
         ascending = wanted[order]
         out = np.empty((len(wanted), self.dimensions), self.dtype)
+        step = block_rows(BLOCK_BYTES, self.dimensions * self.dtype.itemsize)
         for shard, matrix in zip(self.shards, self.matrices, strict=True):
             low, high = np.searchsorted(ascending, [shard.start, shard.start + shard.rows])
-            if low < high:
-                out[order[low:high]] = matrix.take(ascending[low:high] - shard.start)
+            for at in range(low, high, step):  # piece by piece, so that the rows are not in memory twice
+                piece = slice(at, min(at + step, high))
+                out[order[piece]] = matrix.take(ascending[piece] - shard.start)
         return out
 
     def locate(self, row: int) -> str:

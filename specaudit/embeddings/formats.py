@@ -61,6 +61,7 @@ def open_part(part: Part, options: Options) -> Matrix:
 def read_raw(part: Part, options: Options) -> FileMatrix:
     """Return a file that is nothing but rows, row after row, of the given dtype and shape."""
     name = shown(part.label)
+    open_file(part.path, part.label).close()  # a missing file is the likelier mistake
     if options.dtype is None or options.shape is None:
         missing = " and ".join(o for o in ("dtype", "shape") if getattr(options, o) is None)
         raise InputError(

@@ -75,7 +75,7 @@ def _read_npy(part: Part) -> Ids:
         shape, dtype = header.shape, header.dtype
         if dtype.kind not in "USiu" or dtype.itemsize == 0 or len(shape) != 1 or shape[0] < 0:
             raise InputError(
-                f"{shown(part.label)}: shape {shown(shape, 60)} of {shown(dtype, 60)}, expected a 1-D array of "
+                f"{shown(part.label)}: shape {shown(shape, 60)} of {shown(dtype, 60)}, expected 1-D and "
                 "strings or whole numbers",
                 next_step="save it with numpy.save(FILE, numpy.array(ids, dtype=str))",
             )

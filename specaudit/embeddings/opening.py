@@ -10,7 +10,7 @@ import numpy as np
 
 from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.formats import RAW_SUFFIXES, SUFFIXES, TABLES, Options, open_part
+from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, open_part
 from specaudit.embeddings.ids import check_ids, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
 from specaudit.embeddings.sources import STDIN, Part, resolve
@@ -82,7 +82,7 @@ def open_embeddings(
 
 def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddings:
     known = SUFFIXES if options.dtype is None else (*SUFFIXES, *RAW_SUFFIXES)
-    parts = resolve(name, known)
+    parts = resolve(name, known, REFUSED)
     matrices: list[Matrix] = []
     try:
         for part in parts:

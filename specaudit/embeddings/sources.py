@@ -30,8 +30,10 @@ class Part:
     suffix: str  # key of its reader, lower case; "-" is standard input
 
 
-def resolve(source: str, known: Collection[str]) -> tuple[Part, ...]:
+def resolve(source: str, known: Collection[str], refused: Collection[str] = ()) -> tuple[Part, ...]:
     """Return the parts of ``source`` in natural order; a directory is searched for the ``known`` suffixes.
+
+    If it has none of them, but ``refused`` ones, these are returned, so that their reader can say why.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def resolve(source: str, known: Collection[str]) -> tuple[Part, ...]:
             next_step="download the file first",
         )
     if _is(os.path.isdir, source):
-        return _directory(source, known)
+        return _directory(source, known, refused)
     if source.startswith("@"):
         return _list(source)
     if has_magic(source) and not _is(os.path.lexists, source):
@@ -84,7 +86,10 @@ def _visible(names: Iterable[str]) -> list[str]:
     return sorted((n for n in names if not os.path.basename(n).startswith((".", "_"))), key=natural)
 
 
-def _directory(source: str, known: Collection[str]) -> tuple[Part, ...]:
+def _directory(source: str, known: Collection[str], refused: Collection[str]) -> tuple[Part, ...]:
+    itself = _part(source.rstrip("/" + os.sep))
+    if itself.suffix in refused:  # a format that is a directory
+        return (itself,)
     try:
         names = _visible(entry.name for entry in os.scandir(source) if entry.is_file())
     except OSError as error:
@@ -92,8 +97,9 @@ def _directory(source: str, known: Collection[str]) -> tuple[Part, ...]:
             f"{shown(source)}: the directory cannot be read: {error.strerror}",
             next_step="make it readable for this user",
         ) from None
-    parts = [_part(os.path.join(source, name)) for name in names]
-    parts = [part for part in parts if part.suffix in known]
+    files = [_part(os.path.join(source, name)) for name in names]
+    parts = [part for part in files if part.suffix in known]
+    parts = parts or [part for part in files if part.suffix in refused]
     suffixes = sorted({part.suffix for part in parts})
     if not parts:
         raise InputError(
