@@ -1,0 +1,324 @@
+"""Spectra of kernel operators: exact ones, and block Lanczos quadrature with its own error measures.
+
+A spectrum is held as a measure: nodes with weights, such that tr f(K) is the weighted sum of f(node). The
+leading nodes are converged eigenvalues of weight 1; the rest is Gauss quadrature from random sign probes
+(Golub and Meurant, "Matrices, Moments and Quadrature", ch. 6-8; Ubaru, Chen, Saad 2017, "Fast estimation of
+tr(f(A)) via stochastic Lanczos quadrature"). The same measure restricted to a cell of rows says how much each
+part of the data carries of every eigenvalue; the jackknife of `specaudit.capacity` needs no more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from specaudit.kernels import FloatArray, SingleArray
+from specaudit.operators import DenseOperator, Operator
+
+PROBES = 128
+"""Random probes, which are also the block of the Krylov space: wide enough for full GEMM speed."""
+FIRST_CHECK = 6
+MAX_STEPS = 24
+RITZ_TOLERANCE = 1e-3
+"""Relative residual under which a Ritz pair stands for its eigenpair, with weight exactly 1."""
+EXACT_ROWS = 1024
+"""Up to this size a full eigendecomposition is as fast as the quadrature, and exact."""
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """A partition of the rows: groups for the jackknife, split by row weight.
+
+    Attributes
+    ----------
+    label
+        (n,) cell of each row.
+    group
+        (c,) jackknife group of each cell.
+    size
+        (c,) rows in each cell.
+    weight
+        (c,) multiplicity of the rows in each cell (the mean where a cell mixes several).
+    """
+
+    label: IntArray
+    group: IntArray
+    size: FloatArray
+    weight: FloatArray
+
+    @property
+    def groups(self) -> int:
+        """Number of jackknife groups."""
+        return int(self.group.max()) + 1
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Return the sums of `values` (n, ...) over the rows of each cell, (c, ...)."""
+        order = np.argsort(self.label, kind="stable")
+        starts = np.searchsorted(self.label[order], np.arange(len(self.size)))
+        return np.add.reduceat(values[order], starts, axis=0)
+
+
+def make_cells(weights: IntArray, groups: int) -> Cells:
+    """Return cells for rows in random order: `groups` equal groups, each split where `weights` (n,) differ.
+
+    Weights are told apart by their power of two, so that a cell holds rows of like leverage.
+    """
+    group = np.arange(len(weights)) * groups // len(weights)
+    band = np.floor(np.log2(weights)).astype(np.int64)
+    keys, label = np.unique(group * (band.max() + 1) + band, return_inverse=True)
+    size = np.bincount(label).astype(np.float64)
+    return Cells(
+        label=label.astype(np.int64),
+        group=keys // (band.max() + 1),
+        size=size,
+        weight=np.bincount(label, weights=weights) / size,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectralMeasure:
+    """Nodes and weights with tr f(K) = sum_j weights_j f(nodes_j).
+
+    Attributes
+    ----------
+    nodes
+        (m,) eigenvalues and quadrature nodes, descending within the exact part, >= 0.
+    weights
+        (m,) >= 0; they sum to the number of rows.
+    exact
+        How many leading nodes are eigenvalues, of weight 1.
+    errors
+        (exact,) bounds on the numerical error of those eigenvalues.
+    cell_weights
+        (c, m) the measure restricted to each cell of rows; columns sum to `weights`.
+    probe_weights
+        (p, m - exact) what each random probe alone says of the other weights; p = 0 when all is exact.
+    steps
+        Block Lanczos steps taken; 0 for an exact spectrum.
+    """
+
+    nodes: FloatArray
+    weights: FloatArray
+    exact: int
+    errors: FloatArray
+    cell_weights: FloatArray
+    probe_weights: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    steps: int = 0
+    converged: bool = True
+
+    @property
+    def size(self) -> float:
+        """The number of rows, which is the total weight."""
+        return float(self.weights.sum())
+
+    @property
+    def eigenvalues(self) -> FloatArray:
+        """The converged leading eigenvalues, descending."""
+        return self.nodes[: self.exact]
+
+    def leave_one_probe_out(self) -> FloatArray:
+        """Return (p, m) weights, each without one probe."""
+        probes = len(self.probe_weights)
+        rest = (self.probe_weights.sum(axis=0) - self.probe_weights) / (probes - 1)
+        lead = np.broadcast_to(self.weights[: self.exact], (probes, self.exact))
+        return np.hstack([lead, rest])
+
+
+def exact_measure(operator: DenseOperator, cells: Cells) -> SpectralMeasure:
+    """Return the whole spectrum of a dense operator by a full eigendecomposition, O(n^3)."""
+    values, vectors = np.linalg.eigh(operator.matrix.astype(np.float64))
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    return SpectralMeasure(
+        nodes=values,
+        weights=np.ones(len(values)),
+        exact=len(values),
+        errors=np.full(len(values), operator.rounding),
+        cell_weights=cells.sums(vectors**2),
+    )
+
+
+def quadrature_measure(
+    operator: Operator,
+    cells: Cells,
+    *,
+    seed: int,
+    statistic: Callable[[SpectralMeasure], float],
+    tolerance: float,
+    leading: int,
+    probes: int = PROBES,
+    max_steps: int = MAX_STEPS,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> SpectralMeasure:
+    """Return a spectral measure by block Lanczos from random sign probes.
+
+    The Krylov space grows by two blocks until `statistic` of the measure moves by less than `tolerance` and
+    `leading` eigenvalues are converged, or `max_steps` is reached (`converged` says which).
+
+    One block of probes serves three ends: its Ritz pairs of small residual are the leading eigenvalues; their
+    part of the trace is replaced by its exact value, which takes away most of the probe noise; and the rest of
+    each probe gives an unbiased quadrature with an error that the spread over probes measures.
+    """
+    krylov = _BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=max_steps, seed=seed)
+    previous = np.nan
+    while True:
+        while krylov.steps < FIRST_CHECK or krylov.steps % 2:
+            krylov.extend()
+        measure = krylov.measure(cells)
+        value = statistic(measure)
+        done = abs(value - previous) <= tolerance and measure.exact >= min(leading, krylov.rank)
+        progress(0.9 if done else min(0.9, krylov.steps / (FIRST_CHECK + 6)))
+        if done or krylov.exhausted:
+            return measure
+        if krylov.full:
+            return replace(measure, converged=False)
+        previous = value
+        krylov.extend()
+
+
+class _BlockKrylov:
+    """The block Krylov space of an operator, with full reorthogonalisation; rows of `basis` are its vectors."""
+
+    def __init__(self, operator: Operator, *, probes: int, max_steps: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.operator = operator
+        self.width = probes
+        self.limit = min(max_steps, operator.size // probes - 1)
+        self.probes = rng.integers(0, 2, (operator.size, probes), dtype=np.int8).astype(np.float32) * 2 - 1
+        self.basis: SingleArray = np.empty((self.limit * probes, operator.size), dtype=np.float32)
+        self.projection = np.zeros((self.limit * probes, self.limit * probes))
+        self.steps = 0
+        self.residual = np.empty((probes, probes))
+        self.block = _orthonormal(self.probes)
+
+    @property
+    def full(self) -> bool:
+        return self.steps + 2 > self.limit
+
+    @property
+    def exhausted(self) -> bool:
+        """The space is invariant: nothing is left beyond it but rounding."""
+        return bool(np.linalg.norm(self.residual, 2) <= self.operator.rounding)
+
+    @property
+    def rank(self) -> int:
+        return self.steps * self.width
+
+    def extend(self) -> None:
+        """Multiply once, orthogonalise twice, and keep the block's column of the projected operator."""
+        old, new = self.steps * self.width, (self.steps + 1) * self.width
+        self.basis[old:new] = self.block.T
+        basis = self.basis[:new]
+        image = self.operator.matmat(self.block)
+        coefficients = basis @ image
+        self.projection[:new, old:new] = coefficients
+        self.projection[old:new, :new] = coefficients.T
+        image -= basis.T @ coefficients
+        following = _orthonormal(image)
+        following -= basis.T @ (basis @ following)
+        self.block = _orthonormal(following)
+        self.residual = (self.block.T @ image).astype(np.float64)
+        self.steps += 1
+
+    def measure(self, cells: Cells) -> SpectralMeasure:
+        used = self.rank
+        values, vectors = np.linalg.eigh(self.projection[:used, :used])
+        values, vectors = values[::-1], vectors[:, ::-1]
+        residuals = np.linalg.norm(self.residual @ vectors[-self.width :], axis=0)
+        good = residuals <= RITZ_TOLERANCE * np.abs(values)
+        exact = int(np.argmin(good)) if not good.all() else len(good)
+        weights, cell_weights, probe_weights = self._weights(vectors, exact, cells)
+        nodes = np.maximum(values, 0.0)
+        rest = slice(exact, None)
+        trace = self.operator.trace - float(nodes[:exact].sum())
+        tilt = _calibration(nodes[rest], weights[rest], self.operator.size - exact, trace)
+        weights[rest] *= tilt
+        cell_weights[:, rest] *= tilt
+        cell_weights[:, rest] *= _cell_scale(cells.size, cell_weights, exact)[:, None]
+        probe_tilt = [
+            _calibration(nodes[rest], row, self.operator.size - exact, trace) for row in probe_weights
+        ]
+        return SpectralMeasure(
+            nodes=nodes,
+            weights=weights,
+            exact=exact,
+            errors=_eigenvalue_errors(values, residuals, exact) + self.operator.rounding,
+            cell_weights=cell_weights,
+            probe_weights=probe_weights * np.array(probe_tilt),
+            steps=self.steps,
+        )
+
+    def _weights(
+        self, vectors: FloatArray, exact: int, cells: Cells
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return node weights, their split over cells, and each probe's weights of the inexact nodes."""
+        basis = self.basis[: self.rank]
+        lead = (basis.T @ vectors[:, :exact].astype(np.float32)).astype(np.float64)
+        rest = vectors[:, exact:]
+        on_nodes = (basis @ self.probes).T.astype(np.float64) @ rest
+        probe_weights = on_nodes**2
+        split = np.empty((len(cells.size), self.rank))
+        split[:, :exact] = cells.sums(lead**2)
+        split[:, :exact] /= split[:, :exact].sum(axis=0)
+        for cell in range(len(cells.size)):
+            members = np.flatnonzero(cells.label == cell)
+            part = (basis[:, members] @ self.probes[members]).T.astype(np.float64) @ rest
+            split[cell, exact:] = np.einsum("pj,pj->j", part, on_nodes) / self.width
+        weights = np.concatenate([np.ones(exact), probe_weights.mean(axis=0)])
+        return weights, split, probe_weights
+
+
+def _orthonormal(block: SingleArray) -> SingleArray:
+    """Return an orthonormal basis (n, s) of the columns of `block`; called twice per step, which is enough.
+
+    Cholesky QR with the Gram matrix in float64 is several times faster than Householder QR, which takes over
+    where the columns are nearly dependent.
+    """
+    wide = block.astype(np.float64)
+    try:
+        factor = np.linalg.cholesky(wide.T @ wide)
+        if factor.diagonal().min() > 1e-5 * factor.diagonal().max():
+            return block @ np.linalg.inv(factor).T.astype(np.float32)
+    except np.linalg.LinAlgError:
+        pass  # the columns are dependent to working accuracy
+    return np.linalg.qr(wide)[0].astype(np.float32)
+
+
+def _calibration(nodes: FloatArray, weights: FloatArray, mass: float, trace: float) -> FloatArray:
+    """Return factors (m,) that give `weights` the known total mass and trace, by a tilt linear in the node.
+
+    Both moments are known exactly, so any error in them is probe noise. Where the tilt would turn a weight
+    negative only the mass is matched.
+    """
+    if not len(nodes):
+        return np.ones(0)
+    scale = nodes.max() or 1.0
+    x = nodes / scale
+    moments = [float((weights * x**power).sum()) for power in range(3)]
+    system = np.array([[moments[0], moments[1]], [moments[1], moments[2]]])
+    if np.linalg.cond(system) < 1e12:
+        factors: FloatArray = np.polyval(np.linalg.solve(system, [mass, trace / scale])[::-1], x)
+        if (factors > 0).all():
+            return factors
+    return np.full(len(nodes), mass / moments[0])
+
+
+def _cell_scale(sizes: FloatArray, cell_weights: FloatArray, exact: int) -> FloatArray:
+    """Return the factor (c,) on each cell's inexact weights that makes its total the rows it holds."""
+    known = cell_weights[:, :exact].sum(axis=1)
+    estimated = cell_weights[:, exact:].sum(axis=1)
+    return np.divide(sizes - known, estimated, out=np.ones(len(sizes)), where=estimated > 0)
+
+
+def _eigenvalue_errors(values: FloatArray, residuals: FloatArray, exact: int) -> FloatArray:
+    """Return error bounds (exact,): the residual, or its square over the gap where that is smaller."""
+    if not exact:
+        return np.empty(0)
+    gaps = np.abs(np.diff(values[: exact + 1], append=0.0))
+    gap = np.minimum(gaps[:exact], np.concatenate([[np.inf], gaps[: exact - 1]]))
+    bound = np.divide(residuals[:exact] ** 2, gap, out=np.full(exact, np.inf), where=gap > 0)
+    return np.minimum(residuals[:exact], bound)
