@@ -39,8 +39,8 @@ class _Table:
 def read_delimited(part: Part, column: str | None, id_column: str | None) -> FileMatrix:
     """Return the embedding columns of a table, copied to a nameless temporary file as float64.
 
-    Without ``column`` these are all columns with numbers except one named id or ids, or an unnamed first one
-    (the index that pandas writes). A first row without numbers, or just 0, 1, 2... in order, is a header.
+    Without ``column`` these are all but columns of text (no number in the first 64 rows), one named id or ids,
+    and an unnamed first one (the index that pandas writes). A first row without numbers, or just 0, 1, 2... in order, is a header.
 
     Raises
     ------
@@ -114,8 +114,7 @@ def _layout(part: Part, lines: list[str], column: str | None, id_column: str | N
     if column is not None:
         columns = _select(part.label, names, column)
     elif header:
-        numeric = (k for k in range(len(names)) if any(k < len(r) and _is_number(r[k]) for r in rows))
-        columns = [k for k in numeric if k not in taken]
+        columns = [k for k in range(len(names)) if k not in taken and not _is_text(k, rows)]
     else:
         columns = [k for k in range(len(names)) if k not in taken]
     if not columns:
@@ -131,6 +130,12 @@ def _layout(part: Part, lines: list[str], column: str | None, id_column: str | N
         columns=tuple(columns),
         id_column=taken[0] if taken else None,
     )
+
+
+def _is_text(column: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a column has text and no number; an empty one may have numbers further down."""
+    cells = [row[column] for row in rows if column < len(row) and row[column].strip()]
+    return bool(cells) and not any(_is_number(cell) for cell in cells)
 
 
 def _is_header(cells: Sequence[str]) -> bool:

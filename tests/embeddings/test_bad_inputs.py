@@ -116,6 +116,7 @@ FILES: dict[str, tuple[str, bytes, str, dict[str, Any]]] = {
     "fbin none": ("a.u8bin", bytes(8), "0 rows", {}),
     "csv cell": ("a.csv", b"x,y\n1,2\n3,four\n", "line 3 column 2 ('y'): 'four' is not a number", {}),
     "csv empty cell": ("a.csv", b"x,y\n1,2\n3,\n", "line 3 column 2 ('y'): empty cell", {}),
+    "csv empty column": ("a.csv", b"x,y\n1,\n3,\n", "line 2 column 2 ('y'): empty cell", {}),
     "csv ragged": ("a.csv", b"1,2\n3,4,5\n", "line 2: 3 cells, expected 2", {}),
     "csv short": ("a.csv", b"1,2\n3\n", "line 2: 1 cells, expected 2", {}),
     "csv blank": ("a.csv", b"1,2\n\n3,4\n", "line 2: blank line", {}),
@@ -295,6 +296,11 @@ def test_bad_standard_input(monkeypatch: pytest.MonkeyPatch, data: bytes, says: 
     problem = refusal("-").problem
     assert problem.startswith("stdin: ")
     assert says in problem
+
+
+def test_terminal_as_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    assert refusal("-").problem == "stdin: nothing is piped in"
 
 
 @pytest.mark.parametrize(
