@@ -19,9 +19,7 @@ from specaudit.errors import InputError
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 ID_NAMES = ("id", "ids")
 BLOCK = 1 << 20  # characters parsed at a time
-SAMPLE = (
-    64  # rows that decide which columns are text; a column with a number among them is numeric throughout
-)
+SAMPLE = 64  # rows that decide which columns are text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +37,9 @@ class _Table:
 def read_delimited(part: Part, column: str | None, id_column: str | None) -> FileMatrix:
     """Return the embedding columns of a table, copied to a nameless temporary file as float64.
 
-    Without ``column`` these are all but columns of text (no number in the first 64 rows), one named id or ids,
-    and an unnamed first one (the index that pandas writes). A first row without numbers, or just 0, 1, 2... in order, is a header.
+    Without ``column`` these are all but columns of text (no number in the first 64 rows), one named id or
+    ids, and an unnamed first one (the index that pandas writes). A first row without numbers, or just
+    0, 1, 2... in order, is a header.
 
     Raises
     ------
