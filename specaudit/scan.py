@@ -1,0 +1,488 @@
+"""One mergeable pass over all rows: counts, defects, digest, norms and a hash-based nested sample."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from specaudit.embeddings import Embeddings
+from specaudit.errors import InputError
+
+Normalize = Literal["none", "l2"]
+Progress = Callable[[str, float], None]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+Frozen = TypeVar("Frozen", bound=npt.NDArray[Any])
+
+PIECE = 1 << 19  # values per task: fewer cost more in handing over than in computing
+EXACT_INTEGER = 1 << 53  # float64 holds every integer up to here
+DEFECTS = {  # of a row, in the order in which they are tested
+    "nonfinite": "NaN or infinite values",
+    "overflow": "a squared norm beyond float64",
+    "zero": "zero norm",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiplicities:
+    """How often unique rows occur: ``counts[i]`` unique rows occur ``values[i]`` times each."""
+
+    values: Integers  # (v,) ascending, >= 1
+    counts: Integers  # (v,) >= 1; their sum is the number of unique rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The unique rows with the smallest keys, in key order: a smaller sample is a prefix of a larger one."""
+
+    rows: Integers  # (m,) number of one copy of each row
+    weights: Integers  # (m,) >= 1, how often the row occurs in the whole data set
+    keys: Hashes  # (m,) ascending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Sums over usable rows that merge; sums are pairs (high, low) so that no order of merging shows."""
+
+    count: int  # usable rows
+    column_sum: Floats  # (2, d)
+    norm_sum: Floats  # (2,)
+    norm_min: float
+    norm_max: float
+    first: Floats  # (d,) values of some usable row
+    constant: Flags  # (d,) columns where all usable rows equal ``first``
+
+    def merge(self, other: Moments) -> Moments:
+        """Return the moments of both sets of rows together."""
+        if not (self.count and other.count):
+            return self if self.count else other
+        return Moments(
+            count=self.count + other.count,
+            column_sum=_add(self.column_sum, other.column_sum),
+            norm_sum=_add(self.norm_sum, other.norm_sum),
+            norm_min=min(self.norm_min, other.norm_min),
+            norm_max=max(self.norm_max, other.norm_max),
+            first=self.first,
+            constant=self.constant & other.constant & (self.first == other.first),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What one pass over all rows found; arrays are read-only.
+
+    Rows are equal when they hold the same numbers (-0.0 equals 0.0), however these are stored. Equality is
+    judged by 64-bit hashes: two different rows among n are taken for equal with probability n^2 / 2^65.
+    """
+
+    rows: int  # all rows, bad ones included
+    dimensions: int
+    dtype: str  # as stored
+    nonfinite_rows: int  # with NaN or infinite values; never usable
+    overflow_rows: int  # finite, but with a squared norm beyond float64; never usable
+    zero_rows: int  # of norm zero (below 1.5e-154); usable unless normalize is "l2"
+    dropped_rows: int  # not usable
+    unique_rows: int  # different usable rows, >= 2
+    duplicate_fraction: float  # 1 - unique / usable rows, in [0, 1)
+    multiplicities: Multiplicities
+    constant_columns: tuple[int, ...]  # column numbers, ascending
+    norm_min: float  # of usable rows, as are the next two
+    norm_mean: float
+    norm_max: float
+    column_mean: Floats = field(repr=False)  # (d,) over usable rows, copies counted
+    digest: str  # hex; of the multiset of usable rows, whatever their order, sharding and dtype
+    seed: int  # keys the sample
+    max_rows: int  # bound of the sample
+    normalize: Normalize  # decides whether rows of norm zero are usable
+    by_id: bool  # ids take the place of the content in ``hashes`` and in the sample's keys
+    hashes: Hashes = field(repr=False)  # (rows,) hash of each row's content, or of its id
+    contents: Hashes = field(repr=False)  # (rows,) hash of each row's content; meaningless where not usable
+    usable: Flags = field(repr=False)  # (rows,)
+    moments: Moments = field(repr=False)  # what merging needs
+    sample: Sample = field(repr=False)
+
+    @property
+    def _defects(self) -> dict[str, int]:
+        return dict(zip(DEFECTS, (self.nonfinite_rows, self.overflow_rows, self.zero_rows), strict=True))
+
+    def merge(self, other: Scan) -> Scan:
+        """Return the scan of both data sets together; rows of ``other`` are numbered after those of this one.
+
+        Associative; all but the row numbers is the same in any order of merging.
+
+        Raises
+        ------
+        InputError
+            The scans differ in dimensions, seed, sample size, normalization or use of ids.
+        """
+        for name in ("dimensions", "seed", "max_rows", "normalize", "by_id"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise InputError(
+                    f"scans with {name} {mine} and {theirs} cannot be merged",
+                    next_step="scan all shards of one data set with the same settings",
+                )
+        contents = np.concatenate([self.contents, other.contents])
+        return _assemble(
+            dtype=str(np.result_type(self.dtype, other.dtype)),
+            defects={name: count + other._defects[name] for name, count in self._defects.items()},
+            seed=self.seed,
+            max_rows=self.max_rows,
+            normalize=self.normalize,
+            hashes=np.concatenate([self.hashes, other.hashes]) if self.by_id else contents,
+            contents=contents,
+            usable=np.concatenate([self.usable, other.usable]),
+            moments=self.moments.merge(other.moments),
+        )
+
+
+def scan(
+    embeddings: Embeddings,
+    *,
+    seed: int = 0,
+    max_rows: int = 16_384,
+    normalize: Normalize = "none",
+    drop_bad_rows: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Return counts, defects, digest, norms and a sample of the embeddings, read once.
+
+    Each unique row has a 64-bit key, a hash of its content (or the smallest hash of its copies' ids) mixed
+    with ``seed``; the sample is the ``max_rows`` unique rows with the smallest keys. It therefore depends
+    neither on the order and sharding of the rows nor on how often they repeat. The result does not depend on
+    ``threads``.
+
+    Parameters
+    ----------
+    seed
+        Another seed draws another sample.
+    max_rows
+        Most unique rows in the sample.
+    normalize
+        What later stages do to the rows: with "l2", rows of norm zero are bad rows.
+    drop_bad_rows
+        Count bad rows and leave them out, instead of stopping.
+    threads
+        As many as there are cores by default.
+    progress
+        Called with "scan" and the fraction of rows done.
+
+    Raises
+    ------
+    InputError
+        There are bad rows (with NaN or infinite values, with a squared norm beyond float64, of zero norm), or
+        integers that float64 cannot hold, or fewer than two different usable rows.
+    """
+    found = _read(embeddings, normalize, threads or os.cpu_count() or 1, progress)
+    if not drop_bad_rows and not found.usable.all():
+        raise _bad_rows_error(embeddings, found, normalize)
+    result = _assemble(
+        dtype=str(embeddings.dtype),
+        defects={name: len(rows) for name, rows in found.defects.items()},
+        seed=seed,
+        max_rows=max_rows,
+        normalize=normalize,
+        hashes=found.contents if embeddings.ids is None else _hash_ids(embeddings),
+        contents=found.contents,
+        usable=found.usable,
+        moments=found.moments,
+    )
+    _check_variety(embeddings, result)
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """What was found in consecutive rows."""
+
+    contents: Hashes  # (k,)
+    usable: Flags  # (k,)
+    defects: dict[str, Integers]  # row numbers by kind
+    moments: Moments
+
+
+def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: Progress | None) -> _Piece:
+    """Return what is found in all rows."""
+    contents = np.empty(embeddings.rows, np.uint64)
+    usable = np.empty(embeddings.rows, np.bool_)
+    defects: dict[str, list[Integers]] = {name: [] for name in DEFECTS}
+    moments = _no_moments(embeddings.dimensions)
+    with ThreadPoolExecutor(threads) as pool:
+        for block in embeddings.blocks():
+            # Once some row of an earlier block differs from the others in a column, it needs no more looks.
+            suspects = np.flatnonzero(moments.constant)
+            measure = partial(_measure, embeddings, normalize, suspects)
+            stop = block.start
+            for piece in pool.map(measure, *zip(*_split(block.start, block.values), strict=True)):
+                start, stop = stop, stop + len(piece.contents)
+                contents[start:stop] = piece.contents
+                usable[start:stop] = piece.usable
+                moments = moments.merge(piece.moments)
+                for name, rows in piece.defects.items():
+                    defects[name].append(rows)
+            if progress is not None:
+                progress("scan", stop / embeddings.rows)
+    return _Piece(
+        contents=contents,
+        usable=usable,
+        defects={name: np.concatenate(rows) for name, rows in defects.items()},
+        moments=moments,
+    )
+
+
+def _split(start: int, values: npt.NDArray[Any]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    step = max(1, PIECE // values.shape[1])
+    for low in range(0, len(values), step):
+        yield start + low, values[low : low + step]
+
+
+def _measure(
+    embeddings: Embeddings, normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]
+) -> _Piece:
+    """Return what is found in ``values`` (k, d), whose first row has number ``start``."""
+    _check_integers(embeddings, start, values)
+    with np.errstate(all="ignore"):  # what overflows or is not a number is found in the norms
+        contents, double = _hash_rows(values)
+        squared = np.einsum("ij,ij->i", double, double)
+        defects = _find_defects(squared, double)
+        bad = defects["nonfinite"] | defects["overflow"]
+        if normalize == "l2":
+            bad |= defects["zero"]
+        if bad.any():
+            double, squared = double[~bad], squared[~bad]
+        return _Piece(
+            contents=contents,
+            usable=~bad,
+            defects={name: start + np.flatnonzero(flags) for name, flags in defects.items()},
+            moments=_sum_rows(double, np.sqrt(squared), suspects),
+        )
+
+
+def _check_integers(embeddings: Embeddings, start: int, values: npt.NDArray[Any]) -> None:
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
+        return
+    beyond = (values > EXACT_INTEGER) | (values < -EXACT_INTEGER)
+    if beyond.any():
+        row, column = (int(i) for i in np.argwhere(beyond)[0])
+        raise InputError(
+            f"{embeddings.locate(start + row)} column {column}: the integer {values[row, column]} is beyond "
+            f"2^53, which float64 cannot hold exactly",
+            next_step="store embeddings as floating-point numbers",
+        )
+
+
+def _hash_rows(values: npt.NDArray[Any]) -> tuple[Hashes, Floats]:
+    """Return the hash of each row's numbers (k,) and the rows as float64 (k, d).
+
+    A row is hashed as float32 if that holds all its numbers exactly, else as float64, so that a wider copy of
+    the same numbers has the same hash. Adding zero turns -0.0 into 0.0.
+    """
+    if np.can_cast(values.dtype, np.float32):
+        single = values.astype(np.float32)
+        single += 0.0
+        return _digest_rows(single), single.astype(np.float64)
+    double = values.astype(np.float64)
+    double += 0.0
+    single = double.astype(np.float32)
+    exact = (single == double).all(axis=1)
+    hashes = np.empty(len(values), np.uint64)
+    hashes[exact] = _digest_rows(single[exact])
+    hashes[~exact] = _digest_rows(double[~exact])
+    return hashes, double
+
+
+def _digest_rows(rows: npt.NDArray[Any]) -> Hashes:
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, rows), np.uint64, len(rows))
+
+
+def _hash_ids(embeddings: Embeddings) -> Hashes:
+    names = (name.encode(errors="surrogatepass") for name in embeddings.ids or ())
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, names), np.uint64, embeddings.rows)
+
+
+def _find_defects(squared: Floats, double: Floats) -> dict[str, Flags]:
+    """Return which rows have which defect, from their squared norms."""
+    infinite = ~np.isfinite(squared)
+    nonfinite = infinite.copy()
+    nonfinite[infinite] = ~np.isfinite(double[infinite]).all(axis=1)
+    return {
+        "nonfinite": nonfinite,
+        "overflow": infinite & ~nonfinite,
+        "zero": squared < np.finfo(np.float64).tiny,
+    }
+
+
+def _no_moments(dimensions: int) -> Moments:
+    return Moments(
+        count=0,
+        column_sum=np.zeros((2, dimensions)),
+        norm_sum=np.zeros(2),
+        norm_min=np.inf,
+        norm_max=0.0,
+        first=np.zeros(dimensions),
+        constant=np.ones(dimensions, np.bool_),
+    )
+
+
+def _sum_rows(double: Floats, norms: Floats, suspects: Integers) -> Moments:
+    """Return the moments of rows (k, d); only the suspected columns can be found constant."""
+    if not len(double):
+        return _no_moments(double.shape[1])
+    constant = np.zeros(double.shape[1], np.bool_)
+    constant[suspects] = (double[:, suspects] == double[0, suspects]).all(axis=0)
+    return Moments(
+        count=len(double),
+        column_sum=np.stack([double.sum(axis=0), np.zeros(double.shape[1])]),
+        norm_sum=np.array([norms.sum(), 0.0]),
+        norm_min=float(norms.min()),
+        norm_max=float(norms.max()),
+        first=double[0].copy(),
+        constant=constant,
+    )
+
+
+def _add(a: Floats, b: Floats) -> Floats:
+    """Return the sum of two (high, low) pairs; the low part keeps the rounding error of the high one."""
+    high = a[0] + b[0]
+    part = high - a[0]
+    error = (a[0] - (high - part)) + (b[0] - part)
+    return np.stack([high, a[1] + b[1] + error])
+
+
+def _assemble(
+    *,
+    dtype: str,
+    defects: dict[str, int],
+    seed: int,
+    max_rows: int,
+    normalize: Normalize,
+    hashes: Hashes,
+    contents: Hashes,
+    usable: Flags,
+    moments: Moments,
+) -> Scan:
+    by_id = hashes is not contents
+    ordered = np.sort(contents[usable])
+    unique, copies = _count_runs(ordered)
+    keys = _smallest_keys(hashes, contents, usable, seed) if by_id else _mix(unique, seed)
+    values, counts = np.unique(copies, return_counts=True)
+    return Scan(
+        rows=len(usable),
+        dimensions=len(moments.first),
+        dtype=dtype,
+        nonfinite_rows=defects["nonfinite"],
+        overflow_rows=defects["overflow"],
+        zero_rows=defects["zero"],
+        dropped_rows=len(usable) - len(ordered),
+        unique_rows=len(unique),
+        duplicate_fraction=1 - len(unique) / max(1, len(ordered)),
+        multiplicities=Multiplicities(values=_frozen(values), counts=_frozen(counts)),
+        constant_columns=tuple(np.flatnonzero(moments.constant).tolist()),
+        norm_min=moments.norm_min,
+        norm_mean=float(moments.norm_sum.sum()) / max(1, moments.count),
+        norm_max=moments.norm_max,
+        column_mean=_frozen(moments.column_sum.sum(axis=0) / max(1, moments.count)),
+        digest=_digest(len(moments.first), ordered),
+        seed=seed,
+        max_rows=max_rows,
+        normalize=normalize,
+        by_id=by_id,
+        hashes=_frozen(hashes),
+        contents=_frozen(contents),
+        usable=_frozen(usable),
+        moments=moments,
+        sample=_draw(unique, copies, keys, _mix(hashes, seed), contents, usable, max_rows),
+    )
+
+
+def _count_runs(ordered: Hashes) -> tuple[Hashes, Integers]:
+    """Return the unique values of an ascending array and how often each occurs."""
+    starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
+    return ordered[starts], np.diff(starts, append=len(ordered))
+
+
+def _smallest_keys(hashes: Hashes, contents: Hashes, usable: Flags, seed: int) -> Hashes:
+    """Return the smallest key among the copies of each unique row, unique rows in the order of their hash."""
+    rows = np.flatnonzero(usable)
+    rows = rows[np.argsort(contents[rows])]
+    starts = np.flatnonzero(np.diff(contents[rows], prepend=~contents[rows[:1]]))
+    return np.minimum.reduceat(_mix(hashes[rows], seed), starts) if len(rows) else hashes[:0]
+
+
+def _draw(
+    unique: Hashes,
+    copies: Integers,
+    keys: Hashes,
+    row_keys: Hashes,
+    contents: Hashes,
+    usable: Flags,
+    max_rows: int,
+) -> Sample:
+    """Return the ``max_rows`` unique rows of smallest key; each is represented by its copy of that key."""
+    chosen = np.argsort(keys, kind="stable")[:max_rows]
+    if not len(chosen):
+        empty = np.empty(0, np.int64)
+        return Sample(rows=empty, weights=empty, keys=keys)
+    rows = np.flatnonzero((row_keys <= keys[chosen[-1]]) & usable)
+    rows = rows[np.lexsort((row_keys[rows], contents[rows]))]
+    first = np.searchsorted(contents[rows], unique[chosen])
+    return Sample(rows=_frozen(rows[first]), weights=_frozen(copies[chosen]), keys=_frozen(keys[chosen]))
+
+
+def _mix(hashes: Hashes, seed: int) -> Hashes:
+    """Return the keys of hashes under a seed (finalizer of splitmix64, Steele et al. 2014, figure 17)."""
+    salt = np.array([seed % 2**64], np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    return _finalize(hashes ^ _finalize(salt))
+
+
+def _finalize(z: Hashes) -> Hashes:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _digest(dimensions: int, ordered: Hashes) -> str:
+    digest = hashlib.blake2b(f"rows/1 {dimensions} ".encode(), digest_size=16)
+    digest.update(ordered.astype("<u8", copy=False).data)
+    return digest.hexdigest()
+
+
+def _frozen(array: Frozen) -> Frozen:
+    array.flags.writeable = False
+    return array
+
+
+def _bad_rows_error(embeddings: Embeddings, found: _Piece, normalize: Normalize) -> InputError:
+    parts = [
+        f"{len(rows):,} with {DEFECTS[name]} (first: {embeddings.locate(int(rows[0]))})"
+        for name, rows in found.defects.items()
+        if len(rows) and (name != "zero" or normalize == "l2")
+    ]
+    bad = int(np.count_nonzero(~found.usable))
+    return InputError(
+        f"{embeddings.name}: {bad:,} of {embeddings.rows:,} rows cannot be used: {', '.join(parts)}",
+        next_step="--drop-bad-rows drops and counts them",
+    )
+
+
+def _check_variety(embeddings: Embeddings, result: Scan) -> None:
+    usable = result.rows - result.dropped_rows
+    if result.unique_rows >= 2:
+        return
+    problem = f"all {usable:,} usable rows are identical" if usable > 1 else f"{usable} usable rows"
+    raise InputError(
+        f"{embeddings.name}: {problem}; an audit needs at least 2 different rows",
+        next_step="check the step that wrote it",
+    )
