@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -25,7 +25,8 @@ Hashes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 Frozen = TypeVar("Frozen", bound=npt.NDArray[Any])
 
-PIECE = 1 << 19  # values per task: fewer cost more in handing over than in computing
+TASK = 1 << 19  # values handed to a thread at once; fewer cost more in handing over than in computing
+CACHED = 1 << 18  # values looked at together, so that each look but the first finds them in the cache
 EXACT_INTEGER = 1 << 53  # float64 holds every integer up to here
 DEFECTS = {  # of a row, in the order in which they are tested
     "nonfinite": "NaN or infinite values",
@@ -204,8 +205,8 @@ def scan(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Piece:
-    """What was found in consecutive rows."""
+class _Findings:
+    """What was found in k consecutive rows."""
 
     contents: Hashes  # (k,)
     usable: Flags  # (k,)
@@ -213,7 +214,7 @@ class _Piece:
     moments: Moments
 
 
-def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: Progress | None) -> _Piece:
+def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: Progress | None) -> _Findings:
     """Return what is found in all rows."""
     contents = np.empty(embeddings.rows, np.uint64)
     usable = np.empty(embeddings.rows, np.bool_)
@@ -225,7 +226,7 @@ def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: 
             suspects = np.flatnonzero(moments.constant)
             measure = partial(_measure, embeddings, normalize, suspects)
             stop = block.start
-            for piece in pool.map(measure, *zip(*_split(block.start, block.values), strict=True)):
+            for piece in pool.map(measure, *zip(*_split(block.start, block.values, TASK), strict=True)):
                 start, stop = stop, stop + len(piece.contents)
                 contents[start:stop] = piece.contents
                 usable[start:stop] = piece.usable
@@ -234,7 +235,7 @@ def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: 
                     defects[name].append(rows)
             if progress is not None:
                 progress("scan", stop / embeddings.rows)
-    return _Piece(
+    return _Findings(
         contents=contents,
         usable=usable,
         defects={name: np.concatenate(rows) for name, rows in defects.items()},
@@ -242,32 +243,43 @@ def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: 
     )
 
 
-def _split(start: int, values: npt.NDArray[Any]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    step = max(1, PIECE // values.shape[1])
+def _split(start: int, values: npt.NDArray[Any], size: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield parts of at most ``size`` values, at least one row, with the number of their first row."""
+    step = max(1, size // values.shape[1])
     for low in range(0, len(values), step):
         yield start + low, values[low : low + step]
 
 
 def _measure(
     embeddings: Embeddings, normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]
-) -> _Piece:
+) -> _Findings:
     """Return what is found in ``values`` (k, d), whose first row has number ``start``."""
     _check_integers(embeddings, start, values)
     with np.errstate(all="ignore"):  # what overflows or is not a number is found in the norms
-        contents, double = _hash_rows(values)
-        squared = np.einsum("ij,ij->i", double, double)
-        defects = _find_defects(squared, double)
-        bad = defects["nonfinite"] | defects["overflow"]
-        if normalize == "l2":
-            bad |= defects["zero"]
-        if bad.any():
-            double, squared = double[~bad], squared[~bad]
-        return _Piece(
-            contents=contents,
-            usable=~bad,
-            defects={name: start + np.flatnonzero(flags) for name, flags in defects.items()},
-            moments=_sum_rows(double, np.sqrt(squared), suspects),
-        )
+        pieces = [_look(normalize, suspects, *piece) for piece in _split(start, values, CACHED)]
+    return _Findings(
+        contents=np.concatenate([piece.contents for piece in pieces]),
+        usable=np.concatenate([piece.usable for piece in pieces]),
+        defects={name: np.concatenate([piece.defects[name] for piece in pieces]) for name in DEFECTS},
+        moments=reduce(Moments.merge, [piece.moments for piece in pieces]),
+    )
+
+
+def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]) -> _Findings:
+    contents, double = _hash_rows(values)
+    squared = np.vecdot(double, double)
+    defects = _find_defects(squared, double)
+    bad = defects["nonfinite"] | defects["overflow"]
+    if normalize == "l2":
+        bad |= defects["zero"]
+    if bad.any():
+        double, squared = double[~bad], squared[~bad]
+    return _Findings(
+        contents=contents,
+        usable=~bad,
+        defects={name: start + np.flatnonzero(flags) for name, flags in defects.items()},
+        moments=_sum_rows(double, np.sqrt(squared), suspects),
+    )
 
 
 def _check_integers(embeddings: Embeddings, start: int, values: npt.NDArray[Any]) -> None:
@@ -464,7 +476,7 @@ def _frozen(array: Frozen) -> Frozen:
     return array
 
 
-def _bad_rows_error(embeddings: Embeddings, found: _Piece, normalize: Normalize) -> InputError:
+def _bad_rows_error(embeddings: Embeddings, found: _Findings, normalize: Normalize) -> InputError:
     parts = [
         f"{len(rows):,} with {DEFECTS[name]} (first: {embeddings.locate(int(rows[0]))})"
         for name, rows in found.defects.items()

@@ -264,7 +264,8 @@ def test_scans_of_different_settings_do_not_merge(options: dict[str, object], na
 def test_neither_threads_nor_blocks_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     values = dirty()
     one = scanned(values, threads=1, drop_bad_rows=True)
-    monkeypatch.setattr("specaudit.scan.PIECE", 12 * 7)
+    monkeypatch.setattr("specaudit.scan.TASK", 12 * 70)
+    monkeypatch.setattr("specaudit.scan.CACHED", 12 * 7)
     same(one, scanned(values, threads=3, drop_bad_rows=True))
 
 
