@@ -1,0 +1,192 @@
+"""Settings of a run: default < configuration file < environment < flag, each checked by the same rules."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from specaudit.errors import ConfigError
+
+KERNELS = ("laplace", "linear", "matern32", "matern52", "rbf")
+"""The names of the kernels, spelled out so that help does not import numpy; a test compares the registry."""
+
+STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
+
+PREFIX = "SPECAUDIT_"
+FILES = ("specaudit.toml", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What one setting may be."""
+
+    kind: Literal["text", "flag", "integer", "number", "size", "list"]
+    choices: tuple[str, ...] = ()
+    least: float = 0
+    above: bool = False  # the value must exceed `least`, not just reach it
+
+
+KEYS: dict[str, Key] = {
+    "kernel": Key(kind="list", choices=KERNELS),
+    "bandwidth": Key(kind="number", above=True),
+    "normalize": Key(kind="text", choices=("none", "l2")),
+    "centered": Key(kind="flag"),
+    "model": Key(kind="text"),
+    "drop-bad-rows": Key(kind="flag"),
+    "seed": Key(kind="integer"),
+    "threads": Key(kind="integer", least=1),
+    "max-rows": Key(kind="integer", least=2),
+    "max-memory": Key(kind="size"),
+    "require": Key(kind="list", choices=STATUSES),
+}
+"""Every setting that a file, the environment or a flag of the same name may give."""
+
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def read(key: str, value: object, where: str) -> Any:
+    """Return ``value`` as the type of ``key``: text is parsed, everything is checked.
+
+    Lists come back as tuples, sizes as bytes.
+
+    Raises
+    ------
+    ConfigError
+        It is of the wrong type or out of range; the message begins with ``where``.
+    """
+    rule = KEYS[key]
+    result = _parse(rule, value)
+    if result is None:
+        raise ConfigError(f"{where}: expected {_expected(rule)}, got {value!r}")
+    for item in result if isinstance(result, tuple) else (result,):
+        if rule.choices and item not in rule.choices:
+            raise ConfigError(f"{where}: unknown name {item!r}", next_step=_hint(item, rule.choices))
+    return result
+
+
+def load(folder: Path, environment: Mapping[str, str], file: Path | None = None) -> dict[str, Any]:
+    """Return the checked settings that the configuration file and then the environment give.
+
+    Parameters
+    ----------
+    folder
+        Where the search for ``specaudit.toml`` or a ``pyproject.toml`` with ``[tool.specaudit]`` begins; the
+        nearest one upward is used, and no other.
+    environment
+        Variables; those that begin with ``SPECAUDIT_`` are settings.
+    file
+        Read instead of searching.
+
+    Raises
+    ------
+    ConfigError
+        A file cannot be read, a key is unknown, or a value is of the wrong type.
+    """
+    path, table = _find(folder) if file is None else (file, _table(file))
+    settings = {}
+    for key, value in (table or {}).items():
+        _known(key, tuple(KEYS), str(path), "key")
+        settings[key] = read(key, value, f"{path}: {key}")
+    names = {PREFIX + key.upper().replace("-", "_"): key for key in KEYS}
+    for name in sorted(name for name in environment if name.startswith(PREFIX)):
+        _known(name, tuple(names), "environment", "variable")
+        settings[names[name]] = read(names[name], environment[name], f"environment variable {name}")
+    return settings
+
+
+def _parse(rule: Key, value: object) -> Any:
+    """Return the value, or None where it is not what the rule asks for."""
+    match rule.kind:
+        case "text":
+            return value if isinstance(value, str) and value else None
+        case "flag":
+            return _TRUTH.get(value.lower()) if isinstance(value, str) else _only(value, bool)
+        case "list":
+            items = [value] if isinstance(value, str) else value
+            if not isinstance(items, list | tuple) or not items or not all(isinstance(i, str) for i in items):
+                return None
+            return tuple(dict.fromkeys(name.strip() for item in items for name in item.split(",")))
+        case "size":
+            found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kmgt]?)(?:i?b)?", str(value).strip().lower())
+            number = int(float(found[1]) * _UNITS[found[2]]) if found and isinstance(value, str | int) else 0
+            return number or None
+        case _:
+            return _number(rule, value)
+
+
+def _number(rule: Key, value: object) -> float | None:
+    kind = int if rule.kind == "integer" else float
+    try:
+        number = kind(value) if isinstance(value, str) else _only(value, int, kind)
+    except ValueError:
+        return None
+    if number is None or not rule.least <= number < 2**63 or (rule.above and number == rule.least):
+        return None
+    return kind(number)
+
+
+def _only(value: object, *types: type) -> Any:
+    return value if type(value) in types else None
+
+
+def _expected(rule: Key) -> str:
+    least = f"{'above' if rule.above else 'of at least'} {rule.least:g}"
+    return {
+        "text": "a text",
+        "flag": "true or false",
+        "integer": f"a whole number {least}",
+        "number": f"a number {least}",
+        "size": "a size such as 4G, 800M or a number of bytes",
+        "list": "names",
+    }[rule.kind]
+
+
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+
+
+def _known(name: str, known: tuple[str, ...], where: str, what: str) -> None:
+    if name not in known:
+        raise ConfigError(f"{where}: unknown {what} {name!r}", next_step=_hint(name, known))
+
+
+def _find(folder: Path) -> tuple[Path | None, dict[str, Any] | None]:
+    for parent in (folder, *folder.parents):
+        tables = [(parent / name, _table(parent / name, missing_ok=True)) for name in FILES]
+        found = [(path, table) for path, table in tables if table is not None]
+        if len(found) > 1:
+            raise ConfigError(
+                f"{found[0][0]} and [tool.specaudit] in {FILES[1]} beside it both configure the run",
+                next_step="keep one of them, or name one with --config",
+            )
+        if found:
+            return found[0]
+    return None, None
+
+
+def _table(path: Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
+    """Return the settings in a file; None where it is a pyproject.toml without any, or missing."""
+    try:
+        if missing_ok and not path.is_file():
+            return None
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}", next_step="check the name given to --config"
+        ) from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+    if path.name != "pyproject.toml":
+        return data
+    tools = data.get("tool")
+    table = tools.get("specaudit") if isinstance(tools, dict) else None
+    if not isinstance(table, dict) and not (table is None and missing_ok):
+        raise ConfigError(f"{path}: has no [tool.specaudit] table", next_step="add one, or drop --config")
+    return table
