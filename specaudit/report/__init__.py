@@ -1,1 +1,1 @@
-"""What leaves the program: documents, tables, plots and explanations. Pure: a result in, text or figure out."""
+"""What leaves the program: documents, tables, plots, explanations. Pure: a result in, text out."""

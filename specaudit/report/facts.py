@@ -1,0 +1,179 @@
+"""A fit in words: its finding in one sentence, and its facts as pairs of label and value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specaudit.embeddings.display import shown
+
+if TYPE_CHECKING:
+    from specaudit.report.documents import Dataset, Diversity, Exponent, Fit, Interval, Spectrum
+
+MEANING = (
+    "A larger b means that eigenvalues fall faster: fewer directions carry the data, the tail is thinner and "
+    "learning its rare structure takes more data. A smaller b is a richer tail."
+)
+
+TREND = 0.8  # share of the local exponent's range between the window's ends that makes it a rise or a fall
+LEADING = 3  # eigenvalues whose shares are told
+
+
+def headline(fit: Fit) -> str:
+    """Return the finding under the primary kernel: one sentence, by status."""
+    spectrum = fit.spectra[fit.primary]
+    exponent = spectrum.exponent
+    if exponent.status == "unresolved" or exponent.window is None or exponent.range is None:
+        rows = f"; about {exponent.rows_needed:,} rows would do" if exponent.rows_needed else ""
+        return f"Exponent unresolved: {shown(exponent.reason).rstrip('.')}{rows}."
+    window = (
+        f"between {dimensions(exponent.window[0])} and {dimensions(exponent.window[1])} effective dimensions"
+    )
+    if exponent.status == "not-power-law":
+        return (
+            f"No single exponent: the local exponent {trend(spectrum, exponent.range)} {window}, "
+            "as is normal for real embeddings; compare curves, not exponents."
+        )
+    still = ""
+    if exponent.status == "drifting":
+        moves = trend(spectrum, exponent.range)
+        still = (
+            f"; the local exponent {'still ' * (not moves.startswith('varies'))}{moves} across that window"
+        )
+    return (
+        f"Tail exponent b = {exponent.value:.3f} ({interval(exponent)}) {window} "
+        f"({spectrum.kernel.name} kernel){still}."
+    )
+
+
+def interval(exponent: Exponent) -> str:
+    """Return the exponent's interval, such as ``95 % interval 1.199 to 1.217``."""
+    return f"{100 * exponent.confidence:g} % interval {exponent.low:.3f} to {exponent.high:.3f}"
+
+
+def trend(spectrum: Spectrum, across: Interval) -> str:
+    """Return how the local exponent runs across the window: it rises, falls, or varies between two values."""
+    import numpy as np
+
+    local, window = spectrum.local_exponent, spectrum.exponent.window
+    if len(local.n2) > 1 and window is not None:
+        first, last = np.interp(np.log(window), np.log(local.n2), local.value)
+        if last - first >= TREND * (across.high - across.low):
+            return f"rises from {across.low:.2f} to {across.high:.2f}"
+        if first - last >= TREND * (across.high - across.low):
+            return f"falls from {across.high:.2f} to {across.low:.2f}"
+    return f"varies between {across.low:.2f} and {across.high:.2f}"
+
+
+def dataset_facts(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return what the one pass over all rows found."""
+    near, norms = dataset.neighbours, dataset.norms
+    distances = f"median distance {number(near.distance_median)}, 5 % below {number(near.distance_p05)}"
+    copies = percent(dataset.near_duplicate_fraction)
+    if dataset.near_duplicate_error:
+        copies += f" ± {percent(dataset.near_duplicate_error)}"
+    facts = [
+        ("rows", f"{dataset.rows:,}"),
+        ("distinct rows", f"{dataset.unique_rows:,} ({percent(dataset.duplicate_fraction)} exact copies)"),
+        ("near copies", f"{copies} of rows have a neighbour within {number(dataset.near_duplicate_radius)}"),
+        ("bad rows", _bad_rows(dataset)),
+        ("dimensions", f"{dataset.dimensions:,} ({dataset.dtype}){_constant(dataset.constant_columns)}"),
+        ("norms", f"{number(norms.min)} / {number(norms.mean)} / {number(norms.max)} (min / mean / max)"),
+        ("neighbours", f"{distances} ({shown(near.index)}, {near.queries:,} rows asked)"),
+        ("digest", shown(dataset.digest)),
+    ]
+    if dataset.model is not None:
+        facts.append(("model", shown(dataset.model)))
+    return facts
+
+
+def kernel_facts(spectrum: Spectrum) -> list[tuple[str, str]]:
+    """Return what was measured under one kernel; the labels are the same for every kernel."""
+    kernel, estimator, exponent = spectrum.kernel, spectrum.estimator, spectrum.exponent
+    length = "none"
+    if kernel.bandwidth is not None:
+        length = f"{number(kernel.bandwidth)} ({shown(kernel.bandwidth_rule)})"
+    scaled = ["unit length"] * (kernel.normalize == "l2") + ["centered"] * kernel.centered
+    method = f"{estimator.operator} {estimator.method}"
+    if estimator.probes:
+        method += f", {estimator.probes} probes, {estimator.steps} steps"
+    if not estimator.converged:
+        method += ", not converged"
+    window = "none"
+    if exponent.window is not None:
+        window = " to ".join(dimensions(end) for end in exponent.window)
+    facts = [
+        ("bandwidth", length),
+        ("rows as", ", ".join(scaled) or "given"),
+        ("rows used", f"{estimator.rows:,} ({estimator.unique_rows:,} distinct)"),
+        ("method", method),
+        ("status", exponent.status),
+        ("reason", shown(exponent.reason, 400)),
+        ("exponent b", _exponent(exponent)),
+        ("window N₂", window),
+        ("local exponent", trend(spectrum, exponent.range) if exponent.range else "not measured"),
+        ("shape", shown(exponent.shape)),
+        ("sampling error", _error(exponent.sampling_error)),
+        ("probe error", _error(exponent.probe_error)),
+        ("size drift", _error(exponent.size_drift, "+")),
+        ("leading shares", _shares(spectrum)),
+    ]
+    if estimator.graph_check is not None:
+        check = estimator.graph_check
+        facts.append(("graph - dense", f"{check.delta:+.2g} ({check.low:+.2g} to {check.high:+.2g})"))
+    return facts + [(_label(name), _diversity(index)) for name, index in spectrum.diversity.items()]
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Return ``value`` to some significant digits, with thousands separators instead of an exponent."""
+    if abs(value) >= 10**digits:
+        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.{digits - 1}e}"
+    return f"{value:.{digits}g}"
+
+
+def percent(fraction: float) -> str:
+    """Return a share in percent, to a tenth; a share that would round to zero says so."""
+    return "< 0.1 %" if 0 < fraction < 0.0005 else f"{100 * fraction:.1f} %"
+
+
+def dimensions(value: float) -> str:
+    """Return a number of effective dimensions: whole, or to a tenth below ten."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _bad_rows(dataset: Dataset) -> str:
+    if not dataset.nonfinite_rows + dataset.zero_rows + dataset.dropped_rows:
+        return "none"
+    return (
+        f"{dataset.nonfinite_rows:,} with NaN or infinity, {dataset.zero_rows:,} all zero; "
+        f"{dataset.dropped_rows:,} dropped"
+    )
+
+
+def _constant(columns: tuple[int, ...]) -> str:
+    return f", {len(columns):,} constant" if columns else ""
+
+
+def _exponent(exponent: Exponent) -> str:
+    if exponent.value is not None:
+        return f"{exponent.value:.3f} ({exponent.low:.3f} to {exponent.high:.3f})"
+    return "none" if exponent.slope is None else f"none (plain slope {exponent.slope:.3f})"
+
+
+def _error(value: float | None, sign: str = "") -> str:
+    return "not measured" if value is None else f"{value:{sign}.2g}"
+
+
+def _shares(spectrum: Spectrum) -> str:
+    if spectrum.trace is None or spectrum.trace <= 0:
+        return "not measured"
+    return ", ".join(percent(value / spectrum.trace) for value in spectrum.eigenvalues[:LEADING])
+
+
+def _label(name: str) -> str:
+    return shown(name).replace("_", " ")
+
+
+def _diversity(index: Diversity) -> str:
+    if index.value is None:
+        return f"{number(index.sample)} (sample only)"
+    return f"{number(index.value)} (sample {number(index.sample)})"

@@ -1,0 +1,32 @@
+"""What a run would take, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+
+
+def render_plan(
+    *, rows: int, dimensions: int, size: int, peak_memory: int, stages: Sequence[tuple[str, float]]
+) -> str:
+    """Return rows, sizes in bytes and the expected seconds of each stage, one a line."""
+    lines = [
+        ("rows", f"{rows:,}"),
+        ("dimensions", f"{dimensions:,}"),
+        ("size", readable(size)),
+        ("peak memory", f"about {readable(peak_memory)}"),
+        ("time", f"about {sum(seconds for _, seconds in stages):.2g} s"),
+        *((f"  {name}", f"{seconds:.2g} s") for name, seconds in stages),
+    ]
+    margin = max(len(label) for label, _ in lines)
+    return "".join(f"{label:{margin}}  {value}\n" for label, value in lines)
+
+
+def readable(size: float) -> str:
+    """Return a number of bytes in the unit that suits it (powers of 1024, as in --max-memory)."""
+    for unit in _UNITS[:-1]:
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} {_UNITS[-1]}"

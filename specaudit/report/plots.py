@@ -1,0 +1,232 @@
+"""The figure of a fit: scree, capacity curves and local exponents, for a paper or a pull request."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from specaudit.embeddings.display import shown
+from specaudit.errors import ConfigError
+from specaudit.report.formats import PICTURES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from specaudit.report.documents import Fit, Spectrum
+
+# Okabe & Ito's palette, told apart by colour-blind readers too
+COLORS = {
+    "laplace": "#0072B2",
+    "linear": "#D55E00",
+    "matern32": "#009E73",
+    "matern52": "#CC79A7",
+    "rbf": "#E69F00",
+}
+OTHER = "#000000"  # a kernel without a colour
+FADED = "#b4b4b4"  # past the trusted depth
+INK = "#333333"
+
+STYLE: Any = {  # matplotlib's own type lists every key
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so the file is the same everywhere
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "legend.fontsize": 6.5,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "legend.handlelength": 1.6,
+    "legend.labelspacing": 0.3,
+    "lines.linewidth": 1.1,
+    "lines.solid_capstyle": "butt",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "specaudit",
+    "pdf.fonttype": 42,
+}
+SIZE = (7.2, 2.55)  # inches: the width of a page
+DPI = 200
+METADATA: dict[str, dict[str, None]] = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {"Software": None},
+}
+"""What would differ between two files of the same fit."""
+
+LEAST = 1.0  # effective dimension below which a slope means nothing
+
+
+def save_fit(fit: Fit, path: str | Path) -> None:
+    """Write the figure of ``fit`` to a .svg, .pdf or .png file.
+
+    Raises
+    ------
+    ConfigError
+        The suffix is another one.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in PICTURES:
+        raise ConfigError(f"{shown(path)}: not a picture", next_step=f"use {', '.join(PICTURES)}")
+    Path(path).write_bytes(picture(fit, suffix[1:]))
+
+
+def picture(fit: Fit, kind: str) -> bytes:
+    """Return the figure of ``fit`` as svg, pdf or png content; the same fit gives the same bytes."""
+    stream = io.BytesIO()
+    with mpl.rc_context():
+        mpl.rcdefaults()  # not the reader's own style
+        mpl.rcParams.update(STYLE)
+        _draw(fit).savefig(stream, format=kind, dpi=DPI, metadata=METADATA[kind])
+    return stream.getvalue()
+
+
+def _draw(fit: Fit) -> Figure:
+    figure = Figure(figsize=SIZE, layout="constrained")
+    FigureCanvasAgg(figure)
+    scree, capacity, local = figure.subplots(1, 3)
+    names = [*(name for name in fit.spectra if name != fit.primary), fit.primary]  # the primary on top
+    for name in names:
+        spectrum, color = fit.spectra[name], COLORS.get(name, OTHER)
+        _scree(scree, spectrum, color)
+        _capacity(capacity, spectrum, color)
+        _local(local, spectrum, color)
+    _label(scree, "a  Eigenvalues", "rank k", "eigenvalue λₖ of K/n")
+    _label(capacity, "b  Capacity", "ridge κ", "effective dimensions")
+    _label(local, "c  Local exponent", "effective dimensions N₂", "b = −d ln κ / d ln N₂")
+    capacity.invert_xaxis()  # to the right is deeper, as in the other panels
+    local.set_yscale("linear")
+    local.set_ylim(*_span(list(fit.spectra.values())))
+    kernels = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
+    scree.legend(
+        handles=[
+            Line2D([], [], color=COLORS.get(name, OTHER), label=_kernel(fit.spectra[name]))
+            for name in kernels
+        ],
+        loc="lower left",
+    )
+    capacity.legend(handles=[_key("N₁", "--", 0.8), _key("N₂", "-", 1.1), _window_key()], loc="upper left")
+    faded = Line2D([], [], color=FADED, label="past trusted depth")
+    local.legend(
+        handles=[_key("b₁", "--", 0.6), _key("b₂", "-", 1.1), _key("b₃", ":", 0.8), faded],
+        loc="upper center", ncols=2, columnspacing=1.0,
+    )  # fmt: skip
+    return figure
+
+
+def _scree(axes: Axes, spectrum: Spectrum, color: str) -> None:
+    values = np.asarray(spectrum.eigenvalues)
+    keep = values > 0
+    whole = np.asarray(spectrum.counting.eigenvalue), np.asarray(spectrum.counting.count)
+    deep = (whole[0] > 0) & (whole[1] >= 1)
+    axes.plot(whole[1][deep], whole[0][deep], color=color, linewidth=0.6, alpha=0.6)
+    axes.plot(np.arange(1, len(values) + 1)[keep], values[keep], color=color, linewidth=1.6)
+
+
+def _capacity(axes: Axes, spectrum: Spectrum, color: str) -> None:
+    curve = spectrum.capacity
+    kappa, n1, n2 = map(np.asarray, (curve.kappa, curve.n1, curve.n2))
+    low, high = np.asarray(curve.kappa_low), np.asarray(curve.kappa_high)
+    axes.fill_betweenx(n2, low, high, color=color, alpha=0.2, linewidth=0)
+    trusted = n2 <= curve.trusted_n2
+    _faded(axes, kappa, n1, trusted, color, linestyle="--", linewidth=0.8)
+    _faded(axes, kappa, n2, trusted, color)
+    _window(axes, spectrum, np.log(n2), np.log(kappa), color, depth_is_x=False)
+
+
+def _local(axes: Axes, spectrum: Spectrum, color: str) -> None:
+    curve = spectrum.local_exponent
+    n2 = np.asarray(curve.n2)
+    shown_ = n2 >= LEAST
+    n2, trusted = n2[shown_], n2[shown_] <= spectrum.capacity.trusted_n2
+    b1, b2, b3, low, high = (
+        np.asarray(values)[shown_] for values in (curve.b1, curve.value, curve.b3, curve.low, curve.high)
+    )
+    axes.fill_between(n2, low, high, color=color, alpha=0.2, linewidth=0)
+    _faded(axes, n2, b1, trusted, color, linestyle="--", linewidth=0.6)
+    _faded(axes, n2, b3, trusted, color, linestyle=":", linewidth=0.8)
+    _faded(axes, n2, b2, trusted, color)
+    _window(axes, spectrum, np.log(n2), b2, color, depth_is_x=True)
+
+
+def _faded(
+    axes: Axes, x: NDArray[Any], y: NDArray[Any], trusted: NDArray[np.bool_], color: str, **line: Any
+) -> None:
+    """Draw a curve, its part past the trusted depth in grey."""
+    order = np.argsort(~trusted, kind="stable")
+    x, y, end = x[order], y[order], int(trusted.sum())
+    axes.plot(x[max(end - 1, 0) :], y[max(end - 1, 0) :], color=FADED, **line)
+    axes.plot(x[:end], y[:end], color=color, **line)
+
+
+def _window(
+    axes: Axes, spectrum: Spectrum, log_n2: NDArray[Any], y: NDArray[Any], color: str, *, depth_is_x: bool
+) -> None:
+    """Mark the exponent's window on the curve ``y`` of the depth: a thick stretch between two ticks."""
+    window = spectrum.exponent.window
+    if window is None or not len(log_n2):
+        return
+    order = np.argsort(log_n2)
+    depth = np.linspace(np.log(window[0]), np.log(window[1]), 50)
+    along = np.interp(depth, log_n2[order], y[order])
+    points = (np.exp(depth), along) if depth_is_x else (np.exp(along), np.exp(depth))
+    axes.plot(*points, color=color, linewidth=2.4, marker="o", markersize=3, markevery=[0, -1])
+
+
+def _label(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y, xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(numticks=6))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _span(spectra: list[Spectrum]) -> tuple[float, float]:
+    """Return limits that show every b_2 and its neighbours on the trusted depth, not where b_1 diverges."""
+    values = [
+        value
+        for spectrum in spectra
+        for n2, value in zip(spectrum.local_exponent.n2, spectrum.local_exponent.value, strict=True)
+        if LEAST <= n2 <= spectrum.capacity.trusted_n2
+    ]
+    low, high = (min(values), max(values)) if values else (0.5, 2.0)
+    room = max(high - low, 0.2)
+    return max(low - 0.35 * room, 0.0), high + 0.7 * room
+
+
+def _kernel(spectrum: Spectrum) -> str:
+    exponent = spectrum.exponent
+    name = shown(spectrum.kernel.name).replace("$", r"\$")
+    return name if exponent.value is None else f"{name}, b = {exponent.value:.3f}"
+
+
+def _key(label: str, linestyle: Any, width: float) -> Line2D:
+    return Line2D([], [], color=INK, linestyle=linestyle, linewidth=width, label=label)
+
+
+def _window_key() -> Line2D:
+    return Line2D([], [], color=INK, linewidth=2.4, marker="o", markersize=3, label="window of b")
