@@ -103,7 +103,7 @@ def test_values_become_their_type(key, value, result):
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_its_place(key, value, problem):
-    with pytest.raises(ConfigError, match="^here: ") as refused:
+    with pytest.raises(ConfigError, match=r"^here: ") as refused:
         config.read(key, value, "here")
     assert problem in refused.value.problem
 
