@@ -72,6 +72,11 @@ class CapacityCurve:
         """Local exponent - d ln kappa / d ln N_2."""
         return self.n2 / (2 * (self.n2 - self.n3))
 
+    @property
+    def b3(self) -> FloatArray:
+        """Local exponent - d ln kappa / d ln N_3, the last by central differences along the curve."""
+        return np.asarray(-np.gradient(np.log(self.kappa), axis=-1) / np.gradient(np.log(self.n3), axis=-1))
+
     def log_kappa(self, log_n2: FloatArray) -> FloatArray:
         """Return ln kappa (..., k) at the given ln N_2 (k,), interpolated; nan outside the curve."""
         if self.n2.ndim == 1:

@@ -56,6 +56,10 @@ class Cells:
         """Number of jackknife groups."""
         return int(self.group.max()) + 1
 
+    def scaled(self, total: float) -> Cells:
+        """Return the cells of a data set of `total` rows of which these rows are a sample."""
+        return replace(self, size=self.size * total / self.size.sum())
+
     def sums(self, values: FloatArray) -> FloatArray:
         """Return the sums of `values` (n, ...) over the rows of each cell, (c, ...)."""
         order = np.argsort(self.label, kind="stable")
@@ -100,6 +104,8 @@ class SpectralMeasure:
         (p, m - exact) what each random probe alone says of the other weights; p = 0 when all is exact.
     steps
         Block Lanczos steps taken; 0 for an exact spectrum.
+    converged, last_change
+        Whether the last steps left the statistic alone, and by how much they moved it.
     """
 
     nodes: FloatArray
@@ -110,6 +116,7 @@ class SpectralMeasure:
     probe_weights: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     steps: int = 0
     converged: bool = True
+    last_change: float = 0.0
 
     @property
     def size(self) -> float:
@@ -142,6 +149,35 @@ def exact_measure(operator: DenseOperator, cells: Cells) -> SpectralMeasure:
     )
 
 
+def covariance_measure(
+    gram: FloatArray, size: float, sample: FloatArray | None = None, cells: Cells | None = None
+) -> SpectralMeasure:
+    """Return the linear kernel's spectrum on `size` unique rows from their Gram matrix (d, d) of columns.
+
+    The sum of x x^T has the same non-zero eigenvalues as the matrix of products x . y; the rest of the
+    spectrum is zero. `sample` (m, d), rows scaled by the root of their multiplicity, and `cells`, whose sizes
+    add up to `size`, say which rows carry which eigenvalue; without them all weight is in one cell.
+    """
+    if sample is None or cells is None:
+        values, split = np.linalg.eigvalsh(gram)[::-1], np.ones((1, len(gram)))
+    else:
+        ascending, vectors = np.linalg.eigh(gram)
+        values, split = ascending[::-1], cells.sums((sample @ vectors[:, ::-1]) ** 2)
+        total = split.sum(axis=0)
+        split = np.where(total > 0, split / np.where(total > 0, total, 1.0), (cells.size / size)[:, None])
+    rank = min(len(gram), int(size))
+    values, split = np.maximum(values[:rank], 0.0), split[:, :rank]
+    cell_size = np.array([size]) if cells is None else cells.size
+    null = np.maximum(cell_size - split.sum(axis=1), 0.0)
+    return SpectralMeasure(
+        nodes=np.append(values, 0.0),
+        weights=np.append(np.ones(rank), size - rank),
+        exact=rank,
+        errors=np.full(rank, 1e-15 * float(values[0]) * len(gram)),
+        cell_weights=np.column_stack([split, null]),
+    )
+
+
 def quadrature_measure(
     operator: Operator,
     cells: Cells,
@@ -170,12 +206,12 @@ def quadrature_measure(
             krylov.extend()
         measure = krylov.measure(cells)
         value = statistic(measure)
-        done = abs(value - previous) <= tolerance and measure.exact >= min(leading, krylov.rank)
-        progress(0.9 if done else min(0.9, krylov.steps / (FIRST_CHECK + 6)))
-        if done or krylov.exhausted:
-            return measure
-        if krylov.full:
-            return replace(measure, converged=False)
+        change = abs(value - previous)
+        settled = change <= tolerance * max(1.0, abs(value)) and measure.exact >= leading
+        progress(0.9 if settled else min(0.9, krylov.steps / (FIRST_CHECK + 6)))
+        if settled or krylov.exhausted or krylov.full:
+            found = settled or krylov.exhausted
+            return replace(measure, converged=found, last_change=change if np.isfinite(change) else 0.0)
         previous = value
         krylov.extend()
 

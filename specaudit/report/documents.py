@@ -60,7 +60,8 @@ class Dataset(Document):
     dtype: str
     digest: str = Field(description="of the multiset of usable rows; independent of order, shards and dtype")
     nonfinite_rows: int
-    zero_rows: int
+    overflow_rows: int = Field(default=0, description="finite, but with a squared norm beyond float64")
+    zero_rows: int = Field(description="of norm zero; bad rows only under l2")
     dropped_rows: int
     unique_rows: int
     duplicate_fraction: float = Field(description="1 - unique rows / usable rows")

@@ -1,0 +1,253 @@
+"""The library's verbs; the command line is a client of them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from specaudit.budget import check_memory, peak_memory, usable_threads
+from specaudit.embeddings import Embeddings, open_embeddings
+from specaudit.errors import ConfigError
+from specaudit.estimate import Estimate, estimate_covariance, estimate_dense
+from specaudit.graph import Neighbours, nearest_neighbours
+from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
+from specaudit.moments import second_moments
+from specaudit.operators import dense_operator
+from specaudit.progress import Progress, SilentProgress
+from specaudit.report.assemble import assemble_fit
+from specaudit.report.documents import Environment, Fit
+from specaudit.scan import Scan, scan
+from specaudit.version import __version__
+
+if TYPE_CHECKING:
+    Source = str | os.PathLike[str] | npt.NDArray[Any] | Embeddings
+
+MAX_ROWS = 16_384
+WIDEST_COVARIANCE = 4096
+"""Columns up to which the linear kernel of all rows is worked out on the d x d side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a fit would take.
+
+    Attributes
+    ----------
+    rows, dimensions, bytes
+        Shape of the data and bytes to read.
+    peak_memory
+        Bytes.
+    stages
+        Expected seconds of each stage on two cores.
+    """
+
+    rows: int
+    dimensions: int
+    bytes: int
+    peak_memory: int
+    stages: tuple[tuple[str, float], ...]
+
+
+def fit(
+    source: Source,
+    *,
+    ids: str | os.PathLike[str] | Sequence[str] | None = None,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    kernels: Sequence[str] = ("laplace", "linear"),
+    bandwidth: float | None = None,
+    normalize: Normalize = "none",
+    centered: bool = False,
+    model: str | None = None,
+    drop_bad_rows: bool = False,
+    seed: int = 0,
+    threads: int | None = None,
+    max_rows: int = MAX_ROWS,
+    max_memory: int | None = None,
+    progress: Progress | None = None,
+) -> Fit:
+    """Return what one data set's embeddings say of its spectral tail.
+
+    Parameters
+    ----------
+    source
+        A path, `FILE::member`, directory, glob, `@list`, `-`, or an array (n, d).
+    ids
+        Names of the rows, unique: a file or a sequence.
+    dtype, shape
+        Of a raw file.
+    column
+        Column of a table or field of JSON lines that holds the embedding.
+    kernels
+        Names of `specaudit.kernels.KERNELS`; the first is primary.
+    bandwidth
+        Length scale in the rows' units, > 0; by default the median distance of sampled rows.
+    normalize
+        "l2" divides rows by their norm first.
+    centered
+        Subtract the mean row under the linear kernel.
+    model
+        Name of the embedding model, recorded.
+    drop_bad_rows
+        Count and drop rows that cannot be used instead of stopping.
+    seed
+        Keys the row sample and the random probes.
+    threads
+        Cores to use; by default all that the process may use.
+    max_rows
+        Unique rows of the kernel matrix; more are sampled. Memory grows with its square.
+    max_memory
+        Bytes that the run may use; checked before the work starts.
+    progress
+        Told of stages and their progress.
+
+    Raises
+    ------
+    InputError
+        The data cannot be used; the message names file, row and column.
+    ConfigError
+        An argument cannot be used.
+    BudgetError
+        The run needs more memory than it may use.
+    """
+    _check_arguments(kernels, max_rows)
+    report = progress or SilentProgress()
+    cores = usable_threads(threads)
+    with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(limits=cores))
+        embeddings = stack.enter_context(
+            open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory)
+        )
+        needed = _peak(embeddings, kernels, max_rows)
+        check_memory(needed, max_memory, max_rows)
+        with report.stage("scan") as stage:
+            found = scan(
+                embeddings,
+                seed=seed,
+                max_rows=max_rows,
+                normalize=normalize,
+                drop_bad_rows=drop_bad_rows,
+                threads=cores,
+                progress=_fraction(stage.update),
+            )
+        stored = embeddings.take(found.sample.rows)
+        with report.stage("neighbours") as stage:
+            neighbours = nearest_neighbours(
+                embeddings,
+                found,
+                sample=stored,
+                normalize=normalize,
+                threads=cores,
+                progress=_fraction(stage.update),
+            )
+        sample = prepare_rows(stored, normalize=normalize)
+        estimates = {}
+        for name in kernels:
+            kernel = choose_kernel(
+                name, sample, bandwidth=bandwidth, normalize=normalize, centered=centered and name == "linear"
+            )
+            with report.stage(f"{name} spectrum") as stage:
+                estimates[name] = _estimate(kernel, embeddings, found, sample, cores, stage.update)
+        return assemble_fit(
+            embeddings, found, neighbours, estimates, model=model, environment=_environment(cores)
+        )
+
+
+def plan(
+    source: Source,
+    *,
+    ids: str | os.PathLike[str] | Sequence[str] | None = None,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    kernels: Sequence[str] = ("laplace", "linear"),
+    threads: int | None = None,
+    max_rows: int = MAX_ROWS,
+    max_memory: int | None = None,
+    **_: object,
+) -> Plan:
+    """Return what `fit` with the same arguments would take, from the shape of the data alone."""
+    _check_arguments(kernels, max_rows)
+    with open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column) as embeddings:
+        n, d = embeddings.rows, embeddings.dimensions
+        m = min(n, max_rows)
+        size = n * d * embeddings.dtype.itemsize
+        speed = 40e9 * usable_threads(threads)
+        dense = [name for name in kernels if not _on_columns(name, n, d)]
+        stages = [("start", 1.5), ("scan", size / 1e9), ("neighbours", 2.0 * m * m * d / speed)]
+        stages += [(f"{name} spectrum", (m * m * d + 4000.0 * m * m) / speed + 0.3) for name in dense]
+        stages += [
+            (f"{name} spectrum", (2.0 * n * d * d + 30.0 * d**3) / speed + 0.1)
+            for name in kernels
+            if name not in dense
+        ]
+        return Plan(
+            rows=n,
+            dimensions=d,
+            bytes=size,
+            peak_memory=_peak(embeddings, kernels, max_rows),
+            stages=tuple(stages),
+        )
+
+
+def _check_arguments(kernels: Sequence[str], max_rows: int) -> None:
+    if not kernels:
+        raise ConfigError("no kernel given", next_step="name at least one, for example laplace")
+    if len(set(kernels)) < len(kernels):
+        raise ConfigError(f"a kernel is named twice in {', '.join(kernels)}")
+    if max_rows < 2:
+        raise ConfigError(f"max-rows must be at least 2, got {max_rows}")
+
+
+def _on_columns(name: str, rows: int, dimensions: int) -> bool:
+    """Whether a kernel's spectrum is worked out on the d x d side over all rows."""
+    return name == "linear" and rows > dimensions and dimensions <= WIDEST_COVARIANCE
+
+
+def _peak(embeddings: Embeddings, kernels: Sequence[str], max_rows: int) -> int:
+    n, d = embeddings.rows, embeddings.dimensions
+    covariance = any(_on_columns(name, n, d) for name in kernels)
+    return peak_memory(n, min(n, max_rows), d, covariance=covariance)
+
+
+def _estimate(
+    kernel: Kernel,
+    embeddings: Embeddings,
+    found: Scan,
+    sample: FloatArray,
+    threads: int,
+    progress: Callable[[float], None],
+) -> Estimate:
+    weights = found.sample.weights
+    if _on_columns(kernel.name, found.unique_rows, embeddings.dimensions):
+        moments = second_moments(embeddings, found, kernel, progress=progress)
+        return estimate_covariance(kernel, moments, sample - moments.mean, weights)
+    operator = dense_operator(kernel, sample, weights, threads=threads)
+    return estimate_dense(kernel, operator, weights, seed=found.seed, progress=progress)
+
+
+def _fraction(update: Callable[[float], None]) -> Callable[[str, float], None]:
+    return lambda _, fraction: update(fraction)
+
+
+def _environment(threads: int) -> Environment:
+    return Environment(
+        specaudit=__version__,
+        python=platform.python_version(),
+        numpy=version("numpy"),
+        scipy=version("scipy"),
+        faiss=version("faiss-cpu"),
+        threads=threads,
+    )
+
+
+__all__ = ["MAX_ROWS", "Fit", "Neighbours", "Plan", "fit", "plan"]

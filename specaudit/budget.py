@@ -1,0 +1,50 @@
+"""What a run may use: memory and cores, read from the cgroup's limit, and what it will need."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from specaudit.errors import BudgetError, ConfigError
+from specaudit.moments import moments_bytes
+from specaudit.operators import dense_bytes
+from specaudit.spectrum import EXACT_ROWS, MAX_STEPS, PROBES
+
+BASE = 400 << 20
+"""Interpreter, libraries and block buffers, measured."""
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def usable_threads(threads: int | None) -> int:
+    """Return `threads`, or by default the cores this process may use."""
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads must be at least 1, got {threads}")
+    return threads or len(os.sched_getaffinity(0))
+
+
+def usable_memory() -> int:
+    """Return the bytes this process may use: the cgroup's limit or the machine's memory."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [path.read_text().strip() for path in map(Path, CGROUP_LIMITS) if path.is_file()]
+    return min([physical, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool) -> int:
+    """Return the bytes that a fit of `rows` rows needs, `unique` of them in the kernel matrix."""
+    scan = 40 * rows
+    sample = 3 * 8 * unique * dimensions
+    steps = min(MAX_STEPS, unique // PROBES)
+    krylov = 4 * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
+    matrix = dense_bytes(unique, dimensions) + (krylov if unique > EXACT_ROWS else 3 * 8 * unique**2)
+    return BASE + scan + sample + max(matrix, moments_bytes(dimensions) if covariance else 0)
+
+
+def check_memory(need: int, allowed: int | None, max_rows: int) -> None:
+    """Raise BudgetError unless `need` bytes fit what is allowed, by default what the machine has."""
+    limit = usable_memory() if allowed is None else allowed
+    if need > limit:
+        what = "--max-memory" if allowed is not None else "this machine"
+        raise BudgetError(
+            f"the run needs about {need / 2**30:.2f} GiB, {what} allows {limit / 2**30:.2f} GiB",
+            next_step=f"raise --max-memory, or lower --max-rows (now {max_rows})",
+        )

@@ -1,0 +1,270 @@
+"""One kernel on one data set: from the operator through spectrum and curve to exponent and diversity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from specaudit.capacity import (
+    CapacityCurve,
+    Multiplicities,
+    capacity_curve,
+    jackknife_curves,
+    probe_curves,
+    ridges,
+)
+from specaudit.diversity import (
+    Index,
+    diversity_indices,
+    participation_ratio,
+    unbiased_participation_ratio,
+)
+from specaudit.exponent import Evidence, Exponent, estimate_exponent, slope_over, window_of
+from specaudit.kernels import FloatArray, Kernel
+from specaudit.moments import SecondMoments
+from specaudit.operators import DenseOperator
+from specaudit.spectrum import (
+    EXACT_ROWS,
+    Cells,
+    IntArray,
+    SpectralMeasure,
+    covariance_measure,
+    exact_measure,
+    make_cells,
+    quadrature_measure,
+)
+
+GROUPS = 20
+"""Jackknife groups: enough for a Student quantile of 2.09."""
+LEADING = 100
+TOLERANCE = 5e-4
+"""Change of the slope, relative to max(1, slope), under which the quadrature has converged."""
+DEEPEST_SHARE = 1 / 8
+"""The window ends where N_1 is this share of the unique rows; past it the equivalence is measurably biased."""
+DRAWN_SHARE = 1 / 2
+FLOOR = 10.0
+"""Ridges below this many times the operator's rounding are not used."""
+COVARIANCE_FLOOR = 1e-12
+"""Eigenvalues of a float64 covariance below this share of the largest are rounding."""
+SMALLEST = 32
+"""Unique rows below which not even a curve is drawn from a share of them."""
+
+Method = Literal["eigh", "block-lanczos", "covariance"]
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What one kernel says of a data set.
+
+    Attributes
+    ----------
+    kernel
+        The kernel, with its bandwidth.
+    method
+        How the spectrum was computed.
+    rows, unique_rows
+        Rows represented with their copies, and rows of the matrix.
+    measure
+        The spectral measure of W^1/2 K W^1/2 (not divided by the number of rows).
+    curve, jackknife, probes
+        Capacity curve, and its batches without one group or one probe.
+    exponent
+        The exponent with its status.
+    floored
+        Whether float32 rounding, not the number of rows, ends the window.
+    diversity
+        Diversity indices by name.
+    """
+
+    kernel: Kernel
+    method: Method
+    rows: int
+    unique_rows: int
+    measure: SpectralMeasure
+    curve: CapacityCurve
+    jackknife: CapacityCurve
+    probes: CapacityCurve | None
+    exponent: Exponent
+    floored: bool
+    diversity: dict[str, Index]
+
+
+def estimate_dense(
+    kernel: Kernel,
+    operator: DenseOperator,
+    weights: IntArray,
+    *,
+    seed: int,
+    progress: Progress = lambda fraction: None,
+) -> Estimate:
+    """Return the estimate from a dense operator whose rows, of multiplicity `weights` (n,), are in key order."""
+    n = operator.size
+    whole = _Share(weights=weights, floor=FLOOR * operator.rounding)
+    measure = _measure(operator, whole, seed=seed, progress=progress)
+    window = window_of(whole.curve(measure), whole.deepest)
+    nested = []
+    for size in (n // 4, n // 2):
+        if size < SMALLEST:
+            continue
+        share = _Share(weights=weights[:size], floor=FLOOR * operator.rounding, window=window)
+        nested.append((share, _measure(operator.principal(size), share, seed=seed)))
+        progress(0.9 + 0.05 * len(nested))
+    half = nested[-1][0].curve(nested[-1][1], depth=whole.deepest) if nested else None
+    squared = operator.squared_norm
+    ratio = unbiased_participation_ratio(
+        operator.trace, squared, float((operator.diagonal**2).sum()), *_weight_sums(weights)
+    )
+    return _assemble(
+        kernel,
+        "eigh" if not measure.steps else "block-lanczos",
+        measure,
+        whole,
+        half,
+        diversity_indices(
+            [*(part for _, part in nested), measure],
+            linear=kernel.profile is None,
+            participation=(ratio, participation_ratio(operator.trace, squared)),
+        ),
+    )
+
+
+def estimate_covariance(
+    kernel: Kernel, moments: SecondMoments, sample: FloatArray, weights: IntArray
+) -> Estimate:
+    """Return the linear kernel's estimate from the second moments of all rows.
+
+    The `sample` (m, d) of the rows, with multiplicities `weights` (m,), says which rows carry which eigenvalue.
+    """
+    rows = [Multiplicities(values=moments.values, counts=counts) for counts in moments.counts]
+    cells = make_cells(weights, min(GROUPS, len(weights))).scaled(float(rows[-1].unique))
+    nested = [
+        covariance_measure(gram, float(part.unique))
+        for gram, part in zip(moments.gram[:-1], rows[:-1], strict=True)
+    ]
+    scaled = sample * np.sqrt(weights)[:, None]
+    measure = covariance_measure(moments.gram[-1], float(rows[-1].unique), scaled, cells)
+    floor = COVARIANCE_FLOOR * float(measure.nodes[0])
+    rank = int((measure.nodes > floor).sum())
+    whole = _Share(weights=weights, floor=floor, cells=cells, rows=rows[-1], rank=rank)
+    half = _Share(weights=weights, floor=floor, cells=cells, rows=rows[-2], rank=rank)
+    gram = moments.gram[-1]
+    trace, squared = float(np.trace(gram)), float((gram**2).sum())
+    total = float((moments.values * moments.counts[-1]).sum())
+    ratio = unbiased_participation_ratio(
+        trace, squared, float(moments.weighted_fourth[-1]), total, float(moments.weighted_count[-1])
+    )
+    return _assemble(
+        kernel,
+        "covariance",
+        measure,
+        whole,
+        half.curve(nested[-1], depth=whole.deepest),
+        diversity_indices(
+            [*nested, measure], linear=True, participation=(ratio, participation_ratio(trace, squared))
+        ),
+    )
+
+
+class _Share:
+    """A nested share of the rows with what its curves need."""
+
+    def __init__(
+        self,
+        *,
+        weights: IntArray,
+        floor: float,
+        window: tuple[float, float] | None = None,
+        cells: Cells | None = None,
+        rows: Multiplicities | None = None,
+        rank: int | None = None,
+    ) -> None:
+        values, counts = np.unique(weights, return_counts=True)
+        self.cells = cells or make_cells(weights, min(GROUPS, len(weights)))
+        self.rows = rows or Multiplicities(values=values.astype(float), counts=counts.astype(float))
+        self.floor = floor
+        self.window = window
+        self.unique = float(self.rows.unique)
+        self.limit = self.unique if rank is None else min(self.unique, rank)
+
+    @property
+    def deepest(self) -> float:
+        """N_1 at which the window ends."""
+        return min(self.unique * DEEPEST_SHARE, self.limit / 2)
+
+    @property
+    def drawn(self) -> float:
+        """N_1 at which the curve ends."""
+        return min(self.unique * DRAWN_SHARE, 0.9 * self.limit)
+
+    def ridges(self, measure: SpectralMeasure, depth: float | None = None) -> FloatArray:
+        return ridges(measure, self.floor, min(1.5 * depth, self.drawn) if depth else self.drawn)
+
+    def curve(self, measure: SpectralMeasure, depth: float | None = None) -> CapacityCurve:
+        return capacity_curve(measure, self.rows, self.ridges(measure, depth))
+
+    def slope(self, measure: SpectralMeasure) -> float:
+        """Return the slope over the given window, or over the share's own."""
+        curve = self.curve(measure)
+        window = self.window or window_of(curve, self.deepest)
+        return float(slope_over(curve, window)) if window else 0.0
+
+
+def _measure(
+    operator: DenseOperator, share: _Share, *, seed: int, progress: Progress = lambda fraction: None
+) -> SpectralMeasure:
+    if operator.size <= EXACT_ROWS:
+        return exact_measure(operator, share.cells)
+    return quadrature_measure(
+        operator,
+        share.cells,
+        seed=seed,
+        statistic=share.slope,
+        tolerance=TOLERANCE,
+        leading=LEADING,
+        progress=progress,
+    )
+
+
+def _assemble(
+    kernel: Kernel,
+    method: Method,
+    measure: SpectralMeasure,
+    share: _Share,
+    half: CapacityCurve | None,
+    diversity: dict[str, Index],
+) -> Estimate:
+    delta = share.ridges(measure)
+    curve = capacity_curve(measure, share.rows, delta)
+    jackknife = jackknife_curves(measure, share.cells, share.rows, delta)
+    probes = probe_curves(measure, share.rows, delta) if len(measure.probe_weights) else None
+    evidence = Evidence(
+        whole=curve,
+        jackknife=jackknife,
+        probes=probes,
+        half=half,
+        deepest=share.deepest,
+        rows=round(share.unique),
+        quadrature=measure.last_change,
+    )
+    return Estimate(
+        kernel=kernel,
+        method=method,
+        rows=round(float((share.rows.values * share.rows.counts).sum())),
+        unique_rows=round(share.unique),
+        measure=measure,
+        curve=curve,
+        jackknife=jackknife,
+        probes=probes,
+        exponent=estimate_exponent(evidence),
+        floored=bool(curve.n1[-1] < share.deepest),
+        diversity=diversity,
+    )
+
+
+def _weight_sums(weights: npt.NDArray[np.int64]) -> tuple[float, float]:
+    return float(weights.sum()), float((weights.astype(float) ** 2).sum())

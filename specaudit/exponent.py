@@ -1,0 +1,249 @@
+"""The tail exponent: a window, the slope of the capacity curve over it, an interval and a status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import t as student
+
+from specaudit.capacity import CapacityCurve
+from specaudit.kernels import FloatArray
+from specaudit.shapes import best_shape
+
+Status = Literal["resolved", "drifting", "not-power-law", "unresolved"]
+STATUSES: tuple[Status, ...] = ("resolved", "drifting", "not-power-law", "unresolved")
+
+CONFIDENCE = 0.95
+WINDOW_RATIO = 4.0
+SHALLOWEST = 1.0
+"""Effective dimensions below which a population is a handful of eigenvalues and has no tail to speak of."""
+GRID = 49
+MARGIN = 1.5
+"""A window that the end of the curve cuts short stops at this many times the smallest ridge."""
+STEADY = 0.10
+"""A local exponent that surely moves by less than 10 % over the window counts as one exponent."""
+BENT = 0.12
+"""Only a local exponent that surely moves by more than 12 % can be denied to be a power law."""
+WIDEST = 0.15
+"""Half-width of the interval past which the exponent is unresolved."""
+SIZE_DRIFT = 0.02
+"""A nested half of the rows whose slope differs by more, relative to the slope, means drift with size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The curves that an exponent is judged by, all over the same ridges' range.
+
+    Attributes
+    ----------
+    whole
+        Curve of all rows.
+    jackknife
+        Batch of curves without one group each.
+    probes
+        Batch of curves without one random probe each; None for an exact spectrum.
+    half
+        Curve of a nested half of the rows; None when there are too few.
+    deepest
+        N_1 at which the window ends: an eighth of the unique rows, or half the rank.
+    rows
+        Unique rows.
+    quadrature
+        Change of the slope in the last step of the quadrature; 0 for an exact spectrum.
+    """
+
+    whole: CapacityCurve
+    jackknife: CapacityCurve
+    probes: CapacityCurve | None
+    half: CapacityCurve | None
+    deepest: float
+    rows: int
+    quadrature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exponent:
+    """An exponent with its interval, error budget and status; None where a figure does not exist.
+
+    Attributes
+    ----------
+    value, low, high
+        b_2 over the window and its interval, when `status` is resolved or drifting.
+    slope
+        The same slope whatever the status.
+    window
+        Effective dimensions N_2 between which the slope is read.
+    local
+        Lowest and highest local exponent in the window.
+    sampling_error, probe_error
+        Standard errors of the slope: jackknife over rows, and random probes with the quadrature's last step.
+    size_drift
+        Slope of a nested half minus the slope.
+    shape
+        The shape of spectrum that fits the window best (`specaudit.shapes`).
+    rows_needed
+        Unique rows that would resolve the exponent.
+    """
+
+    status: Status
+    reason: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    slope: float | None = None
+    window: tuple[float, float] | None = None
+    local: tuple[float, float] | None = None
+    rising: bool = True
+    sampling_error: float | None = None
+    probe_error: float | None = None
+    size_drift: float | None = None
+    shape: str = "unknown"
+    rows_needed: int | None = None
+
+
+def window_of(curve: CapacityCurve, deepest: float) -> tuple[float, float] | None:
+    """Return the window [hi/4, hi] of N_2 with hi the N_2 where N_1 = `deepest`, or None if out of reach.
+
+    Where the curve ends earlier (a rounding floor, or a spectrum that breaks off) the window ends with it.
+    """
+    reached = np.flatnonzero(curve.n1 <= deepest)
+    if len(reached) < 2 or not np.isfinite(curve.n2[reached]).all():
+        return None
+    end = deepest
+    if curve.n1[-1] < deepest:
+        end = float(np.interp(-np.log(MARGIN * curve.delta[-1]), -np.log(curve.delta), curve.n1))
+    high = float(np.interp(np.log(end), np.log(curve.n1), curve.n2))
+    return high / WINDOW_RATIO, high
+
+
+def slope_over(curve: CapacityCurve, window: tuple[float, float]) -> FloatArray:
+    """Return - d ln kappa / d ln N_2, least squares over the window, for each curve of a batch."""
+    grid = np.linspace(*np.log(window), GRID)
+    x = grid - grid.mean()
+    return np.asarray(-(curve.log_kappa(grid) @ x) / (x @ x))
+
+
+def jackknife_error(replicates: FloatArray) -> FloatArray:
+    """Return the delete-one-group jackknife standard error over the first axis."""
+    groups = len(replicates)
+    spread = ((replicates - replicates.mean(axis=0)) ** 2).sum(axis=0)
+    return np.asarray(np.sqrt((groups - 1) / groups * spread))
+
+
+def critical_value(groups: int) -> float:
+    """Return the two-sided Student quantile for a jackknife over `groups` groups."""
+    return float(student.ppf(0.5 + CONFIDENCE / 2, groups - 1))
+
+
+def estimate_exponent(evidence: Evidence) -> Exponent:
+    """Return the exponent of the evidence.
+
+    The interval is for the population's slope on the stated window: sampling error, probe error and the
+    difference between the whole and a nested half are added linearly.
+    """
+    window = window_of(evidence.whole, evidence.deepest)
+    if window is None or window[0] < SHALLOWEST:
+        return _too_shallow(evidence, window)
+    slope = float(slope_over(evidence.whole, window))
+    if not np.isfinite(slope):
+        return _too_shallow(evidence, window)
+    replicates = slope_over(evidence.jackknife, window)
+    sampling = float(jackknife_error(replicates))
+    probe = evidence.quadrature
+    if evidence.probes is not None:
+        probe = float(np.hypot(jackknife_error(slope_over(evidence.probes, window)), probe))
+    drift = np.nan if evidence.half is None else float(slope_over(evidence.half, window)) - slope
+    critical = critical_value(len(replicates))
+    half_width = critical * sampling + 1.96 * probe + (0.0 if np.isnan(drift) else abs(drift))
+    local = _local_range(evidence.whole, window)
+    common = {
+        "slope": slope,
+        "window": window,
+        "sampling_error": sampling,
+        "probe_error": probe,
+        "size_drift": None if np.isnan(drift) else drift,
+    }
+    if not half_width <= WIDEST:
+        return Exponent(
+            status="unresolved",
+            reason=f"the interval would be {slope:.2f} ± {half_width:.2f}, wider than ± {WIDEST}",
+            rows_needed=_nice(evidence.rows * (half_width / WIDEST) ** 2) if np.isfinite(half_width) else None,
+            **common,
+        )
+    bend, bend_error, rising = _bend(evidence, window)
+    status, reason, shape = _judge(evidence.whole, window, bend, critical * bend_error, drift / slope)
+    reported = {"value": slope, "low": slope - half_width, "high": slope + half_width}
+    return Exponent(
+        status=status,
+        reason=reason,
+        shape=shape,
+        local=local,
+        rising=rising,
+        **(reported if status in ("resolved", "drifting") else {}),
+        **common,
+    )
+
+
+def _judge(
+    curve: CapacityCurve, window: tuple[float, float], bend: float, margin: float, drift: float
+) -> tuple[Status, str, str]:
+    """Return the status, the reason and the best-fitting shape for a local exponent that moves by `bend`."""
+    if bend + margin <= STEADY and not abs(drift) > SIZE_DRIFT:
+        return "resolved", f"the local exponent moves by {100 * bend:.0f} % over the window", "power law"
+    shape, better = best_shape(curve, window)
+    if bend - margin > BENT and better:
+        return "not-power-law", f"{shape} fits the window better than any power law", shape
+    if bend + margin > STEADY:
+        reason = f"the local exponent moves by {100 * bend:.0f} % (± {100 * margin:.0f}) over the window"
+    else:
+        reason = f"half of the rows gives a slope that differs by {100 * abs(drift):.0f} %"
+    return "drifting", reason, shape
+
+
+def _bend(evidence: Evidence, window: tuple[float, float]) -> tuple[float, float, bool]:
+    """Return ln(highest / lowest) over the slopes of the window's four parts, its error, and its direction."""
+    edges = np.geomspace(*window, 5)
+    parts = list(zip(edges[:-1], edges[1:], strict=True))
+    slopes = np.array([slope_over(evidence.whole, part) for part in parts])
+    low, high = int(np.argmin(slopes)), int(np.argmax(slopes))
+    replicates = np.log(
+        slope_over(evidence.jackknife, parts[high]) / slope_over(evidence.jackknife, parts[low])
+    )
+    error = float(jackknife_error(replicates))
+    if evidence.probes is not None:
+        probes = np.log(slope_over(evidence.probes, parts[high]) / slope_over(evidence.probes, parts[low]))
+        error = float(np.hypot(error, jackknife_error(probes)))
+    return float(np.log(slopes[high] / slopes[low])), error, high > low
+
+
+def _local_range(curve: CapacityCurve, window: tuple[float, float]) -> tuple[float, float]:
+    inside = (curve.n2 >= window[0]) & (curve.n2 <= window[1])
+    return float(curve.b2[inside].min()), float(curve.b2[inside].max())
+
+
+def _too_shallow(evidence: Evidence, window: tuple[float, float] | None) -> Exponent:
+    depth = 0.0 if window is None else window[1]
+    wanted = WINDOW_RATIO * SHALLOWEST
+    needed = None
+    if evidence.half is not None and window is not None:
+        half = window_of(evidence.half, evidence.deepest / 2)
+        growth = np.log2(depth / half[1]) if half else 0.0
+        if growth > 0.1:
+            needed = _nice(1.2 * evidence.rows * (wanted / depth) ** (1 / growth))
+    return Exponent(
+        status="unresolved",
+        reason=f"{evidence.rows:,} different rows reach only {depth:.2g} effective dimensions; "
+        f"a window of a factor {WINDOW_RATIO:g} from {SHALLOWEST:g} needs {wanted:g}",
+        window=None,
+        rows_needed=needed,
+    )
+
+
+def _nice(rows: float) -> int | None:
+    """Return `rows` rounded up to one significant digit and a half; None where it is beyond sense."""
+    if not rows < 1e12:
+        return None
+    unit = 10 ** max(int(np.floor(np.log10(rows))) - 1, 0)
+    return int(np.ceil(rows / unit) * unit)

@@ -1,0 +1,309 @@
+"""From results to the fit document: units, bands, and the warnings that the figures call for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from specaudit.capacity import CapacityCurve
+from specaudit.diversity import Index
+from specaudit.embeddings import Embeddings
+from specaudit.estimate import Estimate
+from specaudit.exponent import CONFIDENCE, critical_value, jackknife_error
+from specaudit.graph import Neighbours as NeighbourSearch
+from specaudit.kernels import FloatArray
+from specaudit.report import documents as doc
+from specaudit.scan import Scan
+from specaudit.version import ESTIMATOR_VERSION
+
+CURVE_POINTS = 64
+COUNTING_POINTS = 64
+MOST_EIGENVALUES = 500
+NEAR = 0.1
+"""Near-duplicates are closer than this many bandwidths."""
+MUCH = 0.05
+SHALLOW = 5.0
+DOMINANT = 0.5
+DRIFT = 0.02
+
+
+def assemble_fit(
+    embeddings: Embeddings,
+    scan: Scan,
+    neighbours: NeighbourSearch,
+    estimates: Mapping[str, Estimate],
+    *,
+    model: str | None,
+    environment: doc.Environment,
+) -> doc.Fit:
+    """Return the document of a fit; the first estimate is the primary kernel's."""
+    primary = next(iter(estimates))
+    radius = NEAR * next((e.kernel.bandwidth for e in estimates.values() if e.kernel.bandwidth), scan.norm_mean)
+    dataset = _dataset(embeddings, scan, neighbours, radius, model)
+    spectra = {name: _spectrum(estimate, scan.seed) for name, estimate in estimates.items()}
+    return doc.Fit(
+        dataset=dataset,
+        primary=primary,
+        spectra=spectra,
+        environment=environment,
+        warnings=tuple(_warnings(dataset, scan, estimates)),
+    )
+
+
+def _dataset(
+    embeddings: Embeddings, scan: Scan, neighbours: NeighbourSearch, radius: float, model: str | None
+) -> doc.Dataset:
+    weights, counts = scan.multiplicities.values.astype(float), scan.multiplicities.counts
+    near = neighbours.near_duplicate_fraction(radius)
+    return doc.Dataset(
+        source=embeddings.name,
+        model=model,
+        rows=scan.rows,
+        dimensions=scan.dimensions,
+        dtype=scan.dtype,
+        digest=scan.digest,
+        nonfinite_rows=scan.nonfinite_rows,
+        overflow_rows=scan.overflow_rows,
+        zero_rows=scan.zero_rows,
+        dropped_rows=scan.dropped_rows,
+        unique_rows=scan.unique_rows,
+        duplicate_fraction=scan.duplicate_fraction,
+        effective_rows=float((weights * counts).sum() ** 2 / (weights**2 * counts).sum()),
+        near_duplicate_fraction=near.value,
+        near_duplicate_error=near.error,
+        near_duplicate_radius=radius,
+        neighbours=doc.Neighbours(
+            index=neighbours.index,
+            recall=neighbours.recall,
+            queries=len(neighbours.queries),
+            candidates=neighbours.candidates,
+            distance_min=neighbours.nearest_min,
+            distance_p05=neighbours.nearest_low,
+            distance_median=neighbours.nearest_median,
+        ),
+        constant_columns=scan.constant_columns,
+        norms=doc.Norms(min=scan.norm_min, mean=scan.norm_mean, max=scan.norm_max),
+        has_ids=embeddings.ids is not None,
+    )
+
+
+def _spectrum(estimate: Estimate, seed: int) -> doc.Spectrum:
+    measure, kernel = estimate.measure, estimate.kernel
+    shown = min(measure.exact, MOST_EIGENVALUES)
+    return doc.Spectrum(
+        kernel=doc.Kernel(
+            name=kernel.name,
+            bandwidth=kernel.bandwidth,
+            bandwidth_rule=kernel.bandwidth_rule,
+            normalize=kernel.normalize,
+            centered=kernel.centered,
+        ),
+        estimator=doc.Estimator(
+            operator="dense",
+            method=estimate.method,
+            rows=estimate.rows,
+            unique_rows=estimate.unique_rows,
+            seed=seed,
+            version=ESTIMATOR_VERSION,
+            probes=len(measure.probe_weights),
+            steps=measure.steps,
+            converged=measure.converged,
+            graph_check=None,
+        ),
+        eigenvalues=_floats(measure.nodes[:shown] / estimate.rows),
+        eigenvalue_errors=_floats(measure.errors[:shown] / estimate.rows),
+        counting=_counting(estimate),
+        capacity=_capacity(estimate),
+        local_exponent=_local_exponent(estimate),
+        exponent=_exponent(estimate),
+        diversity={name: _index(index, estimate) for name, index in sorted(estimate.diversity.items())},
+    )
+
+
+def _counting(estimate: Estimate) -> doc.Counting:
+    measure = estimate.measure
+    order = np.argsort(-measure.nodes, kind="stable")
+    nodes, count = measure.nodes[order], np.cumsum(measure.weights[order])
+    positive = nodes > 0
+    nodes, count = nodes[positive], count[positive]
+    grid = np.geomspace(nodes[0], nodes[-1], COUNTING_POINTS)
+    reached = np.searchsorted(-nodes, -grid * (1 - 1e-12), side="right") - 1
+    return doc.Counting(eigenvalue=_floats(grid / estimate.rows), count=_floats(count[reached]))
+
+
+def _capacity(estimate: Estimate) -> doc.Capacity:
+    curve = estimate.curve
+    grid = _grid(curve)
+    at = lambda values: np.interp(grid, np.log(curve.n2), values)  # noqa: E731 - read once per column
+    log_kappa = curve.log_kappa(grid)
+    margin = _margin(
+        estimate.jackknife.log_kappa(grid), estimate.probes.log_kappa(grid) if estimate.probes else None
+    )
+    window = estimate.exponent.window
+    return doc.Capacity(
+        kappa=_floats(np.exp(log_kappa)),
+        n1=_floats(np.exp(at(np.log(curve.n1)))),
+        n2=_floats(np.exp(grid)),
+        kappa_low=_floats(np.exp(log_kappa - margin)),
+        kappa_high=_floats(np.exp(log_kappa + margin)),
+        trusted_n2=window[1] if window else 0.0,
+    )
+
+
+def _local_exponent(estimate: Estimate) -> doc.LocalExponent:
+    curve = estimate.curve
+    grid = _grid(curve)
+    x = np.log(curve.n2)
+    value = np.interp(grid, x, curve.b2)
+    margin = _margin(
+        _local_at(estimate.jackknife, grid), _local_at(estimate.probes, grid) if estimate.probes else None
+    )
+    return doc.LocalExponent(
+        n2=_floats(np.exp(grid)),
+        value=_floats(value),
+        low=_floats(value - margin),
+        high=_floats(value + margin),
+        b1=_floats(np.interp(grid, x, curve.b1)),
+        b3=_floats(np.interp(grid, x, curve.b3)),
+    )
+
+
+def _grid(curve: CapacityCurve) -> FloatArray:
+    """Return ln N_2 at the points that are written down: from one effective dimension to a step from the end.
+
+    The last steps are left to the curves without a group, which end a little earlier.
+    """
+    deepest = np.log(curve.n2[-1]) - 0.08
+    return np.linspace(min(0.0, deepest - 1.0), deepest, CURVE_POINTS)
+
+
+def _local_at(batch: CapacityCurve, grid: FloatArray) -> FloatArray:
+    values = zip(np.log(batch.n2), batch.b2, strict=True)
+    return np.array([np.interp(grid, x, b) for x, b in values])
+
+
+def _margin(jackknife: FloatArray, probes: FloatArray | None) -> FloatArray:
+    """Return the half-width of a 95 % band: Student's quantile times the sampling error, and the probes'."""
+    margin = critical_value(len(jackknife)) * jackknife_error(jackknife)
+    return margin if probes is None else margin + 1.96 * jackknife_error(probes)
+
+
+def _exponent(estimate: Estimate) -> doc.Exponent:
+    e = estimate.exponent
+    return doc.Exponent(
+        value=e.value,
+        low=e.low,
+        high=e.high,
+        confidence=CONFIDENCE,
+        window=e.window,
+        range=None if e.local is None else doc.Interval(low=e.local[0], high=e.local[1]),
+        status=e.status,
+        reason=e.reason,
+        shape=e.shape,
+        slope=e.slope,
+        sampling_error=e.sampling_error,
+        probe_error=e.probe_error,
+        size_drift=e.size_drift,
+        rows_needed=e.rows_needed,
+    )
+
+
+def _index(index: Index, estimate: Estimate) -> doc.Diversity:
+    return doc.Diversity(
+        value=index.value,
+        sample=index.sample,
+        rows=estimate.rows,
+        formula=index.formula,
+        source=index.source,
+        centered=estimate.kernel.centered,
+        correction=index.correction,
+    )
+
+
+def _warnings(dataset: doc.Dataset, scan: Scan, estimates: Mapping[str, Estimate]) -> list[doc.Warning_]:
+    found = []
+
+    def warn(id_: str, message: str, next_step: str) -> None:
+        found.append(doc.Warning_(id=id_, message=message, next_step=next_step))
+
+    if dataset.duplicate_fraction > MUCH:
+        warn("SPA001", f"{dataset.duplicate_fraction:.1%} of the rows are exact copies", "deduplicate")
+    if dataset.near_duplicate_fraction > MUCH:
+        warn(
+            "SPA002",
+            f"{dataset.near_duplicate_fraction:.1%} of the rows have a near copy, "
+            f"closer than {dataset.near_duplicate_radius:.3g}",
+            "look at some pairs and deduplicate if they are the same item",
+        )
+    if dataset.dropped_rows:
+        warn("SPA003", f"{dataset.dropped_rows:,} bad rows were dropped", "find out where they come from")
+    if dataset.constant_columns:
+        shown = ", ".join(map(str, dataset.constant_columns[:5]))
+        more = ", ..." if len(dataset.constant_columns) > 5 else ""
+        warn(
+            "SPA004",
+            f"{len(dataset.constant_columns)} constant columns: {shown}{more}",
+            "harmless to distances; check that the model means it",
+        )
+    if any(e.method != "covariance" for e in estimates.values()) and len(scan.sample.rows) < scan.unique_rows:
+        warn(
+            "SPA005",
+            f"kernel spectra use {len(scan.sample.rows):,} of {scan.unique_rows:,} different rows",
+            "raise --max-rows for a deeper tail",
+        )
+    for name, estimate in estimates.items():
+        for id_, message, next_step in _spectrum_warnings(name, estimate):
+            warn(id_, message, next_step)
+    return found
+
+
+def _spectrum_warnings(name: str, estimate: Estimate) -> list[tuple[str, str, str]]:
+    found = []
+    e, measure = estimate.exponent, estimate.measure
+    if not measure.converged:
+        found.append(
+            (
+                "SPA006",
+                f"{name}: the spectrum still moved the slope by {measure.last_change:.2g} at the last step",
+                "that change is in the interval; another kernel or more rows may decide",
+            )
+        )
+    if e.size_drift is not None and e.slope and abs(e.size_drift / e.slope) > DRIFT:
+        found.append(
+            (
+                "SPA007",
+                f"{name}: half of the rows gives a slope that differs by {e.size_drift:+.3f}",
+                "compare data sets at equal size only",
+            )
+        )
+    if e.window is not None and e.window[1] < SHALLOW:
+        found.append(
+            (
+                "SPA008",
+                f"{name}: the window ends at only {e.window[1]:.2g} effective dimensions",
+                "use more rows: depth comes with rows",
+            )
+        )
+    if estimate.floored:
+        found.append(
+            (
+                "SPA009",
+                f"{name}: rounding, not the number of rows, ends the window",
+                "the spectrum falls below what the arithmetic resolves; a deeper tail is out of reach",
+            )
+        )
+    share = float(measure.nodes[0] / (measure.nodes * measure.weights).sum())
+    if estimate.kernel.profile is None and share > DOMINANT:
+        found.append(
+            (
+                "SPA010",
+                f"{name}: one direction holds {share:.0%} of the sum of eigenvalues",
+                "that is the mean in most embeddings; see --centered",
+            )
+        )
+    return found
+
+
+def _floats(values: FloatArray) -> tuple[float, ...]:
+    return tuple(np.asarray(values, dtype=np.float64).tolist())
