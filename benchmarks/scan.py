@@ -1,6 +1,6 @@
 """The scan against a plain sequential read of the same .npy file, both with a cold page cache, in one run.
 
-python benchmarks/scan.py [--gigabytes 4] [--dimensions 384] [--threads N]
+python benchmarks/scan.py [--gigabytes 4] [--dimensions 384]
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=4.0, help="size of the file in GiB")
     parser.add_argument("--dimensions", type=int, default=384)
-    parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--directory", type=Path, default=None, help="where the file is made, then deleted")
     options = parser.parse_args()
@@ -75,7 +74,7 @@ def main() -> None:
         ratios = []
         for run in range(options.repeats):
             plain = seconds(lambda: read(path), path)
-            scanned = seconds(lambda: scan(open_embeddings(path), threads=options.threads), path)
+            scanned = seconds(lambda: scan(open_embeddings(path)), path)
             ratios.append(plain / scanned)
             print(f"{run:>3} {size / plain:>10.2f} {size / scanned:>10.2f} {ratios[-1]:>6.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial, reduce
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from specaudit.embeddings import Embeddings
+from specaudit.embeddings import Block, Embeddings
 from specaudit.errors import InputError
 
 Normalize = Literal["none", "l2"]
@@ -25,8 +22,7 @@ Hashes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 Frozen = TypeVar("Frozen", bound=npt.NDArray[Any])
 
-TASK = 1 << 19  # values handed to a thread at once; fewer cost more in handing over than in computing
-CACHED = 1 << 18  # values looked at together, so that each look but the first finds them in the cache
+CACHED = 1 << 18  # values looked at together: few enough to stay in the cache, enough to hide the calls
 EXACT_INTEGER = 1 << 53  # float64 holds every integer up to here
 DEFECTS = {  # of a row, in the order in which they are tested
     "nonfinite": "NaN or infinite values",
@@ -155,15 +151,16 @@ def scan(
     max_rows: int = 16_384,
     normalize: Normalize = "none",
     drop_bad_rows: bool = False,
-    threads: int | None = None,
     progress: Progress | None = None,
 ) -> Scan:
     """Return counts, defects, digest, norms and a sample of the embeddings, read once.
 
     Each unique row has a 64-bit key, a hash of its content (or the smallest hash of its copies' ids) mixed
     with ``seed``; the sample is the ``max_rows`` unique rows with the smallest keys. It therefore depends
-    neither on the order and sharding of the rows nor on how often they repeat. The result does not depend on
-    ``threads``.
+    neither on the order and sharding of the rows nor on how often they repeat.
+
+    One thread does it all: the system reads ahead meanwhile, and the hash of a row is too short a call to let
+    a second thread in.
 
     Parameters
     ----------
@@ -175,8 +172,6 @@ def scan(
         What later stages do to the rows: with "l2", rows of norm zero are bad rows.
     drop_bad_rows
         Count bad rows and leave them out, instead of stopping.
-    threads
-        As many as there are cores by default.
     progress
         Called with "scan" and the fraction of rows done.
 
@@ -186,7 +181,7 @@ def scan(
         There are bad rows (with NaN or infinite values, with a squared norm beyond float64, of zero norm), or
         integers that float64 cannot hold, or fewer than two different usable rows.
     """
-    found = _read(embeddings, normalize, threads or os.cpu_count() or 1, progress)
+    found = _read(embeddings, normalize, progress)
     if not drop_bad_rows and not found.usable.all():
         raise _bad_rows_error(embeddings, found, normalize)
     result = _assemble(
@@ -214,27 +209,25 @@ class _Findings:
     moments: Moments
 
 
-def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: Progress | None) -> _Findings:
+def _read(embeddings: Embeddings, normalize: Normalize, progress: Progress | None) -> _Findings:
     """Return what is found in all rows."""
     contents = np.empty(embeddings.rows, np.uint64)
     usable = np.empty(embeddings.rows, np.bool_)
     defects: dict[str, list[Integers]] = {name: [] for name in DEFECTS}
     moments = _no_moments(embeddings.dimensions)
-    with ThreadPoolExecutor(threads) as pool:
-        for block in embeddings.blocks():
-            # Once some row of an earlier block differs from the others in a column, it needs no more looks.
-            suspects = np.flatnonzero(moments.constant)
-            measure = partial(_measure, embeddings, normalize, suspects)
-            stop = block.start
-            for piece in pool.map(measure, *zip(*_split(block.start, block.values, TASK), strict=True)):
-                start, stop = stop, stop + len(piece.contents)
-                contents[start:stop] = piece.contents
-                usable[start:stop] = piece.usable
-                moments = moments.merge(piece.moments)
-                for name, rows in piece.defects.items():
-                    defects[name].append(rows)
-            if progress is not None:
-                progress("scan", stop / embeddings.rows)
+    for block in embeddings.blocks():
+        _check_integers(embeddings, block)
+        for start, values in _split(block):
+            # A column in which some rows seen before differ needs no more looks.
+            found = _look(normalize, np.flatnonzero(moments.constant), start, values)
+            stop = start + len(values)
+            contents[start:stop] = found.contents
+            usable[start:stop] = found.usable
+            moments = moments.merge(found.moments)
+            for name, rows in found.defects.items():
+                defects[name].append(rows)
+        if progress is not None:
+            progress("scan", stop / embeddings.rows)
     return _Findings(
         contents=contents,
         usable=usable,
@@ -243,31 +236,18 @@ def _read(embeddings: Embeddings, normalize: Normalize, threads: int, progress: 
     )
 
 
-def _split(start: int, values: npt.NDArray[Any], size: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """Yield parts of at most ``size`` values, at least one row, with the number of their first row."""
-    step = max(1, size // values.shape[1])
-    for low in range(0, len(values), step):
-        yield start + low, values[low : low + step]
-
-
-def _measure(
-    embeddings: Embeddings, normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]
-) -> _Findings:
-    """Return what is found in ``values`` (k, d), whose first row has number ``start``."""
-    _check_integers(embeddings, start, values)
-    with np.errstate(all="ignore"):  # what overflows or is not a number is found in the norms
-        pieces = [_look(normalize, suspects, *piece) for piece in _split(start, values, CACHED)]
-    return _Findings(
-        contents=np.concatenate([piece.contents for piece in pieces]),
-        usable=np.concatenate([piece.usable for piece in pieces]),
-        defects={name: np.concatenate([piece.defects[name] for piece in pieces]) for name in DEFECTS},
-        moments=reduce(Moments.merge, [piece.moments for piece in pieces]),
-    )
+def _split(block: Block) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield pieces of a block with the number of their first row."""
+    step = max(1, CACHED // block.values.shape[1])
+    for low in range(0, len(block.values), step):
+        yield block.start + low, block.values[low : low + step]
 
 
 def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]) -> _Findings:
-    contents, double = _hash_rows(values)
-    squared = np.vecdot(double, double)
+    """Return what is found in ``values`` (k, d), whose first row has number ``start``."""
+    with np.errstate(all="ignore"):  # what overflows or is not a number is found in the norms
+        contents, double = _hash_rows(values)
+        squared = np.vecdot(double, double)
     defects = _find_defects(squared, double)
     bad = defects["nonfinite"] | defects["overflow"]
     if normalize == "l2":
@@ -282,15 +262,16 @@ def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDAr
     )
 
 
-def _check_integers(embeddings: Embeddings, start: int, values: npt.NDArray[Any]) -> None:
+def _check_integers(embeddings: Embeddings, block: Block) -> None:
+    values = block.values
     if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
         return
     beyond = (values > EXACT_INTEGER) | (values < -EXACT_INTEGER)
     if beyond.any():
         row, column = (int(i) for i in np.argwhere(beyond)[0])
         raise InputError(
-            f"{embeddings.locate(start + row)} column {column}: the integer {values[row, column]} is beyond "
-            f"2^53, which float64 cannot hold exactly",
+            f"{embeddings.locate(block.start + row)} column {column}: the integer {values[row, column]} "
+            f"is beyond 2^53, which float64 cannot hold exactly",
             next_step="store embeddings as floating-point numbers",
         )
 
@@ -443,7 +424,8 @@ def _draw(
     max_rows: int,
 ) -> Sample:
     """Return the ``max_rows`` unique rows of smallest key; each is represented by its copy of that key."""
-    chosen = np.argsort(keys, kind="stable")[:max_rows]
+    chosen = np.argpartition(keys, max_rows)[:max_rows] if len(keys) > max_rows else np.arange(len(keys))
+    chosen = chosen[np.argsort(keys[chosen])]
     if not len(chosen):
         empty = np.empty(0, np.int64)
         return Sample(rows=empty, weights=empty, keys=keys)

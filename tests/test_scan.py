@@ -261,12 +261,11 @@ def test_scans_of_different_settings_do_not_merge(options: dict[str, object], na
         scanned(values).merge(scanned(values, **options))
 
 
-def test_neither_threads_nor_blocks_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_rows_are_split_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     values = dirty()
-    one = scanned(values, threads=1, drop_bad_rows=True)
-    monkeypatch.setattr("specaudit.scan.TASK", 12 * 70)
+    one = scanned(values, drop_bad_rows=True)
     monkeypatch.setattr("specaudit.scan.CACHED", 12 * 7)
-    same(one, scanned(values, threads=3, drop_bad_rows=True))
+    same(one, scanned(values, drop_bad_rows=True))
 
 
 def test_ids_key_the_sample_and_content_counts_the_copies() -> None:
