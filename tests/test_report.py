@@ -19,7 +19,7 @@ from specaudit.report.explain import EXPLANATIONS, render, render_all
 from specaudit.report.facts import headline, number, percent
 from specaudit.report.markdown import escape, render_fit_markdown
 from specaudit.report.plan import readable, render_plan
-from specaudit.report.scree import scree
+from specaudit.report.scree import above_rounding, scree
 from specaudit.report.table import render_fit
 
 
@@ -180,3 +180,28 @@ def test_a_plan_says_sizes_in_units():
     assert "11.7 MB" in text
     assert "about 1 GB" in text
     assert readable(2**50) == "1.02e+03 TB"
+
+
+def test_eigenvalues_at_the_level_of_rounding_do_not_set_the_scale():
+    spectrum = make_fit().spectra["linear"]
+    rounding = spectrum.model_copy(update={"eigenvalues": (*spectrum.eigenvalues[:-1], 1e-19)})
+    assert len(above_rounding(rounding)) == len(spectrum.eigenvalues) - 1
+
+
+def test_a_fit_without_eigenvalues_or_depth_can_still_be_reported():
+    fit = make_fit("unresolved")
+    spectrum = fit.spectra["laplace"]
+    bare = spectrum.model_copy(
+        update={
+            "eigenvalues": (),
+            "eigenvalue_errors": (),
+            "trace": None,
+            "capacity": documents.Capacity(
+                kappa=(), n1=(), n2=(), kappa_low=(), kappa_high=(), trusted_n2=0.0
+            ),
+            "local_exponent": documents.LocalExponent(n2=(), value=(), low=(), high=(), b1=(), b3=()),
+        }
+    )
+    fit = fit.model_copy(update={"spectra": {"laplace": bare}})
+    assert "Leading eigenvalues" not in render_fit(fit, 80, False)
+    assert plots.picture(fit, "png")

@@ -47,7 +47,7 @@ def fit(
     ] = "none",
     centered: Annotated[
         bool,
-        typer.Option("--centered/--no-centered", help="Centre the rows of the kernel."),
+        typer.Option("--centered/--no-centered", help="Subtract the mean row under the linear kernel."),
     ] = False,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="The embedding model, to be kept in the document.")

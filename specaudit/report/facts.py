@@ -115,8 +115,10 @@ def kernel_facts(spectrum: Spectrum) -> list[tuple[str, str]]:
         ("sampling error", _error(exponent.sampling_error)),
         ("probe error", _error(exponent.probe_error)),
         ("size drift", _error(exponent.size_drift, "+")),
-        ("leading shares", _shares(spectrum)),
     ]
+    if spectrum.trace:
+        leading = (percent(value / spectrum.trace) for value in spectrum.eigenvalues[:LEADING])
+        facts.append(("leading shares", ", ".join(leading)))
     if estimator.graph_check is not None:
         check = estimator.graph_check
         facts.append(("graph - dense", f"{check.delta:+.2g} ({check.low:+.2g} to {check.high:+.2g})"))
@@ -141,12 +143,13 @@ def dimensions(value: float) -> str:
 
 
 def _bad_rows(dataset: Dataset) -> str:
-    if not dataset.nonfinite_rows + dataset.zero_rows + dataset.dropped_rows:
-        return "none"
-    return (
-        f"{dataset.nonfinite_rows:,} with NaN or infinity, {dataset.zero_rows:,} all zero; "
-        f"{dataset.dropped_rows:,} dropped"
+    counts = (
+        (dataset.nonfinite_rows, "with NaN or infinity"),
+        (dataset.overflow_rows, "too large"),
+        (dataset.zero_rows, "all zero"),
     )
+    found = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "none"
+    return found + (f"; {dataset.dropped_rows:,} dropped" if dataset.dropped_rows else "")
 
 
 def _constant(columns: tuple[int, ...]) -> str:
@@ -161,12 +164,6 @@ def _exponent(exponent: Exponent) -> str:
 
 def _error(value: float | None, sign: str = "") -> str:
     return "not measured" if value is None else f"{value:{sign}.2g}"
-
-
-def _shares(spectrum: Spectrum) -> str:
-    if spectrum.trace is None or spectrum.trace <= 0:
-        return "not measured"
-    return ", ".join(percent(value / spectrum.trace) for value in spectrum.eigenvalues[:LEADING])
 
 
 def _label(name: str) -> str:

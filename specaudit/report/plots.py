@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -16,6 +17,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from specaudit.embeddings.display import shown
 from specaudit.errors import ConfigError
 from specaudit.report.formats import PICTURES
+from specaudit.report.scree import FAINTEST, above_rounding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +34,8 @@ COLORS = {
     "rbf": "#E69F00",
 }
 OTHER = "#000000"  # a kernel without a colour
-FADED = "#b4b4b4"  # past the trusted depth
+FADED = "#c0c0c0"  # past the trusted depth
+GREYED = 0.75  # share of it there; the rest tells the kernels apart
 INK = "#333333"
 
 STYLE: Any = {  # matplotlib's own type lists every key
@@ -60,8 +63,7 @@ STYLE: Any = {  # matplotlib's own type lists every key
     "xtick.minor.size": 1.5,
     "ytick.minor.size": 1.5,
     "legend.fontsize": 6.5,
-    "legend.framealpha": 0.85,
-    "legend.edgecolor": "none",
+    "legend.frameon": False,
     "legend.handlelength": 1.6,
     "legend.labelspacing": 0.3,
     "lines.linewidth": 1.1,
@@ -70,7 +72,8 @@ STYLE: Any = {  # matplotlib's own type lists every key
     "svg.hashsalt": "specaudit",
     "pdf.fonttype": 42,
 }
-SIZE = (7.2, 2.55)  # inches: the width of a page
+SIZE = (7.2, 2.7)  # inches: the width of a page
+LEGEND_COLUMNS = 7
 DPI = 200
 METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
@@ -123,29 +126,24 @@ def _draw(fit: Fit) -> Figure:
     local.set_yscale("linear")
     local.set_ylim(*_span(list(fit.spectra.values())))
     kernels = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
-    scree.legend(
-        handles=[
-            Line2D([], [], color=COLORS.get(name, OTHER), label=_kernel(fit.spectra[name]))
-            for name in kernels
-        ],
-        loc="lower left",
-    )
-    capacity.legend(handles=[_key("N₁", "--", 0.8), _key("N₂", "-", 1.1), _window_key()], loc="upper left")
-    faded = Line2D([], [], color=FADED, label="past trusted depth")
-    local.legend(
-        handles=[_key("b₁", "--", 0.6), _key("b₂", "-", 1.1), _key("b₃", ":", 0.8), faded],
-        loc="upper center", ncols=2, columnspacing=1.0,
-    )  # fmt: skip
+    handles = [
+        Line2D([], [], color=COLORS.get(name, OTHER), label=_kernel(fit.spectra[name])) for name in kernels
+    ]
+    handles += [_key("N₁, b₁", "--", 0.8), _key("N₂, b₂", "-", 1.1), _key("b₃", ":", 0.8), _window_key()]
+    handles += [Line2D([], [], color=FADED, label="past trusted depth")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS)
     return figure
 
 
 def _scree(axes: Axes, spectrum: Spectrum, color: str) -> None:
-    values = np.asarray(spectrum.eigenvalues)
-    keep = values > 0
-    whole = np.asarray(spectrum.counting.eigenvalue), np.asarray(spectrum.counting.count)
-    deep = (whole[0] > 0) & (whole[1] >= 1)
-    axes.plot(whole[1][deep], whole[0][deep], color=color, linewidth=0.6, alpha=0.6)
-    axes.plot(np.arange(1, len(values) + 1)[keep], values[keep], color=color, linewidth=1.6)
+    values = above_rounding(spectrum)
+    axes.plot(np.arange(1, len(values) + 1), values, color=color, linewidth=1.6)
+    # the whole spectrum is quadrature: it goes on where the single eigenvalues end
+    eigenvalue, count = np.asarray(spectrum.counting.eigenvalue), np.asarray(spectrum.counting.count)
+    deeper = (count > len(values)) & (eigenvalue > FAINTEST * values.max(initial=0.0))
+    if deeper.any() and len(values):
+        ranks = np.concatenate([[len(values)], count[deeper]])
+        axes.plot(ranks, np.concatenate([values[-1:], eigenvalue[deeper]]), color=color, linewidth=0.6)
 
 
 def _capacity(axes: Axes, spectrum: Spectrum, color: str) -> None:
@@ -180,7 +178,8 @@ def _faded(
     """Draw a curve, its part past the trusted depth in grey."""
     order = np.argsort(~trusted, kind="stable")
     x, y, end = x[order], y[order], int(trusted.sum())
-    axes.plot(x[max(end - 1, 0) :], y[max(end - 1, 0) :], color=FADED, **line)
+    grey = GREYED * np.array(to_rgb(FADED)) + (1 - GREYED) * np.array(to_rgb(color))
+    axes.plot(x[max(end - 1, 0) :], y[max(end - 1, 0) :], color=grey, **line)
     axes.plot(x[:end], y[:end], color=color, **line)
 
 
@@ -199,7 +198,12 @@ def _window(
 
 
 def _label(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set(title=title, xlabel=x, ylabel=y, xscale="log", yscale="log")
+    axes.set(title=title, xlabel=x, ylabel=y)
+    if not any(np.size(line.get_xdata()) for line in axes.lines):
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center")
+        return
+    axes.set(xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(numticks=6))
         axis.set_minor_formatter(NullFormatter())
@@ -207,15 +211,16 @@ def _label(axes: Axes, title: str, x: str, y: str) -> None:
 
 def _span(spectra: list[Spectrum]) -> tuple[float, float]:
     """Return limits that show every b_2 and its neighbours on the trusted depth, not where b_1 diverges."""
-    values = [
-        value
+    points = [
+        (n2, value, spectrum.capacity.trusted_n2)
         for spectrum in spectra
         for n2, value in zip(spectrum.local_exponent.n2, spectrum.local_exponent.value, strict=True)
-        if LEAST <= n2 <= spectrum.capacity.trusted_n2
+        if n2 >= LEAST
     ]
+    values = [value for n2, value, trusted in points if n2 <= trusted] or [value for _, value, _ in points]
     low, high = (min(values), max(values)) if values else (0.5, 2.0)
     room = max(high - low, 0.2)
-    return max(low - 0.35 * room, 0.0), high + 0.7 * room
+    return max(low - 0.35 * room, 0.0), high + 0.4 * room
 
 
 def _kernel(spectrum: Spectrum) -> str:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specaudit.report.facts import number
 
+if TYPE_CHECKING:
+    from specaudit.report.documents import Spectrum
+
 COLUMNS, ROWS = 60, 12
+FAINTEST = 1e-9  # share of the largest eigenvalue under which one is rounding, and would set the scale
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # [row][column] of a braille cell
 _EMPTY = 0x2800
 
 
-def scree(eigenvalues: Sequence[float], columns: int = COLUMNS, rows: int = ROWS) -> str:
+def above_rounding(spectrum: Spectrum) -> NDArray[np.float64]:
+    """Return the leading eigenvalues that are more than rounding, largest first."""
+    values = np.asarray(spectrum.eigenvalues)
+    floor = np.maximum(np.asarray(spectrum.eigenvalue_errors), FAINTEST * values.max(initial=0.0))
+    found: NDArray[np.float64] = values[values > floor]
+    return found
+
+
+def scree(
+    eigenvalues: Sequence[float] | NDArray[np.float64], columns: int = COLUMNS, rows: int = ROWS
+) -> str:
     """Return the plot of the positive ``eigenvalues``, in lines of a little over ``columns`` characters.
 
     Empty where fewer than two differ, so that there is no scale.
