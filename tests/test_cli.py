@@ -131,7 +131,7 @@ def test_an_interrupt_exits_130(api, capsys):
             "lower --max-rows or --max-memory, or use a machine with more memory",
         ),
         (
-            ZeroDivisionError("by zero"),
+            ZeroDivisionError("by zero\nand more"),
             "internal error: ZeroDivisionError: by zero (run with -v for the traceback)",
             None,
         ),

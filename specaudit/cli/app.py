@@ -21,6 +21,7 @@ from specaudit.version import __version__
 COMMANDS: dict[str, Callable[..., None]] = {"fit": fit, "demo": demo, "explain": explain, "schema": schema}
 
 INTERNAL = "internal error"
+LONGEST = 200  # characters of what an unexpected exception says
 
 _UsageError: type[BaseException] | None = typer.BadParameter.__base__  # which typer does not export
 
@@ -92,7 +93,8 @@ def _told(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}", "check the file, its permissions and the space left"
-    return f"{INTERNAL}: {type(error).__name__}: {error} (run with -v for the traceback)", ""
+    first = str(error).partition("\n")[0][:LONGEST]
+    return f"{INTERNAL}: {type(error).__name__}: {first} (run with -v for the traceback)", ""
 
 
 def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
