@@ -259,6 +259,7 @@ class _Search:
         Rows within r of a query x have norms up to |x| + r, and float32 errs in proportion to the squared
         norms: by the rounding of the coordinates and of a sum of d products.
         """
+        squared = np.maximum(squared, 0)  # rounding can make it negative
         squares = self.norms + (np.sqrt(self.norms) + np.sqrt(squared)) ** 2
         return np.asarray(squared + EPSILON * (4 + np.sqrt(self.points.shape[1])) * squares)
 

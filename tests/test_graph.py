@@ -12,8 +12,12 @@ from specaudit.errors import InputError
 from specaudit.graph import Neighbours, nearest_neighbours
 from specaudit.scan import scan
 
+ROWS = 400
+TWINS = 60
+QUERIES = 100
 
-def rows_of(seed: int = 0, n: int = 400, d: int = 16) -> np.ndarray:
+
+def rows_of(seed: int = 0, n: int = ROWS, d: int = 24) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, d))
 
 
@@ -41,11 +45,11 @@ def distances_from(row: np.ndarray, unique: np.ndarray) -> np.ndarray:
     return np.sort(np.linalg.norm(others - row, axis=1))
 
 
-def with_near_duplicates(offset: float, gap: float, d: int = 16) -> np.ndarray:
-    """Return 300 unit rows, 60 of them with a copy at distance ``gap``, all moved by ``offset``."""
-    rows = unit(rows_of(n=300, d=d))
-    step = unit(rows_of(1, n=60, d=d))
-    return np.vstack([rows, rows[:60] + gap * step]) + offset
+def with_near_duplicates(offset: float, gap: float) -> np.ndarray:
+    """Return 340 unit rows and for 60 of them another one at distance ``gap``, all moved by ``offset``."""
+    rows = unit(rows_of(n=ROWS - TWINS))
+    step = unit(rows_of(1, n=TWINS))
+    return np.vstack([rows, rows[:TWINS] + gap * step]) + offset
 
 
 @pytest.fixture(params=["sample", "blocks"])
@@ -53,8 +57,24 @@ def max_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Search within the sample, or all rows in blocks of about 64 rows."""
     if request.param == "sample":
         return 16_384
-    monkeypatch.setattr(graph, "BLOCK", 64 * 16 * 8)
-    return 100
+    monkeypatch.setattr(graph, "BLOCK", 64 * 24 * 8)
+    return QUERIES
+
+
+@pytest.fixture(params=["faiss", "matrix product"])
+def rounding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take candidates from faiss, or from float32 products as faiss uses them for large blocks only."""
+
+    def multiply(queries: np.ndarray, base: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        squared = (queries**2).sum(axis=1)[:, None] + (base**2).sum(axis=1) - 2 * queries @ base.T
+        places = np.argsort(squared, axis=1)[:, :k]
+        return np.take_along_axis(squared, places, axis=1).astype(np.float64), places
+
+    if request.param == "matrix product":
+        monkeypatch.setattr(graph, "_faiss_knn", multiply)
+
+
+rounded = pytest.mark.usefixtures("rounding")
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
@@ -62,38 +82,41 @@ def max_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def test_neighbours_equal_brute_force(max_rows: int, k: int, dtype: str) -> None:
     values = rows_of().astype(dtype)
     found = neighbours(values, max_rows=max_rows, k=k)
-    assert found.distances.shape == found.rows.shape == (min(max_rows, 400), k)
+    assert found.distances.shape == found.rows.shape == (min(max_rows, ROWS), k)
     np.testing.assert_allclose(found.distances, brute_force(values, found.queries, k), rtol=1e-14)
     double = values.astype(np.float64)
     recomputed = np.linalg.norm(double[found.rows] - double[found.queries][:, None], axis=2)
     np.testing.assert_allclose(found.distances, recomputed, rtol=1e-14)
-    assert (found.index, found.recall, found.candidates) == ("exact", 1.0, 400)
+    assert (found.index, found.recall, found.candidates) == ("exact", 1.0, ROWS)
 
 
+@rounded
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 @pytest.mark.parametrize("gap", [1e-3, 1e-6])
 def test_near_duplicates_are_found_at_their_distance(max_rows: int, offset: float, gap: float) -> None:
     values = with_near_duplicates(offset, gap)
     found = neighbours(values, max_rows=max_rows)
     np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 2), rtol=1e-12)
-    close = (found.queries < 60) | (found.queries >= 300)
+    close = (found.queries < TWINS) | (found.queries >= ROWS - TWINS)
     rounding = 1000 * np.finfo(np.float64).eps * 4
     np.testing.assert_allclose(found.nearest[close], gap, rtol=1e-6, atol=rounding)
-    assert np.array_equal(found.rows[close, 0] % 300, found.queries[close] % 300)
+    assert np.array_equal(found.rows[close, 0] % (ROWS - TWINS), found.queries[close] % (ROWS - TWINS))
     assert found.near_duplicate_fraction(2 * gap).value == np.mean(close)
 
 
+@rounded
 def test_more_near_duplicates_than_candidates_are_ordered_in_float64(max_rows: int) -> None:
     """Clusters of 40 rows within 1e-5: float32 cannot tell their distances apart."""
-    values = np.repeat(unit(rows_of(n=10)), 40, axis=0) + 1e-5 * rows_of(1, n=400)
+    values = np.repeat(unit(rows_of(n=10)), 40, axis=0) + 1e-5 * rows_of(1)
     found = neighbours(values, max_rows=max_rows, k=3)
     np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 3), rtol=1e-9)
 
 
+@rounded
 def test_points_on_a_line_are_exact(max_rows: int) -> None:
     """Neighbours are 1e-8 of the norm away in squared distance, below what float32 resolves."""
-    values = np.zeros((400, 16))
-    values[:, 3] = np.random.default_rng(0).permutation(400) ** 1.5
+    values = np.zeros((ROWS, 24))
+    values[:, 3] = np.random.default_rng(0).permutation(ROWS) ** 1.5
     found = neighbours(values, max_rows=max_rows)
     np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 2), rtol=1e-12)
 
@@ -107,10 +130,10 @@ def test_a_huge_row_does_not_blind_the_others(max_rows: int) -> None:
 
 
 def test_copies_of_a_row_are_not_its_neighbours(max_rows: int) -> None:
-    values = rows_of(n=300)
+    values = rows_of()
     values = np.vstack([values, np.repeat(values[:1], 50, axis=0), values[100:150]])
     found = neighbours(values, max_rows=max_rows)
-    assert found.candidates == 300
+    assert found.candidates == ROWS
     assert found.nearest_min > 0
     np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 2), rtol=1e-14)
     assert len(np.unique(values[found.queries], axis=0)) == len(found.queries)
@@ -126,19 +149,20 @@ def test_bad_rows_are_neither_queries_nor_neighbours(max_rows: int) -> None:
 
 
 def test_normalized_distances_are_between_directions(max_rows: int) -> None:
-    values = rows_of() * np.geomspace(1e-3, 1e3, 400)[:, None]
+    values = rows_of() * np.geomspace(1e-3, 1e3, ROWS)[:, None]
     found = neighbours(values, max_rows=max_rows, normalize="l2")
     np.testing.assert_allclose(found.distances, brute_force(unit(values), found.queries, 2), rtol=1e-12)
 
 
+@rounded
 def test_blocks_and_sample_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     values = with_near_duplicates(0.0, 1e-6)
     whole = neighbours(values)
-    monkeypatch.setattr(graph, "BLOCK", 37 * 16 * 8)
-    part = neighbours(values, max_rows=100)
-    assert np.array_equal(part.queries, whole.queries[:100])
-    assert np.array_equal(part.rows, whole.rows[:100])
-    assert np.array_equal(part.distances, whole.distances[:100])
+    monkeypatch.setattr(graph, "BLOCK", 37 * 24 * 8)
+    part = neighbours(values, max_rows=QUERIES)
+    assert np.array_equal(part.queries, whole.queries[:QUERIES])
+    assert np.array_equal(part.rows, whole.rows[:QUERIES])
+    assert np.array_equal(part.distances, whole.distances[:QUERIES])
 
 
 def test_threads_change_nothing_and_are_restored(max_rows: int) -> None:
@@ -153,7 +177,7 @@ def test_threads_change_nothing_and_are_restored(max_rows: int) -> None:
 
 def test_queries_keep_to_the_work_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     values = rows_of(n=1000)
-    monkeypatch.setattr(graph, "WORK", 300 * 2 * 1000 * 16)
+    monkeypatch.setattr(graph, "WORK", 300 * 2 * 1000 * 24)
     assert len(neighbours(values, max_rows=500).queries) == 300
     assert len(neighbours(values, max_rows=500, max_queries=40).queries) == 40
     assert len(neighbours(values, max_rows=100).queries) == 100
@@ -170,10 +194,10 @@ def test_no_more_neighbours_than_different_rows() -> None:
 def test_share_of_near_duplicates_has_the_error_of_a_sample_without_replacement() -> None:
     values = with_near_duplicates(0.0, 1e-6)
     whole = neighbours(values).near_duplicate_fraction(1e-3)
-    assert (whole.value, whole.error) == (120 / 360, 0.0)
-    part = neighbours(values, max_rows=100).near_duplicate_fraction(1e-3)
+    assert (whole.value, whole.error) == (2 * TWINS / ROWS, 0.0)
+    part = neighbours(values, max_rows=QUERIES).near_duplicate_fraction(1e-3)
     p = part.value
-    assert part.error == pytest.approx(np.sqrt(p * (1 - p) / 100 * 260 / 359))
+    assert part.error == pytest.approx(np.sqrt(p * (1 - p) / QUERIES * (ROWS - QUERIES) / (ROWS - 1)))
     assert abs(p - whole.value) < 4 * part.error
 
 
