@@ -1,0 +1,40 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+BENCHMARKS := accuracy speed jackknife scan
+
+.PHONY: help audit test check bench docs
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
+
+audit: $(VENV)/installed ## Fit the sample embeddings and print the result
+	@cd sample_data && ../$(BIN)/specaudit fit embeddings.npy
+
+test: $(VENV)/installed-dev ## Run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## Check format, lint, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-bench ## Run the benchmarks; the tables are in benchmarks/results
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
+
+docs: $(VENV)/installed-dev ## Write again what is generated: docs/explain.md, docs/schemas, the README's outputs
+	$(BIN)/python docs/generate.py
+
+# A stamp is younger than what the environment was installed from; the sources themselves are linked, not copied.
+$(VENV)/installed: pyproject.toml
+	@echo "installing specaudit into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) .
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed
+	@echo "installing what $* needs into $(VENV)"
+	@$(PIP) '.[$*]'
+	@touch $@
