@@ -136,7 +136,6 @@ def fit(
                 max_rows=max_rows,
                 normalize=normalize,
                 drop_bad_rows=drop_bad_rows,
-                threads=cores,
                 progress=_fraction(stage.update),
             )
         stored = embeddings.take(found.sample.rows)

@@ -19,7 +19,7 @@ import numpy as np
 from specaudit.kernels import FloatArray
 from specaudit.spectrum import Cells, SpectralMeasure
 
-POINTS = 320
+POINTS = 400
 """Ridges of the curve; a slope read between them changes by less than 1e-5 when they are doubled."""
 
 
@@ -81,19 +81,25 @@ class CapacityCurve:
         """Return ln kappa (..., k) at the given ln N_2 (k,), interpolated; nan outside the curve."""
         if self.n2.ndim == 1:
             with np.errstate(invalid="ignore", divide="ignore"):
-                x, y = np.log(self.n2), np.log(self.kappa)
-            usable = np.isfinite(x) & np.isfinite(y)
-            rising = np.concatenate([[True], np.diff(np.maximum.accumulate(x[usable])) > 0])
-            return np.interp(log_n2, x[usable][rising], y[usable][rising], left=np.nan, right=np.nan)
+                x, y = rising(np.log(self.n2), np.log(self.kappa))
+            return np.interp(log_n2, x, y, left=np.nan, right=np.nan)
         parts = zip(self.kappa, self.n1, self.n2, self.n3, strict=True)
         return np.array(
             [CapacityCurve(delta=self.delta, kappa=k, n1=a, n2=b, n3=c).log_kappa(log_n2) for k, a, b, c in parts]
         )
 
 
+def rising(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the points of a curve at which x is finite and has risen, as interpolation wants them."""
+    usable = np.isfinite(x) & np.isfinite(y)
+    x, y = x[usable], y[usable]
+    rises = np.diff(np.maximum.accumulate(x), prepend=-np.inf) > 0
+    return x[rises], y[rises]
+
+
 def ridges(measure: SpectralMeasure, floor: float, depth: float) -> FloatArray:
     """Return the ridges (D,) of a curve from N_1 of about a half down to N_1 = `depth` or the ridge `floor`."""
-    top = 4.0 * float(measure.nodes[0])
+    top = 2.0 * float(measure.weights @ measure.nodes)
     low = max(floor, 1e-14 * top)
     grid = np.geomspace(top, low, 8 * POINTS)
     n1 = _leverage(measure.nodes, grid) @ measure.weights

@@ -46,7 +46,7 @@ def vendi_score(measure: SpectralMeasure) -> float:
 
 def rankme(measure: SpectralMeasure) -> float:
     """Return exp of the entropy of the singular values of the rows, the square roots of linear eigenvalues."""
-    return _entropy_number(np.sqrt(measure.nodes), measure.weights)
+    return _entropy_number(np.sqrt(np.maximum(measure.nodes, 0.0)), measure.weights)
 
 
 def participation_ratio(trace: float, squared_norm: float) -> float:
@@ -110,7 +110,7 @@ def diversity_indices(
 
 def _entropy_number(values: np.ndarray, weights: np.ndarray) -> float:
     present = values > 0
-    share = values[present] / (values * weights).sum()
+    share = values[present] / (values[present] * weights[present]).sum()
     return float(np.exp(-(weights[present] * share * np.log(share)).sum()))
 
 

@@ -46,7 +46,7 @@ TOLERANCE = 5e-4
 DEEPEST_SHARE = 1 / 8
 """The window ends where N_1 is this share of the unique rows; past it the equivalence is measurably biased."""
 DRAWN_SHARE = 1 / 2
-FLOOR = 10.0
+FLOOR = 30.0
 """Ridges below this many times the operator's rounding are not used."""
 COVARIANCE_FLOOR = 1e-12
 """Eigenvalues of a float64 covariance below this share of the largest are rounding."""
@@ -75,6 +75,8 @@ class Estimate:
         Capacity curve, and its batches without one group or one probe.
     exponent
         The exponent with its status.
+    deepest_n2
+        N_2 past which the curve is only indicative.
     floored
         Whether float32 rounding, not the number of rows, ends the window.
     diversity
@@ -90,6 +92,7 @@ class Estimate:
     jackknife: CapacityCurve
     probes: CapacityCurve | None
     exponent: Exponent
+    deepest_n2: float
     floored: bool
     diversity: dict[str, Index]
 
@@ -261,9 +264,15 @@ def _assemble(
         jackknife=jackknife,
         probes=probes,
         exponent=estimate_exponent(evidence),
+        deepest_n2=_deepest(curve, share.deepest),
         floored=bool(curve.n1[-1] < share.deepest),
         diversity=diversity,
     )
+
+
+def _deepest(curve: CapacityCurve, n1: float) -> float:
+    window = window_of(curve, n1)
+    return window[1] if window else 0.0
 
 
 def _weight_sums(weights: npt.NDArray[np.int64]) -> tuple[float, float]:

@@ -161,14 +161,16 @@ def estimate_exponent(evidence: Evidence) -> Exponent:
     common = {
         "slope": slope,
         "window": window,
-        "sampling_error": sampling,
-        "probe_error": probe,
+        "sampling_error": sampling if np.isfinite(sampling) else None,
+        "probe_error": probe if np.isfinite(probe) else None,
         "size_drift": None if np.isnan(drift) else drift,
     }
     if not half_width <= WIDEST:
         return Exponent(
             status="unresolved",
-            reason=f"the interval would be {slope:.2f} ± {half_width:.2f}, wider than ± {WIDEST}",
+            reason=f"the interval would be {slope:.2f} ± {half_width:.2f}, wider than ± {WIDEST}"
+            if np.isfinite(half_width)
+            else "the curves without a group of rows do not reach as deep as the window",
             rows_needed=_nice(evidence.rows * (half_width / WIDEST) ** 2) if np.isfinite(half_width) else None,
             **common,
         )
@@ -194,11 +196,11 @@ def _judge(
         return "resolved", f"the local exponent moves by {100 * bend:.0f} % over the window", "power law"
     shape, better = best_shape(curve, window)
     if bend - margin > BENT and better:
-        return "not-power-law", f"{shape} fits the window better than any power law", shape
+        return "not-power-law", f"another shape ({shape}) fits the window better than any power law", shape
     if bend + margin > STEADY:
         reason = f"the local exponent moves by {100 * bend:.0f} % (± {100 * margin:.0f}) over the window"
     else:
-        reason = f"half of the rows gives a slope that differs by {100 * abs(drift):.0f} %"
+        reason = f"half of the rows give a slope that differs by {100 * abs(drift):.0f} %"
     return "drifting", reason, shape
 
 

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-WORK = 1e12  # floating-point operations that a search may take
+WORK = 4e11  # floating-point operations that a search may take
 FEWEST_QUERIES = 256
 SPARE = 6  # candidates asked for beyond k, since float32 distances misorder close ones
 TYPICAL = 1024  # rows that tell the centre and the scale
@@ -96,9 +96,9 @@ def nearest_neighbours(
 ) -> Neighbours:
     """Return the ``k`` nearest different rows of sampled rows among all unique usable rows.
 
-    When the sample holds all unique rows, the embeddings are not read again. Otherwise the first rows of the
-    sample (a sample by themselves) are compared with all rows, read once in blocks; there are as many
-    queries as 1e12 operations allow, but at least 256. The search is exact: faiss proposes candidates from
+    The first rows of the sample (a sample by themselves) are compared with all unique rows: those of the
+    sample when it holds them all, else all rows, read once in blocks. There are as many queries as 4e11
+    operations allow, but at least 256. The search is exact: faiss proposes candidates from
     float32 distances of centred rows, distances are recomputed by subtraction, and where float32 cannot
     prove that no nearer row was missed, the block is searched in float64.
 
@@ -294,8 +294,7 @@ class _Search:
 
 def _count_queries(scan: Scan, max_queries: int | None) -> int:
     count = len(scan.sample.rows)
-    if scan.unique_rows > count:
-        count = min(count, max(FEWEST_QUERIES, int(WORK / (2 * scan.unique_rows * scan.dimensions))))
+    count = min(count, max(FEWEST_QUERIES, int(WORK / (2 * scan.unique_rows * scan.dimensions))))
     return count if max_queries is None else min(count, max_queries)
 
 

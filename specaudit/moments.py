@@ -9,7 +9,7 @@ import numpy as np
 
 from specaudit.embeddings import Embeddings
 from specaudit.kernels import FloatArray, Kernel, prepare_rows
-from specaudit.scan import Scan, _mix
+from specaudit.scan import Scan, row_keys
 
 NESTED = (0.25, 0.5, 1.0)
 """Shares of the unique rows, nested by key, whose moments are kept apart to tell drift with size."""
@@ -102,7 +102,7 @@ class _Shares:
     def of(cls, scan: Scan) -> _Shares:
         contents, weight = np.unique(scan.contents[scan.usable], return_counts=True)
         rank = np.empty(len(contents), dtype=np.int64)
-        rank[np.argsort(_mix(contents, scan.seed))] = np.arange(len(contents))
+        rank[np.argsort(row_keys(contents, scan.seed))] = np.arange(len(contents))
         level = np.searchsorted(np.array(NESTED) * len(contents), rank, side="right")
         values = scan.multiplicities.values
         counts = np.array([[(weight[level <= s] == v).sum() for v in values] for s in range(len(NESTED))])

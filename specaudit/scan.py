@@ -369,7 +369,7 @@ def _assemble(
     by_id = hashes is not contents
     ordered = np.sort(contents[usable])
     unique, copies = _count_runs(ordered)
-    keys = _smallest_keys(hashes, contents, usable, seed) if by_id else _mix(unique, seed)
+    keys = _smallest_keys(hashes, contents, usable, seed) if by_id else row_keys(unique, seed)
     values, counts = np.unique(copies, return_counts=True)
     return Scan(
         rows=len(usable),
@@ -396,7 +396,7 @@ def _assemble(
         contents=_frozen(contents),
         usable=_frozen(usable),
         moments=moments,
-        sample=_draw(unique, copies, keys, _mix(hashes, seed), contents, usable, max_rows),
+        sample=_draw(unique, copies, keys, row_keys(hashes, seed), contents, usable, max_rows),
     )
 
 
@@ -411,14 +411,14 @@ def _smallest_keys(hashes: Hashes, contents: Hashes, usable: Flags, seed: int) -
     rows = np.flatnonzero(usable)
     rows = rows[np.argsort(contents[rows])]
     starts = np.flatnonzero(np.diff(contents[rows], prepend=~contents[rows[:1]]))
-    return np.minimum.reduceat(_mix(hashes[rows], seed), starts) if len(rows) else hashes[:0]
+    return np.minimum.reduceat(row_keys(hashes[rows], seed), starts) if len(rows) else hashes[:0]
 
 
 def _draw(
     unique: Hashes,
     copies: Integers,
     keys: Hashes,
-    row_keys: Hashes,
+    keys_of_rows: Hashes,
     contents: Hashes,
     usable: Flags,
     max_rows: int,
@@ -429,13 +429,13 @@ def _draw(
     if not len(chosen):
         empty = np.empty(0, np.int64)
         return Sample(rows=empty, weights=empty, keys=keys)
-    rows = np.flatnonzero((row_keys <= keys[chosen[-1]]) & usable)
-    rows = rows[np.lexsort((row_keys[rows], contents[rows]))]
+    rows = np.flatnonzero((keys_of_rows <= keys[chosen[-1]]) & usable)
+    rows = rows[np.lexsort((keys_of_rows[rows], contents[rows]))]
     first = np.searchsorted(contents[rows], unique[chosen])
     return Sample(rows=_frozen(rows[first]), weights=_frozen(copies[chosen]), keys=_frozen(keys[chosen]))
 
 
-def _mix(hashes: Hashes, seed: int) -> Hashes:
+def row_keys(hashes: Hashes, seed: int) -> Hashes:
     """Return the keys of hashes under a seed (finalizer of splitmix64, Steele et al. 2014, figure 17)."""
     salt = np.array([seed % 2**64], np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     return _finalize(hashes ^ _finalize(salt))

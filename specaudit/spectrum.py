@@ -10,24 +10,51 @@ part of the data carries of every eigenvalue; the jackknife of `specaudit.capaci
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from specaudit.kernels import FloatArray, SingleArray
 from specaudit.operators import DenseOperator, Operator
 
 PROBES = 128
 """Random probes, which are also the block of the Krylov space: wide enough for full GEMM speed."""
-FIRST_CHECK = 6
-MAX_STEPS = 24
+CHECKS = (6, 8, 10, 13, 17, 22)
+"""Steps after which convergence is looked at; the last is the most that are taken."""
+MAX_STEPS = CHECKS[-1]
+EXHAUSTED = 3.0
+"""A residual block below this many times the operator's rounding holds nothing but rounding."""
 RITZ_TOLERANCE = 1e-3
 """Relative residual under which a Ritz pair stands for its eigenpair, with weight exactly 1."""
 EXACT_ROWS = 1024
 """Up to this size a full eigendecomposition is as fast as the quadrature, and exact."""
 
 IntArray = npt.NDArray[np.int64]
+
+
+SINGLE_THREAD = 2048
+"""Eigenproblems up to this size run on one thread: a second gains a third on an idle machine, but on a busy one
+its barriers cost a hundredfold."""
+
+
+def eigh(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the eigenvalues (n,), ascending, and eigenvectors (n, n) of a symmetric matrix."""
+    with _threads_for(matrix):
+        values, vectors = np.linalg.eigh(matrix)
+    return values, vectors
+
+
+def eigvalsh(matrix: FloatArray) -> FloatArray:
+    """Return the eigenvalues (n,) of a symmetric matrix, ascending."""
+    with _threads_for(matrix):
+        return np.linalg.eigvalsh(matrix)
+
+
+def _threads_for(matrix: FloatArray) -> AbstractContextManager[object]:
+    return threadpool_limits(1, "blas") if len(matrix) <= SINGLE_THREAD else nullcontext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +118,8 @@ class SpectralMeasure:
     Attributes
     ----------
     nodes
-        (m,) eigenvalues and quadrature nodes, descending within the exact part, >= 0.
+        (m,) eigenvalues and quadrature nodes, descending within the exact part; zero eigenvalues come out as
+        plus or minus the operator's rounding, and clipping them would bias every trace.
     weights
         (m,) >= 0; they sum to the number of rows.
     exact
@@ -138,8 +166,8 @@ class SpectralMeasure:
 
 def exact_measure(operator: DenseOperator, cells: Cells) -> SpectralMeasure:
     """Return the whole spectrum of a dense operator by a full eigendecomposition, O(n^3)."""
-    values, vectors = np.linalg.eigh(operator.matrix.astype(np.float64))
-    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    values, vectors = eigh(operator.matrix.astype(np.float64))
+    values, vectors = values[::-1], vectors[:, ::-1]
     return SpectralMeasure(
         nodes=values,
         weights=np.ones(len(values)),
@@ -159,9 +187,9 @@ def covariance_measure(
     add up to `size`, say which rows carry which eigenvalue; without them all weight is in one cell.
     """
     if sample is None or cells is None:
-        values, split = np.linalg.eigvalsh(gram)[::-1], np.ones((1, len(gram)))
+        values, split = eigvalsh(gram)[::-1], np.ones((1, len(gram)))
     else:
-        ascending, vectors = np.linalg.eigh(gram)
+        ascending, vectors = eigh(gram)
         values, split = ascending[::-1], cells.sums((sample @ vectors[:, ::-1]) ** 2)
         total = split.sum(axis=0)
         split = np.where(total > 0, split / np.where(total > 0, total, 1.0), (cells.size / size)[:, None])
@@ -192,7 +220,7 @@ def quadrature_measure(
 ) -> SpectralMeasure:
     """Return a spectral measure by block Lanczos from random sign probes.
 
-    The Krylov space grows by two blocks until `statistic` of the measure moves by less than `tolerance` and
+    The Krylov space grows from one of `CHECKS` to the next until `statistic` of the measure moves by less than `tolerance` and
     `leading` eigenvalues are converged, or `max_steps` is reached (`converged` says which).
 
     One block of probes serves three ends: its Ritz pairs of small residual are the leading eigenvalues; their
@@ -202,14 +230,14 @@ def quadrature_measure(
     krylov = _BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=max_steps, seed=seed)
     previous = np.nan
     while True:
-        while krylov.steps < FIRST_CHECK or krylov.steps % 2:
+        while krylov.steps not in (*CHECKS, krylov.limit):
             krylov.extend()
         measure = krylov.measure(cells)
         value = statistic(measure)
         change = abs(value - previous)
         settled = change <= tolerance * max(1.0, abs(value)) and measure.exact >= leading
-        progress(0.9 if settled else min(0.9, krylov.steps / (FIRST_CHECK + 6)))
-        if settled or krylov.exhausted or krylov.full:
+        progress(0.9 if settled else 0.9 * krylov.steps / krylov.limit)
+        if settled or krylov.exhausted or krylov.steps == krylov.limit:
             found = settled or krylov.exhausted
             return replace(measure, converged=found, last_change=change if np.isfinite(change) else 0.0)
         previous = value
@@ -232,13 +260,9 @@ class _BlockKrylov:
         self.block = _orthonormal(self.probes)
 
     @property
-    def full(self) -> bool:
-        return self.steps + 2 > self.limit
-
-    @property
     def exhausted(self) -> bool:
         """The space is invariant: nothing is left beyond it but rounding."""
-        return bool(np.linalg.norm(self.residual, 2) <= self.operator.rounding)
+        return bool(np.linalg.norm(self.residual, 2) <= EXHAUSTED * self.operator.rounding)
 
     @property
     def rank(self) -> int:
@@ -262,13 +286,13 @@ class _BlockKrylov:
 
     def measure(self, cells: Cells) -> SpectralMeasure:
         used = self.rank
-        values, vectors = np.linalg.eigh(self.projection[:used, :used])
+        values, vectors = eigh(self.projection[:used, :used])
         values, vectors = values[::-1], vectors[:, ::-1]
         residuals = np.linalg.norm(self.residual @ vectors[-self.width :], axis=0)
         good = residuals <= RITZ_TOLERANCE * np.abs(values)
         exact = int(np.argmin(good)) if not good.all() else len(good)
         weights, cell_weights, probe_weights = self._weights(vectors, exact, cells)
-        nodes = np.maximum(values, 0.0)
+        nodes = values
         rest = slice(exact, None)
         trace = self.operator.trace - float(nodes[:exact].sum())
         tilt = _calibration(nodes[rest], weights[rest], self.operator.size - exact, trace)
@@ -332,7 +356,7 @@ def _calibration(nodes: FloatArray, weights: FloatArray, mass: float, trace: flo
     """
     if not len(nodes):
         return np.ones(0)
-    scale = nodes.max() or 1.0
+    scale = float(np.abs(nodes).max()) or 1.0
     x = nodes / scale
     moments = [float((weights * x**power).sum()) for power in range(3)]
     system = np.array([[moments[0], moments[1]], [moments[1], moments[2]]])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from specaudit.capacity import CapacityCurve
+from specaudit.capacity import CapacityCurve, rising
 from specaudit.diversity import Index
 from specaudit.embeddings import Embeddings
 from specaudit.estimate import Estimate
@@ -19,6 +19,7 @@ from specaudit.version import ESTIMATOR_VERSION
 
 CURVE_POINTS = 64
 COUNTING_POINTS = 64
+COUNTING_DEPTH = 1e-9
 MOST_EIGENVALUES = 500
 NEAR = 0.1
 """Near-duplicates are closer than this many bandwidths."""
@@ -111,7 +112,8 @@ def _spectrum(estimate: Estimate, seed: int) -> doc.Spectrum:
             converged=measure.converged,
             graph_check=None,
         ),
-        eigenvalues=_floats(measure.nodes[:shown] / estimate.rows),
+        trace=float((measure.nodes * measure.weights).sum()) / estimate.rows,
+        eigenvalues=_floats(np.maximum(measure.nodes[:shown], 0.0) / estimate.rows),
         eigenvalue_errors=_floats(measure.errors[:shown] / estimate.rows),
         counting=_counting(estimate),
         capacity=_capacity(estimate),
@@ -127,66 +129,65 @@ def _counting(estimate: Estimate) -> doc.Counting:
     nodes, count = measure.nodes[order], np.cumsum(measure.weights[order])
     positive = nodes > 0
     nodes, count = nodes[positive], count[positive]
-    grid = np.geomspace(nodes[0], nodes[-1], COUNTING_POINTS)
+    grid = np.geomspace(nodes[0], max(nodes[-1], COUNTING_DEPTH * nodes[0]), COUNTING_POINTS)
     reached = np.searchsorted(-nodes, -grid * (1 - 1e-12), side="right") - 1
     return doc.Counting(eigenvalue=_floats(grid / estimate.rows), count=_floats(count[reached]))
 
 
 def _capacity(estimate: Estimate) -> doc.Capacity:
     curve = estimate.curve
-    grid = _grid(curve)
-    at = lambda values: np.interp(grid, np.log(curve.n2), values)  # noqa: E731 - read once per column
+    grid = _grid(estimate)
     log_kappa = curve.log_kappa(grid)
-    margin = _margin(
-        estimate.jackknife.log_kappa(grid), estimate.probes.log_kappa(grid) if estimate.probes else None
-    )
-    window = estimate.exponent.window
+    margin = _margin([batch.log_kappa(grid) for batch in _batches(estimate)])
+    n1 = np.exp(np.interp(grid, *rising(np.log(curve.n2), np.log(curve.n1))))
     return doc.Capacity(
         kappa=_floats(np.exp(log_kappa)),
-        n1=_floats(np.exp(at(np.log(curve.n1)))),
+        n1=_floats(n1),
         n2=_floats(np.exp(grid)),
         kappa_low=_floats(np.exp(log_kappa - margin)),
         kappa_high=_floats(np.exp(log_kappa + margin)),
-        trusted_n2=window[1] if window else 0.0,
+        trusted_n2=estimate.deepest_n2,
     )
 
 
 def _local_exponent(estimate: Estimate) -> doc.LocalExponent:
     curve = estimate.curve
-    grid = _grid(curve)
+    grid = _grid(estimate)
     x = np.log(curve.n2)
-    value = np.interp(grid, x, curve.b2)
+    value = np.interp(grid, *rising(x, curve.b2))
     margin = _margin(
-        _local_at(estimate.jackknife, grid), _local_at(estimate.probes, grid) if estimate.probes else None
+        [
+            np.array([np.interp(grid, *rising(*row)) for row in zip(np.log(batch.n2), batch.b2, strict=True)])
+            for batch in _batches(estimate)
+        ]
     )
     return doc.LocalExponent(
         n2=_floats(np.exp(grid)),
         value=_floats(value),
         low=_floats(value - margin),
         high=_floats(value + margin),
-        b1=_floats(np.interp(grid, x, curve.b1)),
-        b3=_floats(np.interp(grid, x, curve.b3)),
+        b1=_floats(np.interp(grid, *rising(x, curve.b1))),
+        b3=_floats(np.interp(grid, *rising(x, curve.b3))),
     )
 
 
-def _grid(curve: CapacityCurve) -> FloatArray:
-    """Return ln N_2 at the points that are written down: from one effective dimension to a step from the end.
-
-    The last steps are left to the curves without a group, which end a little earlier.
-    """
-    deepest = np.log(curve.n2[-1]) - 0.08
-    return np.linspace(min(0.0, deepest - 1.0), deepest, CURVE_POINTS)
-
-
-def _local_at(batch: CapacityCurve, grid: FloatArray) -> FloatArray:
-    values = zip(np.log(batch.n2), batch.b2, strict=True)
-    return np.array([np.interp(grid, x, b) for x, b in values])
+def _grid(estimate: Estimate) -> FloatArray:
+    """Return ln N_2 at the points that are written down: from one effective dimension as deep as every curve
+    of the estimate reaches; no points where they do not reach."""
+    deepest = min(float(curve.n2[..., -1].min()) for curve in [estimate.curve, *_batches(estimate)])
+    if not deepest > 1.0:
+        return np.empty(0)
+    return np.linspace(0.0, np.log(deepest), CURVE_POINTS)
 
 
-def _margin(jackknife: FloatArray, probes: FloatArray | None) -> FloatArray:
+def _batches(estimate: Estimate) -> list[CapacityCurve]:
+    return [estimate.jackknife, *([estimate.probes] if estimate.probes is not None else [])]
+
+
+def _margin(batches: list[FloatArray]) -> FloatArray:
     """Return the half-width of a 95 % band: Student's quantile times the sampling error, and the probes'."""
-    margin = critical_value(len(jackknife)) * jackknife_error(jackknife)
-    return margin if probes is None else margin + 1.96 * jackknife_error(probes)
+    margin = critical_value(len(batches[0])) * jackknife_error(batches[0])
+    return margin if len(batches) == 1 else margin + 1.96 * jackknife_error(batches[1])
 
 
 def _exponent(estimate: Estimate) -> doc.Exponent:
