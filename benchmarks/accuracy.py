@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,16 @@ from specaudit.spectrum import SpectralMeasure
 RESULTS = Path(__file__).parent / "results"
 SIZES = (1000, 4000, 16000)
 SEEDS = range(5)
+COLUMNS = (
+    *("law", "n", "runs", "median abs error", "worst", "cover", "half-width", "decided", "drift"),
+    *("dense", "OLS", "alpha-ReQ"),
+)
+NOTES = """\
+From `benchmarks/accuracy.py`, default settings, seeds 0-4. Error: slope minus the population's slope over the
+same window. Drift: the population's slope there minus the law's asymptotic b. Cover: share of runs whose 95 %
+interval holds the truth. Decided: status resolved or drifting. Dense: largest distance from eigvalsh on the
+same rows (up to 1,024 rows the fit itself takes the whole spectrum). OLS: median error of log-log regression
+over ranks 10 to n/10, at most the ranks that the fit reports; alpha-ReQ: over ranks 11 to 100."""
 
 
 def run(law: Law, n: int, seed: int, *, weighted: bool, dense: bool) -> dict[str, object]:
@@ -96,14 +107,10 @@ def write_table(records: list[dict], path: Path) -> None:
     lines = [
         "# Accuracy of the tail exponent",
         "",
-        "From `benchmarks/accuracy.py`, default settings, seeds 0-4. Error: slope minus the population's slope over the",
-        "same window. Drift: the population's slope there minus the law's asymptotic b. Cover: share of runs whose 95 %",
-        "interval holds the truth. Decided: status resolved or drifting. Dense: largest distance from eigvalsh on the",
-        "same rows. OLS: median error of log-log regression over ranks 10 to n/10 (at most the ranks the fit reports);",
-        "alpha-ReQ: over ranks 11 to 100.",
+        *NOTES.splitlines(),
         "",
-        "| law | n | runs | median abs error | worst | cover | half-width | decided | drift | dense | OLS | alpha-ReQ |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---|" + "---:|" * (len(COLUMNS) - 1),
     ]
     for name in laws:
         for n in SIZES:
@@ -111,15 +118,20 @@ def write_table(records: list[dict], path: Path) -> None:
     for n in (*SIZES, None):
         group = [r for r in power if n in (None, r["n"])]
         lines += _row("**all laws**", n or "all", group)
-    lines += ["", "## Spectra that are not power laws", "", "| spectrum | n | runs | statuses | shapes |", "|---|---:|---:|---|---|"]
+    lines += [
+        "",
+        "## Spectra that are not power laws",
+        "",
+        "| spectrum | n | runs | statuses | shapes |",
+        "|---|---:|---:|---|---|",
+    ]
     for law in OTHERS:
         for n in SIZES:
             group = [r for r in records if r["law"] == law.name and r["n"] == n]
             if group:
-                count = lambda key: ", ".join(  # noqa: E731
-                    f"{value} {sum(r[key] == value for r in group)}" for value in sorted({r[key] for r in group})
-                )
-                lines.append(f"| {law.name} | {n:,} | {len(group)} | {count('status')} | {count('shape')} |")
+                counts = [Counter(r[key] for r in group).most_common() for key in ("status", "shape")]
+                shown = [", ".join(f"{value} {count}" for value, count in column) for column in counts]
+                lines.append(f"| {law.name} | {n:,} | {len(group)} | {shown[0]} | {shown[1]} |")
     resolved = [r for r in records if r["law"] not in laws]
     if resolved:
         share = sum(r["status"] == "resolved" for r in resolved) / len(resolved)
@@ -152,9 +164,7 @@ def _row(name: str, n: object, group: list[dict]) -> list[str]:
     decided = np.mean([r["status"] in ("resolved", "drifting") for r in group])
     dense = [abs(r["slope"] - r["dense"]) for r in group if r.get("dense") is not None]
     drift = np.median([r["truth"] - r["asymptote"] for r in group])
-    rivals = [
-        [r[key] - r["truth"] for r in group if r.get(key) is not None] for key in ("ols", "alpha_req")
-    ]
+    rivals = [[r[key] - r["truth"] for r in group if r.get(key) is not None] for key in ("ols", "alpha_req")]
     shown = [f"{np.median(values):+.3f}" if values else "-" for values in rivals]
     size = f"{n:,}" if isinstance(n, int) else n
     return [
@@ -190,7 +200,10 @@ def main() -> None:
                     record = run(law, n, seed, weighted=weighted, dense=dense)
                     records = [r for r in records if r is not old] + [record]
                     log.write_text("".join(json.dumps(r) + "\n" for r in records))
-                    print({key: record[key] for key in ("law", "n", "seed", "status", "slope", "seconds")}, flush=True)
+                    print(
+                        {key: record[key] for key in ("law", "n", "seed", "status", "slope", "seconds")},
+                        flush=True,
+                    )
     write_table(records, RESULTS / "accuracy.md")
 
 

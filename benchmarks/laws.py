@@ -92,7 +92,10 @@ def sphere_population(kernel: str, dimension: int, bandwidth: float) -> Populati
         for degree in range(last + 1):
             values[degree] = profile @ now
             top = degree + 2 * half
-            before, now = now, (2 * (degree + half) * cosine * now - degree * before) / top if degree else cosine
+            before, now = (
+                now,
+                (2 * (degree + half) * cosine * now - degree * before) / top if degree else cosine,
+            )
     power = dimension + SMOOTHNESS[kernel]
     middle = (dimension - 1) / 2
     recent = np.arange(last - 9, last + 1)
@@ -124,9 +127,7 @@ def sphere(kernel: str, dimension: int) -> Law:
     )
 
 
-def gaussian(
-    name: str, spectrum: Callable[[int], np.ndarray], exponent: float | None = None
-) -> Law:
+def gaussian(name: str, spectrum: Callable[[int], np.ndarray], exponent: float | None = None) -> Law:
     """Return Gaussian rows under the linear kernel, whose variances may depend on the number of rows."""
 
     def rows(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -140,9 +141,7 @@ def gaussian(
         kernel="linear",
         exponent=exponent,
         rows=rows,
-        population=lambda bandwidth, n: Population(
-            eigenvalues=spectrum(n), multiplicity=np.ones(len(spectrum(n)))
-        ),
+        population=lambda bandwidth, n: Population(eigenvalues=spectrum(n), multiplicity=np.ones(len(spectrum(n)))),
     )
 
 

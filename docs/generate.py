@@ -20,9 +20,7 @@ from specaudit.report.explain import EXPLANATIONS
 ROOT = Path(__file__).resolve().parent.parent
 
 CONSOLE = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
-PYTHON = re.compile(
-    r"^```python\n(?P<code>.*?)^```$(?P<output>\n\n```text\n.*?^```$)?", re.MULTILINE | re.DOTALL
-)
+PYTHON = re.compile(r"^```python\n(?P<code>.*?)^```$(?P<output>\n\n```text\n.*?^```$)?", re.MULTILINE | re.DOTALL)
 
 Run = Callable[[list[str]], str]
 

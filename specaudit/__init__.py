@@ -1,0 +1,25 @@
+"""Audit the spectral tail of a data set's embeddings.
+
+`fit` is the library's verb; the command line is a client of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from specaudit.version import __version__
+
+if TYPE_CHECKING:
+    from specaudit.api import Plan, fit, plan
+    from specaudit.report.documents import Fit
+
+__all__ = ["Fit", "Plan", "__version__", "fit", "plan"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the library when it is first used: `specaudit --help` needs none of it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from specaudit import api
+
+    return getattr(api, name)

@@ -156,9 +156,7 @@ def fit(
             )
             with report.stage(f"{name} spectrum") as stage:
                 estimates[name] = _estimate(kernel, embeddings, found, sample, cores, stage.update)
-        return assemble_fit(
-            embeddings, found, neighbours, estimates, model=model, environment=_environment(cores)
-        )
+        return assemble_fit(embeddings, found, neighbours, estimates, model=model, environment=_environment(cores))
 
 
 def plan(

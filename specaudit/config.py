@@ -178,9 +178,7 @@ def _table(path: Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
             return None
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}", next_step="check the name given to --config"
-        ) from error
+        raise ConfigError(f"{path}: {error.strerror}", next_step="check the name given to --config") from error
     except ValueError as error:  # not TOML, or not UTF-8
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
     if path.name != "pyproject.toml":

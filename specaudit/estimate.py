@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -136,9 +136,7 @@ def estimate_dense(
     )
 
 
-def estimate_covariance(
-    kernel: Kernel, moments: SecondMoments, sample: FloatArray, weights: IntArray
-) -> Estimate:
+def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArray, weights: IntArray) -> Estimate:
     """Return the linear kernel's estimate from the second moments of all rows.
 
     The `sample` (m, d) of the rows, with multiplicities `weights` (m,), says which rows carry which eigenvalue.
@@ -146,8 +144,7 @@ def estimate_covariance(
     rows = [Multiplicities(values=moments.values, counts=counts) for counts in moments.counts]
     cells = make_cells(weights, min(GROUPS, len(weights))).scaled(float(rows[-1].unique))
     nested = [
-        covariance_measure(gram, float(part.unique))
-        for gram, part in zip(moments.gram[:-1], rows[:-1], strict=True)
+        covariance_measure(gram, float(part.unique)) for gram, part in zip(moments.gram[:-1], rows[:-1], strict=True)
     ]
     scaled = sample * np.sqrt(weights)[:, None]
     measure = covariance_measure(moments.gram[-1], float(rows[-1].unique), scaled, cells)

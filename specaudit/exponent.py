@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from specaudit.capacity import CapacityCurve
 from specaudit.kernels import FloatArray
@@ -120,7 +121,7 @@ def window_of(curve: CapacityCurve, deepest: float) -> tuple[float, float] | Non
 
 def slope_over(curve: CapacityCurve, window: tuple[float, float]) -> FloatArray:
     """Return - d ln kappa / d ln N_2, least squares over the window, for each curve of a batch."""
-    grid = np.linspace(*np.log(window), GRID)
+    grid = np.linspace(np.log(window[0]), np.log(window[1]), GRID)
     x = grid - grid.mean()
     return np.asarray(-(curve.log_kappa(grid) @ x) / (x @ x))
 
@@ -134,7 +135,7 @@ def jackknife_error(replicates: FloatArray) -> FloatArray:
 
 def critical_value(groups: int) -> float:
     """Return the two-sided Student quantile for a jackknife over `groups` groups."""
-    return float(student.ppf(0.5 + CONFIDENCE / 2, groups - 1))
+    return float(stdtrit(groups - 1, 0.5 + CONFIDENCE / 2))
 
 
 def estimate_exponent(evidence: Evidence) -> Exponent:
@@ -147,45 +148,38 @@ def estimate_exponent(evidence: Evidence) -> Exponent:
     if window is None or window[0] < SHALLOWEST:
         return _too_shallow(evidence, window)
     slope = float(slope_over(evidence.whole, window))
-    if not np.isfinite(slope):
-        return _too_shallow(evidence, window)
     replicates = slope_over(evidence.jackknife, window)
     sampling = float(jackknife_error(replicates))
     probe = evidence.quadrature
     if evidence.probes is not None:
         probe = float(np.hypot(jackknife_error(slope_over(evidence.probes, window)), probe))
     drift = np.nan if evidence.half is None else float(slope_over(evidence.half, window)) - slope
-    critical = critical_value(len(replicates))
-    half_width = critical * sampling + 1.96 * probe + (0.0 if np.isnan(drift) else abs(drift))
-    local = _local_range(evidence.whole, window)
-    common = {
-        "slope": slope,
-        "window": window,
-        "sampling_error": sampling if np.isfinite(sampling) else None,
-        "probe_error": probe if np.isfinite(probe) else None,
-        "size_drift": None if np.isnan(drift) else drift,
-    }
-    if not half_width <= WIDEST:
-        return Exponent(
-            status="unresolved",
-            reason=f"the interval would be {slope:.2f} ± {half_width:.2f}, wider than ± {WIDEST}"
-            if np.isfinite(half_width)
-            else "the curves without a group of rows do not reach as deep as the window",
-            rows_needed=_nice(evidence.rows * (half_width / WIDEST) ** 2) if np.isfinite(half_width) else None,
-            **common,
-        )
-    bend, bend_error, rising = _bend(evidence, window)
-    status, reason, shape = _judge(evidence.whole, window, bend, critical * bend_error, drift / slope)
-    reported = {"value": slope, "low": slope - half_width, "high": slope + half_width}
-    return Exponent(
-        status=status,
-        reason=reason,
-        shape=shape,
-        local=local,
-        rising=rising,
-        **(reported if status in ("resolved", "drifting") else {}),
-        **common,
+    half_width = critical_value(len(replicates)) * sampling + 1.96 * probe + float(np.nan_to_num(abs(drift)))
+    measured = Exponent(
+        status="unresolved",
+        reason="the curves without a group of rows do not reach as deep as the window",
+        slope=slope,
+        window=window,
+        sampling_error=_finite(sampling),
+        probe_error=_finite(probe),
+        size_drift=_finite(drift),
     )
+    if not np.isfinite(half_width):
+        return measured
+    if half_width > WIDEST:
+        return replace(
+            measured,
+            reason=f"the interval would be {slope:.2f} ± {half_width:.2f}, wider than ± {WIDEST}",
+            rows_needed=_nice(evidence.rows * (half_width / WIDEST) ** 2),
+        )
+    bend, margin, rising = _bend(evidence, window)
+    status, reason, shape = _judge(evidence.whole, window, bend, margin, drift / slope)
+    measured = replace(
+        measured, status=status, reason=reason, shape=shape, local=_local_range(evidence.whole, window), rising=rising
+    )
+    if status == "not-power-law":
+        return measured
+    return replace(measured, value=slope, low=slope - half_width, high=slope + half_width)
 
 
 def _judge(
@@ -205,19 +199,16 @@ def _judge(
 
 
 def _bend(evidence: Evidence, window: tuple[float, float]) -> tuple[float, float, bool]:
-    """Return ln(highest / lowest) over the slopes of the window's four parts, its error, and its direction."""
-    edges = np.geomspace(*window, 5)
-    parts = list(zip(edges[:-1], edges[1:], strict=True))
+    """Return ln(highest / lowest) over the slopes of the window's four parts, its margin, and its direction."""
+    parts = [(float(low), float(high)) for low, high in pairwise(np.geomspace(window[0], window[1], 5))]
     slopes = np.array([slope_over(evidence.whole, part) for part in parts])
     low, high = int(np.argmin(slopes)), int(np.argmax(slopes))
-    replicates = np.log(
-        slope_over(evidence.jackknife, parts[high]) / slope_over(evidence.jackknife, parts[low])
-    )
+    replicates = np.log(slope_over(evidence.jackknife, parts[high]) / slope_over(evidence.jackknife, parts[low]))
     error = float(jackknife_error(replicates))
     if evidence.probes is not None:
         probes = np.log(slope_over(evidence.probes, parts[high]) / slope_over(evidence.probes, parts[low]))
         error = float(np.hypot(error, jackknife_error(probes)))
-    return float(np.log(slopes[high] / slopes[low])), error, high > low
+    return float(np.log(slopes[high] / slopes[low])), critical_value(len(replicates)) * error, high > low
 
 
 def _local_range(curve: CapacityCurve, window: tuple[float, float]) -> tuple[float, float]:
@@ -241,6 +232,10 @@ def _too_shallow(evidence: Evidence, window: tuple[float, float] | None) -> Expo
         window=None,
         rows_needed=needed,
     )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _nice(rows: float) -> int | None:

@@ -286,9 +286,7 @@ class _Search:
         for pairs in _chunks(len(query), block.values.shape[1]):
             i, j = query[pairs], column[pairs]
             found.rows[i, j] = rows[i, j]
-            found.distances[i, j] = self.space.distances(
-                self.queries.values[part[i]], block.values[near[i, j]]
-            )
+            found.distances[i, j] = self.space.distances(self.queries.values[part[i]], block.values[near[i, j]])
         return found
 
 
@@ -337,9 +335,7 @@ def _faiss() -> Any:
     return faiss
 
 
-def _faiss_knn(
-    queries: npt.NDArray[np.float32], base: npt.NDArray[np.float32], k: int
-) -> tuple[Floats, Integers]:
+def _faiss_knn(queries: npt.NDArray[np.float32], base: npt.NDArray[np.float32], k: int) -> tuple[Floats, Integers]:
     """Return squared float32 distances (q, k), ascending, and places in ``base`` (q, k), -1 for none."""
     squared, places = _faiss().knn(queries, base, k)
     return squared.astype(np.float64), places

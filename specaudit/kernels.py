@@ -112,9 +112,7 @@ def choose_kernel(
     if name not in KERNELS:
         raise ConfigError(f"unknown kernel {name!r}", next_step=f"choose one of {', '.join(KERNELS)}")
     if KERNELS[name] is None:
-        return Kernel(
-            name=name, bandwidth=None, bandwidth_rule="none", normalize=normalize, centered=centered
-        )
+        return Kernel(name=name, bandwidth=None, bandwidth_rule="none", normalize=normalize, centered=centered)
     if bandwidth is not None:
         if not (np.isfinite(bandwidth) and bandwidth > 0):
             raise ConfigError(f"bandwidth must be a positive number, got {bandwidth}")

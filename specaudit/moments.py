@@ -85,7 +85,7 @@ def _mean_direction(embeddings: Embeddings, scan: Scan) -> FloatArray:
     for block in embeddings.blocks():
         usable = scan.usable[block.start : block.start + len(block.values)]
         total += prepare_rows(block.values[usable], normalize="l2").sum(axis=0)
-    return total / scan.usable.sum()
+    return np.asarray(total / scan.usable.sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

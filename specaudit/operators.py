@@ -19,29 +19,22 @@ TILE = 512
 
 
 class Operator(Protocol):
-    """A symmetric positive semidefinite matrix that is only multiplied with.
+    """A symmetric positive semidefinite matrix that is only multiplied with."""
 
-    Attributes
-    ----------
-    size
-        Rows n of the matrix.
-    trace
-        Sum of the diagonal.
-    rounding
-        Bound on how far stored rounding errors move an eigenvalue.
-    """
+    @property
+    def size(self) -> int:
+        """Rows n of the matrix."""
 
-    size: int
-    trace: float
-    rounding: float
+    @property
+    def trace(self) -> float:
+        """Sum of the diagonal."""
+
+    @property
+    def rounding(self) -> float:
+        """Bound on how far stored rounding errors move an eigenvalue."""
 
     def matmat(self, block: SingleArray) -> SingleArray:
         """Return the product with `block` (n, s)."""
-        ...
-
-    def principal(self, size: int) -> Operator:
-        """Return the operator on the first `size` rows."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +47,6 @@ class DenseOperator:
         (n, n) float32, symmetric to the bit.
     diagonal
         (n,) float64, exact.
-    squares
-        Sum of squared entries of each leading principal matrix is read off `matrix` when asked.
     """
 
     matrix: SingleArray

@@ -51,16 +51,16 @@ class Shape:
 
 def _ends_at(log_rank: FloatArray, end: float) -> FloatArray:
     """Return a drop of ln lambda past a rank; its edge is a quarter rank-ratio wide, for the fit's sake."""
-    return GONE / (1 + np.exp(np.clip(-(log_rank - end) / 0.05, -50, 50)))
+    return np.asarray(GONE / (1 + np.exp(np.clip(-(log_rank - end) / 0.05, -50, 50))))
 
 
 def _knee(x: FloatArray, p: FloatArray) -> FloatArray:
-    return -p[0] * x - (p[1] - p[0]) * np.maximum(x - p[2], 0)
+    return np.asarray(-p[0] * x - (p[1] - p[0]) * np.maximum(x - p[2], 0))
 
 
 def _floor(x: FloatArray, p: FloatArray) -> FloatArray:
     body = -p[0] * x - _ends_at(x, p[1])
-    return np.logaddexp(body, -p[2] - _ends_at(x, p[3]))
+    return np.asarray(np.logaddexp(body, -p[2] - _ends_at(x, p[3])))
 
 
 POWER = Shape(
@@ -82,7 +82,9 @@ RIVALS: tuple[Shape, ...] = (
     Shape(
         name="cliff",
         log_eigenvalue=lambda x, p: -p[0] * x - _ends_at(x, p[1]),
-        starts=lambda b, n: [[slope, n + shift] for slope in (0.0, b / 2, b) for shift in (-1.0, -0.5, 0.1, 0.7, 1.4)],
+        starts=lambda b, n: [
+            [slope, n + shift] for slope in (0.0, b / 2, b) for shift in (-1.0, -0.5, 0.1, 0.7, 1.4)
+        ],
     ),
     Shape(
         name="two slopes",
@@ -109,7 +111,7 @@ RIVALS: tuple[Shape, ...] = (
 
 def best_shape(curve: CapacityCurve, window: tuple[float, float]) -> tuple[str, bool]:
     """Return the best shape's name and whether it is clearly better than every power law on the window."""
-    grid = np.linspace(*np.log(window), 25)
+    grid = np.linspace(np.log(window[0]), np.log(window[1]), 25)
     target = curve.log_kappa(grid)
     slope = float(-np.polyfit(grid, target, 1)[0])
     power = _misfit(POWER, grid, target, slope)

@@ -50,7 +50,8 @@ def eigh(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
 def eigvalsh(matrix: FloatArray) -> FloatArray:
     """Return the eigenvalues (n,) of a symmetric matrix, ascending."""
     with _threads_for(matrix):
-        return np.linalg.eigvalsh(matrix)
+        values = np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)
+    return values
 
 
 def _threads_for(matrix: FloatArray) -> AbstractContextManager[object]:
@@ -220,8 +221,9 @@ def quadrature_measure(
 ) -> SpectralMeasure:
     """Return a spectral measure by block Lanczos from random sign probes.
 
-    The Krylov space grows from one of `CHECKS` to the next until `statistic` of the measure moves by less than `tolerance` and
-    `leading` eigenvalues are converged, or `max_steps` is reached (`converged` says which).
+    The Krylov space grows from one of `CHECKS` to the next until `statistic` of the measure moves by less than
+    `tolerance` (relative where it exceeds 1) and `leading` eigenvalues are converged, or only rounding is left,
+    or `max_steps` is reached (`converged` says whether it was).
 
     One block of probes serves three ends: its Ritz pairs of small residual are the leading eigenvalues; their
     part of the trace is replaced by its exact value, which takes away most of the probe noise; and the rest of
@@ -299,9 +301,7 @@ class _BlockKrylov:
         weights[rest] *= tilt
         cell_weights[:, rest] *= tilt
         cell_weights[:, rest] *= _cell_scale(cells.size, cell_weights, exact)[:, None]
-        probe_tilt = [
-            _calibration(nodes[rest], row, self.operator.size - exact, trace) for row in probe_weights
-        ]
+        probe_tilt = [_calibration(nodes[rest], row, self.operator.size - exact, trace) for row in probe_weights]
         return SpectralMeasure(
             nodes=nodes,
             weights=weights,
@@ -312,9 +312,7 @@ class _BlockKrylov:
             steps=self.steps,
         )
 
-    def _weights(
-        self, vectors: FloatArray, exact: int, cells: Cells
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _weights(self, vectors: FloatArray, exact: int, cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return node weights, their split over cells, and each probe's weights of the inexact nodes."""
         basis = self.basis[: self.rank]
         lead = (basis.T @ vectors[:, :exact].astype(np.float32)).astype(np.float64)
@@ -361,7 +359,8 @@ def _calibration(nodes: FloatArray, weights: FloatArray, mass: float, trace: flo
     moments = [float((weights * x**power).sum()) for power in range(3)]
     system = np.array([[moments[0], moments[1]], [moments[1], moments[2]]])
     if np.linalg.cond(system) < 1e12:
-        factors: FloatArray = np.polyval(np.linalg.solve(system, [mass, trace / scale])[::-1], x)
+        level, slope = np.linalg.solve(system, [mass, trace / scale])
+        factors: FloatArray = level + slope * x
         if (factors > 0).all():
             return factors
     return np.full(len(nodes), mass / moments[0])
@@ -371,7 +370,7 @@ def _cell_scale(sizes: FloatArray, cell_weights: FloatArray, exact: int) -> Floa
     """Return the factor (c,) on each cell's inexact weights that makes its total the rows it holds."""
     known = cell_weights[:, :exact].sum(axis=1)
     estimated = cell_weights[:, exact:].sum(axis=1)
-    return np.divide(sizes - known, estimated, out=np.ones(len(sizes)), where=estimated > 0)
+    return np.asarray(np.divide(sizes - known, estimated, out=np.ones(len(sizes)), where=estimated > 0))
 
 
 def _eigenvalue_errors(values: FloatArray, residuals: FloatArray, exact: int) -> FloatArray:
@@ -381,4 +380,4 @@ def _eigenvalue_errors(values: FloatArray, residuals: FloatArray, exact: int) ->
     gaps = np.abs(np.diff(values[: exact + 1], append=0.0))
     gap = np.minimum(gaps[:exact], np.concatenate([[np.inf], gaps[: exact - 1]]))
     bound = np.divide(residuals[:exact] ** 2, gap, out=np.full(exact, np.inf), where=gap > 0)
-    return np.minimum(residuals[:exact], bound)
+    return np.asarray(np.minimum(residuals[:exact], bound))

@@ -23,9 +23,7 @@ SEED = 20
 
 
 def demo(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write; created if it is missing.")
-    ],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; created if it is missing.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files of an earlier demo.")] = False,
 ) -> None:
     """Write a small data set and a pruning of it to try.
@@ -39,9 +37,7 @@ def demo(
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            f"{directory}: cannot create: {error.strerror}", next_step="name another place"
-        ) from error
+        raise InputError(f"{directory}: cannot create: {error.strerror}", next_step="name another place") from error
     rows, cluster = _rows()
     write_all([(before, _npy(rows)), (after, _npy(_common_half(rows, cluster)))])
     emit("".join(f"specaudit fit {shlex.quote(str(path))}\n" for path in (before, after)))

@@ -24,9 +24,7 @@ def explain(
         return
     found = {known.lower(): known for known in EXPLANATIONS}.get(id_.lower())
     if found is None:
-        close = get_close_matches(id_.upper(), EXPLANATIONS, n=3) or get_close_matches(
-            id_.lower(), EXPLANATIONS, n=3
-        )
+        close = get_close_matches(id_.upper(), EXPLANATIONS, n=3) or get_close_matches(id_.lower(), EXPLANATIONS, n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "specaudit explain lists all"
         raise ConfigError(f"nothing is called {id_!r}", next_step=hint)
     emit(render(found))

@@ -42,9 +42,7 @@ def fit(
         float | None,
         typer.Option(metavar="LENGTH", help="Length scale; by default from the rows' distances."),
     ] = None,
-    normalize: Annotated[
-        str, typer.Option(metavar="none|l2", help="Scale every row to length 1 (l2).")
-    ] = "none",
+    normalize: Annotated[str, typer.Option(metavar="none|l2", help="Scale every row to length 1 (l2).")] = "none",
     centered: Annotated[
         bool,
         typer.Option("--centered/--no-centered", help="Subtract the mean row under the linear kernel."),
@@ -59,22 +57,14 @@ def fit(
         str | None, typer.Option(metavar="TYPE", help="Number type of a raw file, e.g. float32.")
     ] = None,
     shape: Annotated[str | None, typer.Option(metavar="ROWS,DIMS", help="Shape of a raw file.")] = None,
-    column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of a table that holds the rows.")
-    ] = None,
+    column: Annotated[str | None, typer.Option(metavar="NAME", help="Column of a table that holds the rows.")] = None,
     drop_bad_rows: Annotated[
         bool,
-        typer.Option(
-            "--drop-bad-rows/--no-drop-bad-rows", help="Drop rows with NaN or infinity instead of failing."
-        ),
+        typer.Option("--drop-bad-rows/--no-drop-bad-rows", help="Drop rows with NaN or infinity instead of failing."),
     ] = False,
     seed: Annotated[int, typer.Option(metavar="N", help="Keys the sample and the probes.")] = 0,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="By default all cores that may be used.")
-    ] = None,
-    max_rows: Annotated[
-        int, typer.Option(metavar="N", help="Rows of the kernel matrix; more are sampled.")
-    ] = 16384,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="By default all cores that may be used.")] = None,
+    max_rows: Annotated[int, typer.Option(metavar="N", help="Rows of the kernel matrix; more are sampled.")] = 16384,
     max_memory: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Such as 4G or 800M; by default what the machine has.")
     ] = None,
@@ -103,16 +93,12 @@ def fit(
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 instead of 3.")] = False,
     config_file: Annotated[
         Path | None,
-        typer.Option(
-            "--config", metavar="FILE", callback=_configure, is_eager=True, help="Read settings from here."
-        ),
+        typer.Option("--config", metavar="FILE", callback=_configure, is_eager=True, help="Read settings from here."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say rows, bytes, peak memory and time; do not fit.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Only the finding: no details, no progress.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the finding: no details, no progress.")] = False,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Times of the stages; tracebacks of internal errors.")
     ] = False,
@@ -142,9 +128,7 @@ def fit(
     required = _checked("require", require or None)
     output.check_format(format_, "--format")
     if format_ not in STDOUT_FORMATS:
-        raise ConfigError(
-            f"--format {format_}: only a file can be {format_}", next_step=f"use -o FILE.{format_}"
-        )
+        raise ConfigError(f"--format {format_}: only a file can be {format_}", next_step=f"use -o FILE.{format_}")
     documents = [output.document_output(text) for text in outputs]
     pictures = [output.picture_output(plot)] if plot else []
     inputs = [source.partition("::")[0], *(str(file) for file in (ids, config_file) if file is not None)]
@@ -171,9 +155,7 @@ def _shape(text: str | None) -> tuple[int, int] | None:
         return None
     rows, mark, dimensions = text.partition(",")
     if not mark or not rows.strip().isdecimal() or not dimensions.strip().isdecimal():
-        raise ConfigError(
-            f"--shape: expected ROWS,DIMS, got {text!r}", next_step="for example --shape 8000,384"
-        )
+        raise ConfigError(f"--shape: expected ROWS,DIMS, got {text!r}", next_step="for example --shape 8000,384")
     return int(rows), int(dimensions)
 
 

@@ -56,9 +56,7 @@ def picture_output(text: str) -> Output:
 def check_format(name: str, where: str) -> None:
     """Raise ConfigError unless a fit can be rendered in the format ``name``."""
     if name in GATE_FORMATS:
-        raise ConfigError(
-            f"{where}: {name} reports gates, and fit has none", next_step=f"use {', '.join(FORMATS)}"
-        )
+        raise ConfigError(f"{where}: {name} reports gates, and fit has none", next_step=f"use {', '.join(FORMATS)}")
     if name not in FORMATS:
         raise ConfigError(f"{where}: unknown format {name!r}", next_step=f"use {', '.join(FORMATS)}")
 
@@ -85,9 +83,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str]) -> None:
         if not os.path.isdir(folder):
             raise InputError(f"{output.path}: its directory does not exist", next_step="create it first")
         if not os.access(real if _is_device(real) else folder, os.W_OK):
-            raise InputError(
-                f"{output.path}: its directory cannot be written", next_step="check its permissions"
-            )
+            raise InputError(f"{output.path}: its directory cannot be written", next_step="check its permissions")
 
 
 def write_all(contents: Sequence[tuple[Path, bytes]]) -> None:

@@ -11,9 +11,7 @@ from specaudit.errors import ConfigError
 
 
 def schema(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A document; without it, their names.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A document; without it, their names.")] = None,
 ) -> None:
     """Print the JSON schema of a document."""
     from specaudit.report.documents import SCHEMAS, json_schema

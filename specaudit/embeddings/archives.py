@@ -111,11 +111,7 @@ def _data_start(part: Part, info: zipfile.ZipInfo) -> int:
     with open_file(part.path, part.label) as file:
         head = bytearray(LOCAL_HEADER)
         read_at(file, memoryview(head), info.header_offset, part.label)
-        start = (
-            info.header_offset
-            + LOCAL_HEADER
-            + sum(int.from_bytes(head[k : k + 2], "little") for k in (26, 28))
-        )
+        start = info.header_offset + LOCAL_HEADER + sum(int.from_bytes(head[k : k + 2], "little") for k in (26, 28))
         if start + info.file_size > file_size(file):
             raise zipfile.BadZipFile("a member reaches past the end of the file")
     return start

@@ -39,9 +39,7 @@ def open_file(path: Path, label: str) -> io.FileIO:
     except FileNotFoundError:
         raise InputError(f"{name}: no such file", next_step="check the path") from None
     except PermissionError:
-        raise InputError(
-            f"{name}: permission denied", next_step="make the file readable for this user"
-        ) from None
+        raise InputError(f"{name}: permission denied", next_step="make the file readable for this user") from None
     except ValueError:  # a zero byte in the name
         raise InputError(f"{name}: not a valid file name", next_step="check the path") from None
     except OSError as error:

@@ -81,9 +81,7 @@ def _read_npy(part: Part) -> Ids:
             )
         expect_data(part.label, header, file_size(file) - header.length)
         values = np.empty(shape, dtype)
-        read_at(
-            file, values.view(np.uint8).data if values.size else memoryview(b""), header.length, part.label
-        )
+        read_at(file, values.view(np.uint8).data if values.size else memoryview(b""), header.length, part.label)
     try:
         return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist())
     except (ValueError, SystemError):  # bytes that are no characters

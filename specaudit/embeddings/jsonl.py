@@ -109,9 +109,7 @@ def _row(where: str, record: Any, field: str | None, dimensions: int | None) -> 
     if field is not None:
         where = f"{where} field {quoted(field)}"
     if not isinstance(values, list) or (field is not None and not isinstance(record, dict)):
-        raise InputError(
-            f"{where}: {_kind(values)}, expected a list of numbers", next_step="write one list per line"
-        )
+        raise InputError(f"{where}: {_kind(values)}, expected a list of numbers", next_step="write one list per line")
     if not values:
         raise InputError(f"{where}: an empty list", next_step="give every row its numbers")
     if dimensions is not None and len(values) != dimensions:

@@ -61,9 +61,7 @@ def check_matrix(label: str, shape: tuple[int, ...], dtype: DType) -> None:
         raise InputError(f"{name}: negative shape {shown(shape, 60)}", next_step="write the file again")
     if min(shape) == 0:
         what = "rows" if shape[0] == 0 else "columns"
-        raise InputError(
-            f"{name}: 0 {what} (shape {shown(shape, 60)})", next_step="check the step that wrote it"
-        )
+        raise InputError(f"{name}: 0 {what} (shape {shown(shape, 60)})", next_step="check the step that wrote it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

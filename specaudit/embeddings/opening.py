@@ -120,8 +120,7 @@ def _assemble(
     for label, matrix in zip(labels, matrices, strict=True):
         if matrix.dimensions != first.dimensions:
             raise InputError(
-                f"{shown(label)}: {matrix.dimensions:,} dimensions, but {shown(labels[0])} has "
-                f"{first.dimensions:,}",
+                f"{shown(label)}: {matrix.dimensions:,} dimensions, but {shown(labels[0])} has {first.dimensions:,}",
                 next_step="use shards of one embedding model",
             )
         if (matrix.ids is None) != (first.ids is None):

@@ -141,9 +141,7 @@ def from_file(
     )
 
 
-def from_spool(
-    spool: BinaryIO, label: str, shape: tuple[int, int], stored: DType, **layout: Any
-) -> FileMatrix:
+def from_spool(spool: BinaryIO, label: str, shape: tuple[int, int], stored: DType, **layout: Any) -> FileMatrix:
     """Return the matrix in a temporary file, which it owns from now on."""
     matrix = FileMatrix(
         label=label,

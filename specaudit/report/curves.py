@@ -39,9 +39,7 @@ def to_csv(fit: Fit) -> str:
             ("b3", local.n2, local.b3, None, None),
         )
         for quantity, n2, values, low, high in curves:
-            for x, value, lowest, highest in zip(
-                n2, values, low or repeat(None), high or repeat(None), strict=False
-            ):
+            for x, value, lowest, highest in zip(n2, values, low or repeat(None), high or repeat(None), strict=False):
                 trusted = "true" if x <= capacity.trusted_n2 else "false"
                 writer.writerow([name, quantity, *map(_cell, (x, value, lowest, highest)), trusted])
     return stream.getvalue()

@@ -67,9 +67,7 @@ class Dataset(Document):
     duplicate_fraction: float = Field(description="1 - unique rows / usable rows")
     effective_rows: float = Field(description="(sum w)^2 / sum w^2 over unique rows of multiplicity w")
     near_duplicate_fraction: float = Field(description="share of rows with another row within the radius")
-    near_duplicate_error: float = Field(
-        description="standard error of that share; 0 when every row was asked"
-    )
+    near_duplicate_error: float = Field(description="standard error of that share; 0 when every row was asked")
     near_duplicate_radius: float = Field(description="a tenth of the primary kernel's bandwidth")
     neighbours: Neighbours
     constant_columns: tuple[int, ...]
@@ -151,14 +149,10 @@ class Exponent(Document):
     status: Status
     reason: str
     shape: str = Field(description="the shape that fits the window best")
-    slope: float | None = Field(
-        description="the plain slope over the window whatever the status, for comparison"
-    )
+    slope: float | None = Field(description="the plain slope over the window whatever the status, for comparison")
     sampling_error: float | None = Field(description="jackknife standard error of the slope")
     probe_error: float | None = Field(description="standard error of the slope from the random probes")
-    size_drift: float | None = Field(
-        description="slope of a nested half of the rows minus the slope, same window"
-    )
+    size_drift: float | None = Field(description="slope of a nested half of the rows minus the slope, same window")
     rows_needed: int | None = Field(description="rows that would resolve it, where more rows would")
 
 

@@ -49,16 +49,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         meaning="The data set has more rows than --max-rows, so kernels were evaluated on a sample that "
         "depends only on the content of the rows and on --seed. Counts, copies and norms are "
         "about all rows.",
-        action="Nothing, if the interval is narrow enough; else raise --max-rows (memory grows with its "
-        "square).",
+        action="Nothing, if the interval is narrow enough; else raise --max-rows (memory grows with its square).",
     ),
     "SPA006": Explanation(
         title="the quadrature did not converge",
         meaning="One Lanczos step less still moved the curve on the window when the step budget was used "
         "up, as happens for spectra that fall very fast. The exponent may be off by more than its "
         "interval.",
-        action="Lower --max-rows so that the whole spectrum is computed exactly, or use a smaller "
-        "--bandwidth.",
+        action="Lower --max-rows so that the whole spectrum is computed exactly, or use a smaller --bandwidth.",
     ),
     "SPA007": Explanation(
         title="the exponent depends on the number of rows",

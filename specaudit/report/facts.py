@@ -25,9 +25,7 @@ def headline(fit: Fit) -> str:
     if exponent.status == "unresolved" or exponent.window is None or exponent.range is None:
         rows = f"; about {exponent.rows_needed:,} rows would do" if exponent.rows_needed else ""
         return f"Exponent unresolved: {shown(exponent.reason).rstrip('.')}{rows}."
-    window = (
-        f"between {dimensions(exponent.window[0])} and {dimensions(exponent.window[1])} effective dimensions"
-    )
+    window = f"between {dimensions(exponent.window[0])} and {dimensions(exponent.window[1])} effective dimensions"
     if exponent.status == "not-power-law":
         return (
             f"No single exponent: the local exponent {trend(spectrum, exponent.range)} {window}, "
@@ -36,9 +34,7 @@ def headline(fit: Fit) -> str:
     still = ""
     if exponent.status == "drifting":
         moves = trend(spectrum, exponent.range)
-        still = (
-            f"; the local exponent {'still ' * (not moves.startswith('varies'))}{moves} across that window"
-        )
+        still = f"; the local exponent {'still ' * (not moves.startswith('varies'))}{moves} across that window"
     return (
         f"Tail exponent b = {exponent.value:.3f} ({interval(exponent)}) {window} "
         f"({spectrum.kernel.name} kernel){still}."

@@ -23,9 +23,7 @@ def render_fit_markdown(fit: Fit) -> str:
         f"**{escape(headline(fit))}**",
         escape(MEANING),
         _table(["data set", fit.dataset.source], dataset_facts(fit.dataset)),
-        _table(
-            ["kernel", *heads], [(label, *(column.get(label, "") for column in facts)) for label in labels]
-        ),
+        _table(["kernel", *heads], [(label, *(column.get(label, "") for column in facts)) for label in labels]),
     ]
     if fit.warnings:
         blocks.append(

@@ -126,9 +126,7 @@ def _draw(fit: Fit) -> Figure:
     local.set_yscale("linear")
     local.set_ylim(*_span(list(fit.spectra.values())))
     kernels = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
-    handles = [
-        Line2D([], [], color=COLORS.get(name, OTHER), label=_kernel(fit.spectra[name])) for name in kernels
-    ]
+    handles = [Line2D([], [], color=COLORS.get(name, OTHER), label=_kernel(fit.spectra[name])) for name in kernels]
     handles += [_key("N₁, b₁", "--", 0.8), _key("N₂, b₂", "-", 1.1), _key("b₃", ":", 0.8), _window_key()]
     handles += [Line2D([], [], color=FADED, label="past trusted depth")]
     figure.legend(handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS)
@@ -172,9 +170,7 @@ def _local(axes: Axes, spectrum: Spectrum, color: str) -> None:
     _window(axes, spectrum, np.log(n2), b2, color, depth_is_x=True)
 
 
-def _faded(
-    axes: Axes, x: NDArray[Any], y: NDArray[Any], trusted: NDArray[np.bool_], color: str, **line: Any
-) -> None:
+def _faded(axes: Axes, x: NDArray[Any], y: NDArray[Any], trusted: NDArray[np.bool_], color: str, **line: Any) -> None:
     """Draw a curve, its part past the trusted depth in grey."""
     order = np.argsort(~trusted, kind="stable")
     x, y, end = x[order], y[order], int(trusted.sum())

@@ -27,9 +27,7 @@ def above_rounding(spectrum: Spectrum) -> NDArray[np.float64]:
     return found
 
 
-def scree(
-    eigenvalues: Sequence[float] | NDArray[np.float64], columns: int = COLUMNS, rows: int = ROWS
-) -> str:
+def scree(eigenvalues: Sequence[float] | NDArray[np.float64], columns: int = COLUMNS, rows: int = ROWS) -> str:
     """Return the plot of the positive ``eigenvalues``, in lines of a little over ``columns`` characters.
 
     Empty where fewer than two differ, so that there is no scale.

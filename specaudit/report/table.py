@@ -78,9 +78,7 @@ def _kernels(fit: Fit, names: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column(no_wrap=True, style="dim")
     for name in names:
-        table.add_column(
-            Text(f"{shown(name)} (primary)" if name == fit.primary else shown(name)), overflow="fold"
-        )
+        table.add_column(Text(f"{shown(name)} (primary)" if name == fit.primary else shown(name)), overflow="fold")
     facts = [dict(kernel_facts(fit.spectra[name])) for name in names]
     labels = dict.fromkeys(label for column in facts for label in column)
     for label in labels:
