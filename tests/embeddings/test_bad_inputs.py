@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from specaudit.cli import main
 from specaudit.embeddings import open_embeddings
-from specaudit.errors import InputError
+from specaudit.errors import ExitCode, InputError
 
 GOOD = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -394,3 +395,52 @@ def test_damaged_file_is_read_or_refused(
             assert embeddings.take([0, rows - 1]).shape == (2, embeddings.dimensions)
     except InputError as error:
         assert str(error).isprintable()  # noqa: PT017 - a file may also turn out readable
+
+
+def rows_with(value: float, row: int = 7) -> bytes:
+    rows = np.random.default_rng(0).standard_normal((20, 3))
+    rows[row, 1] = value
+    return npy(rows)
+
+
+# Files that can be read and rows that cannot be used, with what the command says of them.
+ROWS: dict[str, tuple[str, bytes, str, list[str]]] = {
+    "nan": ("a.npy", rows_with(np.nan), "a.npy row 7", []),
+    "infinity": ("a.npy", rows_with(-np.inf), "a.npy row 7", []),
+    "overflow": ("a.npy", rows_with(1e200), "a.npy row 7", []),
+    "json overflow": ("a.jsonl", b"[1, 2]\n[1e999, 2]\n[3, 4]\n", "a.jsonl row 1", []),
+    "csv nan": ("a.csv", b"1,2\nnan,2\n3,4\n", "a.csv row 1", []),
+    "all equal": ("a.npy", npy(np.ones((9, 3))), "a.npy", []),
+    "zero row under l2": ("a.npy", npy(np.eye(4)[:, :3]), "a.npy row 3", ["--normalize", "l2"]),
+    "all rows bad": ("a.npy", npy(np.full((4, 3), np.nan)), "a.npy", ["--drop-bad-rows"]),
+    "whole numbers past 2^53": ("a.npy", npy(np.full((3, 2), 2**60 + 1)), "a.npy", []),
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_rows_that_cannot_be_used_end_the_command_with_exit_2(
+    folder: Path, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, data, says, options = ROWS[case]
+    Path(name).write_bytes(data)
+    assert main(["fit", name, *options]) == ExitCode.ERROR
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert says in shown.err
+    assert "internal error" not in shown.err
+    assert len(shown.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_bad_file_ends_the_command_with_exit_2(folder: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source, data, _, options = FILES[case]
+    Path(source.partition("::")[0].removeprefix("@")).write_bytes(data)
+    flags = {key: ",".join(map(str, value)) if key == "shape" else value for key, value in options.items()}
+    arguments = [f"--{key}={value}" for key, value in flags.items()]
+    assert main(["fit", source, *arguments, "-o", "fit.json"]) == ExitCode.ERROR
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert shown.err.startswith("specaudit: error: ")
+    assert "internal error" not in shown.err
+    assert len(shown.err.splitlines()) <= 2
+    assert not Path("fit.json").exists()

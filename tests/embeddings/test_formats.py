@@ -66,9 +66,7 @@ def check(embeddings: Embeddings, expected: Array, read_all: Callable[..., Array
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_npy_of_every_dtype_and_order(
-    folder: Path, read_all: Callable[..., Array], dtype: str, order: Any
-) -> None:
+def test_npy_of_every_dtype_and_order(folder: Path, read_all: Callable[..., Array], dtype: str, order: Any) -> None:
     values = np.array(numbers(dtype), order=order)
     np.save("emb.npy", values)
     check(open_embeddings("emb.npy"), values, read_all)
@@ -76,9 +74,7 @@ def test_npy_of_every_dtype_and_order(
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_npy_of_every_header_version(
-    folder: Path, read_all: Callable[..., Array], version: tuple[int, int]
-) -> None:
+def test_npy_of_every_header_version(folder: Path, read_all: Callable[..., Array], version: tuple[int, int]) -> None:
     with open("emb.npy", "wb") as file:
         np.lib.format.write_array(file, numbers(), version=version)
     check(open_embeddings(Path("emb.npy")), numbers(), read_all)
@@ -146,9 +142,7 @@ def test_csv_with_and_without_header(
         ("e0, e2:e3", [0, 2, 3]),
     ],
 )
-def test_csv_columns(
-    folder: Path, read_all: Callable[..., Array], column: str | None, expected: list[int]
-) -> None:
+def test_csv_columns(folder: Path, read_all: Callable[..., Array], column: str | None, expected: list[int]) -> None:
     """The text column has quotes, delimiters and line breaks; the id names the rows."""
     values = numbers("f8")
     rows = [[f"doc{k}", f'say "{k}",\nthen go', *row] for k, row in enumerate(values.tolist())]
@@ -231,9 +225,7 @@ def test_shards_come_in_natural_order(shards: Array, read_all: Callable[..., Arr
     assert embeddings.locate(ROWS - 1) == "part-10.npy row 20"
 
 
-def test_shards_of_different_dtypes_have_their_common_dtype(
-    folder: Path, read_all: Callable[..., Array]
-) -> None:
+def test_shards_of_different_dtypes_have_their_common_dtype(folder: Path, read_all: Callable[..., Array]) -> None:
     np.save("a1.npy", numbers("f2"))
     np.save("a2.npy", numbers(">f4"))
     embeddings = open_embeddings("a*.npy")
@@ -254,9 +246,7 @@ def test_file_with_glob_characters_or_colons_is_taken_as_it_is(folder: Path) -> 
         assert open_embeddings(name).name == name
 
 
-@pytest.mark.parametrize(
-    "name", ["ids.txt", "ids.npy", "bytes.npy", "ids.csv", "column.csv", "ids.tsv", "ids.jsonl"]
-)
+@pytest.mark.parametrize("name", ["ids.txt", "ids.npy", "bytes.npy", "ids.csv", "column.csv", "ids.tsv", "ids.jsonl"])
 def test_ids_files(folder: Path, name: str) -> None:
     ids = [f"r{k}" for k in range(ROWS)]
     np.save("emb.npy", numbers())
