@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.budget import check_memory, peak_memory, usable_threads
 from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.errors import ConfigError
+from specaudit.errors import ConfigError, InputError
 from specaudit.estimate import Estimate, estimate_covariance, estimate_dense
 from specaudit.graph import Neighbours, nearest_neighbours
 from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Source = str | os.PathLike[str] | npt.NDArray[Any] | Embeddings
 
 MAX_ROWS = 16_384
+LARGEST_NORM = 1e60
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
 
@@ -138,6 +139,7 @@ def fit(
                 drop_bad_rows=drop_bad_rows,
                 progress=_fraction(stage.update),
             )
+        _check_scale(embeddings, found)
         stored = embeddings.take(found.sample.rows)
         with report.stage("neighbours") as stage:
             neighbours = nearest_neighbours(
@@ -203,6 +205,16 @@ def _check_arguments(kernels: Sequence[str], max_rows: int) -> None:
         raise ConfigError(f"a kernel is named twice in {', '.join(kernels)}")
     if max_rows < 2:
         raise ConfigError(f"max-rows must be at least 2, got {max_rows}")
+
+
+def _check_scale(embeddings: Embeddings, found: Scan) -> None:
+    """Refuse rows whose fourth powers would leave the range of float64."""
+    if not 1 / LARGEST_NORM < found.norm_max < LARGEST_NORM:
+        raise InputError(
+            f"{embeddings.name}: the largest norm of a row is {found.norm_max:.3g}, expected between "
+            f"{1 / LARGEST_NORM:g} and {LARGEST_NORM:g}",
+            next_step="multiply all rows by one number, which changes no exponent",
+        )
 
 
 def _on_columns(name: str, rows: int, dimensions: int) -> bool:

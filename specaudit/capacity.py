@@ -63,25 +63,34 @@ class CapacityCurve:
     n3: FloatArray
 
     @property
+    def log_n2(self) -> FloatArray:
+        """ln N_2, nan or minus infinity where rounding leaves no positive value."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.log(self.n2)
+
+    @property
     def b1(self) -> FloatArray:
         """Local exponent - d ln kappa / d ln N_1."""
-        return self.n1 / (self.n1 - self.n2)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.n1 / (self.n1 - self.n2)
 
     @property
     def b2(self) -> FloatArray:
         """Local exponent - d ln kappa / d ln N_2."""
-        return self.n2 / (2 * (self.n2 - self.n3))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.n2 / (2 * (self.n2 - self.n3))
 
     @property
     def b3(self) -> FloatArray:
         """Local exponent - d ln kappa / d ln N_3, the last by central differences along the curve."""
-        return np.asarray(-np.gradient(np.log(self.kappa), axis=-1) / np.gradient(np.log(self.n3), axis=-1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            log_n3 = np.log(self.n3)
+            return np.asarray(-np.gradient(np.log(self.kappa), axis=-1) / np.gradient(log_n3, axis=-1))
 
     def log_kappa(self, log_n2: FloatArray) -> FloatArray:
         """Return ln kappa (..., k) at the given ln N_2 (k,), interpolated; nan outside the curve."""
         if self.n2.ndim == 1:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                x, y = rising(np.log(self.n2), np.log(self.kappa))
+            x, y = rising(self.log_n2, np.log(self.kappa))
             return np.interp(log_n2, x, y, left=np.nan, right=np.nan)
         parts = zip(self.kappa, self.n1, self.n2, self.n3, strict=True)
         return np.array(

@@ -249,6 +249,7 @@ def _assemble(
         half=half,
         deepest=share.deepest,
         rows=round(share.unique),
+        limited=share.deepest < share.unique * DEEPEST_SHARE,
         quadrature=measure.last_change,
     )
     return Estimate(

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
-from specaudit.capacity import CapacityCurve
+from specaudit.capacity import CapacityCurve, rising
 from specaudit.kernels import FloatArray
 from specaudit.shapes import best_shape
 
@@ -27,6 +27,7 @@ STEADY = 0.10
 """A local exponent that surely moves by less than 10 % over the window counts as one exponent."""
 BENT = 0.12
 """Only a local exponent that surely moves by more than 12 % can be denied to be a power law."""
+FEWEST_TO_EXTRAPOLATE = 32
 WIDEST = 0.15
 """Half-width of the interval past which the exponent is unresolved."""
 SIZE_DRIFT = 0.02
@@ -51,6 +52,8 @@ class Evidence:
         N_1 at which the window ends: an eighth of the unique rows, or half the rank.
     rows
         Unique rows.
+    limited
+        Whether the rank, not the number of rows, sets `deepest`.
     quadrature
         Change of the slope in the last step of the quadrature; 0 for an exact spectrum.
     """
@@ -61,6 +64,7 @@ class Evidence:
     half: CapacityCurve | None
     deepest: float
     rows: int
+    limited: bool = False
     quadrature: float = 0.0
 
 
@@ -219,19 +223,27 @@ def _local_range(curve: CapacityCurve, window: tuple[float, float]) -> tuple[flo
 def _too_shallow(evidence: Evidence, window: tuple[float, float] | None) -> Exponent:
     depth = 0.0 if window is None else window[1]
     wanted = WINDOW_RATIO * SHALLOWEST
-    needed = None
-    if evidence.half is not None and window is not None:
-        half = window_of(evidence.half, evidence.deepest / 2)
-        growth = np.log2(depth / half[1]) if half else 0.0
-        if growth > 0.1:
-            needed = _nice(1.2 * evidence.rows * (wanted / depth) ** (1 / growth))
     return Exponent(
         status="unresolved",
         reason=f"{evidence.rows:,} different rows reach only {depth:.2g} effective dimensions; "
         f"a window of a factor {WINDOW_RATIO:g} from {SHALLOWEST:g} needs {wanted:g}",
-        window=None,
-        rows_needed=needed,
+        rows_needed=_rows_for_depth(evidence, wanted),
     )
+
+
+def _rows_for_depth(evidence: Evidence, depth: float) -> int | None:
+    """Return the rows whose window would end at N_2 = `depth`, read off the curve or its continuation.
+
+    The curve is the population's, so more rows follow it further; None where rank, not rows, is what is short.
+    """
+    curve = evidence.whole
+    log_n2, log_n1 = rising(curve.log_n2, np.log(curve.n1))
+    rows_per_depth = evidence.rows / evidence.deepest
+    if len(log_n2) < 2 or evidence.limited or evidence.rows < FEWEST_TO_EXTRAPOLATE:
+        return None
+    growth = float((log_n1[-1] - log_n1[-8:][0]) / max(log_n2[-1] - log_n2[-8:][0], 1e-9))
+    beyond = max(np.log(depth) - log_n2[-1], 0.0)
+    return _nice(rows_per_depth * float(np.exp(np.interp(np.log(depth), log_n2, log_n1) + growth * beyond)))
 
 
 def _finite(value: float) -> float | None:
@@ -239,7 +251,7 @@ def _finite(value: float) -> float | None:
 
 
 def _nice(rows: float) -> int | None:
-    """Return `rows` rounded up to one significant digit and a half; None where it is beyond sense."""
+    """Return `rows` rounded up to two significant digits; None where it is beyond sense."""
     if not rows < 1e12:
         return None
     unit = 10 ** max(int(np.floor(np.log10(rows))) - 1, 0)

@@ -50,8 +50,7 @@ def eigh(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
 def eigvalsh(matrix: FloatArray) -> FloatArray:
     """Return the eigenvalues (n,) of a symmetric matrix, ascending."""
     with _threads_for(matrix):
-        values = np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)
-    return values
+        return np.asarray(np.linalg.eigvalsh(matrix), dtype=np.float64)
 
 
 def _threads_for(matrix: FloatArray) -> AbstractContextManager[object]:

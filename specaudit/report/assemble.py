@@ -139,7 +139,7 @@ def _capacity(estimate: Estimate) -> doc.Capacity:
     grid = _grid(estimate)
     log_kappa = curve.log_kappa(grid)
     margin = _margin([batch.log_kappa(grid) for batch in _batches(estimate)])
-    n1 = np.exp(np.interp(grid, *rising(np.log(curve.n2), np.log(curve.n1))))
+    n1 = np.exp(np.interp(grid, *rising(curve.log_n2, np.log(curve.n1))))
     return doc.Capacity(
         kappa=_floats(np.exp(log_kappa)),
         n1=_floats(n1),
@@ -153,11 +153,11 @@ def _capacity(estimate: Estimate) -> doc.Capacity:
 def _local_exponent(estimate: Estimate) -> doc.LocalExponent:
     curve = estimate.curve
     grid = _grid(estimate)
-    x = np.log(curve.n2)
+    x = curve.log_n2
     value = np.interp(grid, *rising(x, curve.b2))
     margin = _margin(
         [
-            np.array([np.interp(grid, *rising(*row)) for row in zip(np.log(batch.n2), batch.b2, strict=True)])
+            np.array([np.interp(grid, *rising(*row)) for row in zip(batch.log_n2, batch.b2, strict=True)])
             for batch in _batches(estimate)
         ]
     )
