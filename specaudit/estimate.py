@@ -141,7 +141,7 @@ def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArr
 
     The `sample` (m, d) of the rows, with multiplicities `weights` (m,), says which rows carry which eigenvalue.
     """
-    rows = [Multiplicities(values=moments.values, counts=counts) for counts in moments.counts]
+    rows = [Multiplicities.of(weights) for weights in moments.weights]
     cells = make_cells(weights, min(GROUPS, len(weights))).scaled(float(rows[-1].unique))
     nested = [
         covariance_measure(gram, float(part.unique)) for gram, part in zip(moments.gram[:-1], rows[:-1], strict=True)
@@ -154,10 +154,7 @@ def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArr
     half = _Share(weights=weights, floor=floor, cells=cells, rows=rows[-2], rank=rank)
     gram = moments.gram[-1]
     trace, squared = float(np.trace(gram)), float((gram**2).sum())
-    total = float((moments.values * moments.counts[-1]).sum())
-    ratio = unbiased_participation_ratio(
-        trace, squared, float(moments.weighted_fourth[-1]), total, float(moments.weighted_count[-1])
-    )
+    ratio = unbiased_participation_ratio(trace, squared, moments.weighted_fourth, *_weight_sums(moments.weights[-1]))
     return _assemble(
         kernel,
         "covariance",
@@ -183,9 +180,8 @@ class _Share:
         rows: Multiplicities | None = None,
         rank: int | None = None,
     ) -> None:
-        values, counts = np.unique(weights, return_counts=True)
         self.cells = cells or make_cells(weights, min(GROUPS, len(weights)))
-        self.rows = rows or Multiplicities(values=values.astype(float), counts=counts.astype(float))
+        self.rows = rows or Multiplicities.of(weights)
         self.floor = floor
         self.window = window
         self.unique = float(self.rows.unique)

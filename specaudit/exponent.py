@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtrit
 
 from specaudit.capacity import CapacityCurve, rising
 from specaudit.kernels import FloatArray
@@ -139,6 +138,8 @@ def jackknife_error(replicates: FloatArray) -> FloatArray:
 
 def critical_value(groups: int) -> float:
     """Return the two-sided Student quantile for a jackknife over `groups` groups."""
+    from scipy.special import stdtrit
+
     return float(stdtrit(groups - 1, 0.5 + CONFIDENCE / 2))
 
 

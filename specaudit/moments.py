@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from specaudit.embeddings import Embeddings
 from specaudit.kernels import FloatArray, Kernel, prepare_rows
 from specaudit.scan import Scan, row_keys
 
+IntArray = npt.NDArray[np.int64]
 NESTED = (0.25, 0.5, 1.0)
 """Shares of the unique rows, nested by key, whose moments are kept apart to tell drift with size."""
 
@@ -23,20 +25,18 @@ class SecondMoments:
     ----------
     gram
         (3, d, d) sums of x x^T, float64.
-    values, counts
-        Multiplicities (v,) and how many unique rows of each share occur so often (3, v).
+    weights
+        For each share the multiplicities (n,) of its unique rows.
     mean
         (d,) what was subtracted from each row: the mean row when the kernel is centred, else zero.
-    weighted_fourth, weighted_count
-        (3,) sums over unique rows of w^2 |x|^4 and of w^2, where a row occurs w times.
+    weighted_fourth
+        Sum over all unique rows of w^2 |x|^4, where a row occurs w times.
     """
 
     gram: FloatArray
-    values: FloatArray
-    counts: FloatArray
+    weights: tuple[IntArray, ...]
     mean: FloatArray
-    weighted_fourth: FloatArray
-    weighted_count: FloatArray
+    weighted_fourth: float
 
 
 def moments_bytes(dimensions: int) -> int:
@@ -58,25 +58,22 @@ def second_moments(
     if kernel.centered:
         mean = scan.column_mean if kernel.normalize == "none" else _mean_direction(embeddings, scan)
     gram = np.zeros((len(NESTED), d, d))
-    fourth = np.zeros(len(NESTED))
+    fourth = 0.0
     for block in embeddings.blocks():
         rows = slice(block.start, block.start + len(block.values))
         usable = scan.usable[rows]
         values = prepare_rows(block.values[usable], normalize=kernel.normalize) - mean
         level, weight = shares.look_up(scan.contents[rows][usable])
-        quartic = weight * np.einsum("ij,ij->i", values, values) ** 2
+        fourth += float(weight @ np.einsum("ij,ij->i", values, values) ** 2)
         for share in range(len(NESTED)):
             part = values[level == share]
             gram[share] += part.T @ part
-        fourth += np.bincount(level, weights=quartic, minlength=len(NESTED))
         progress(rows.stop / embeddings.rows)
     return SecondMoments(
         gram=np.cumsum(gram, axis=0),
-        values=shares.values,
-        counts=shares.counts,
+        weights=tuple(shares.weight[shares.level <= share] for share in range(len(NESTED))),
         mean=mean,
-        weighted_fourth=np.cumsum(fourth),
-        weighted_count=(shares.counts * shares.values**2).sum(axis=1),
+        weighted_fourth=fourth,
     )
 
 
@@ -92,11 +89,9 @@ def _mean_direction(embeddings: Embeddings, scan: Scan) -> FloatArray:
 class _Shares:
     """Which nested share each content belongs to, and how often it occurs."""
 
-    contents: np.ndarray
-    level: np.ndarray
-    weight: np.ndarray
-    values: FloatArray
-    counts: FloatArray
+    contents: npt.NDArray[np.uint64]
+    level: IntArray
+    weight: IntArray
 
     @classmethod
     def of(cls, scan: Scan) -> _Shares:
@@ -104,16 +99,8 @@ class _Shares:
         rank = np.empty(len(contents), dtype=np.int64)
         rank[np.argsort(row_keys(contents, scan.seed))] = np.arange(len(contents))
         level = np.searchsorted(np.array(NESTED) * len(contents), rank, side="right")
-        values = scan.multiplicities.values
-        counts = np.array([[(weight[level <= s] == v).sum() for v in values] for s in range(len(NESTED))])
-        return cls(
-            contents=contents,
-            level=level,
-            weight=weight,
-            values=values.astype(np.float64),
-            counts=counts.astype(np.float64),
-        )
+        return cls(contents=contents, level=level.astype(np.int64), weight=weight.astype(np.int64))
 
-    def look_up(self, contents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def look_up(self, contents: npt.NDArray[np.uint64]) -> tuple[IntArray, IntArray]:
         place = np.searchsorted(self.contents, contents)
         return self.level[place], self.weight[place]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from specaudit.capacity import CapacityCurve
 from specaudit.kernels import FloatArray
@@ -124,6 +123,8 @@ def best_shape(curve: CapacityCurve, window: tuple[float, float]) -> tuple[str, 
 
 def _misfit(shape: Shape, grid: FloatArray, target: FloatArray, slope: float) -> float:
     """Return the root mean square misfit in ln kappa after the best parameters and the best scale."""
+
+    from scipy.optimize import minimize
 
     def cost(parameters: FloatArray) -> float:
         residual = _log_kappa(shape.log_eigenvalue(np.log(RANKS), parameters), grid) - target

@@ -27,8 +27,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "SPA002": Explanation(
         title="more than 5 % of the rows have a near copy",
         meaning="These rows have a neighbour closer than a tenth of the bandwidth. Near copies are not "
-        "merged. They lift the far end of the spectrum, so local exponents at the deep end of the "
-        "window may be too small.",
+        "merged: where they repeat an item, they bend the measured tail. Rows that lie densely on a "
+        "low-dimensional set, such as image patches, have close neighbours without being copies, and "
+        "then this is no defect.",
         action="Look at some pairs; if they are the same item, deduplicate and fit again.",
     ),
     "SPA003": Explanation(
@@ -53,9 +54,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "SPA006": Explanation(
         title="the quadrature did not converge",
-        meaning="One Lanczos step less still moved the curve on the window when the step budget was used "
-        "up, as happens for spectra that fall very fast. The exponent may be off by more than its "
-        "interval.",
+        meaning="The last Lanczos steps still moved the slope over the window when the step budget was used "
+        "up, as happens for spectra that fall very fast. That move counts as probe error in the interval, "
+        "but what further steps would add is not known.",
         action="Lower --max-rows so that the whole spectrum is computed exactly, or use a smaller --bandwidth.",
     ),
     "SPA007": Explanation(
