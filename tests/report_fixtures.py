@@ -153,9 +153,7 @@ def spectrum(name: str, status: str, *, decay: float = 1.0) -> Spectrum:
 
 
 @cache
-def make_fit(
-    status: str = "resolved", *, source: str = "rows.npy", warnings: tuple[Warning_, ...] = ()
-) -> Fit:
+def make_fit(status: str = "resolved", *, source: str = "rows.npy", warnings: tuple[Warning_, ...] = ()) -> Fit:
     """Return a fit whose primary exponent has ``status``."""
     return Fit(
         dataset=Dataset(
@@ -203,27 +201,19 @@ def goldens() -> dict[str, str]:
     from specaudit.report.markdown import render_fit_markdown
     from specaudit.report.table import render_fit
 
-    files = {
-        f"{status}.txt": render_fit(make_fit(status, warnings=WARNINGS), 80, False) for status in STATUSES
-    }
+    files = {f"{status}.txt": render_fit(make_fit(status, warnings=WARNINGS), 80, False) for status in STATUSES}
     files |= {f"{status}.md": render_fit_markdown(make_fit(status, warnings=WARNINGS)) for status in STATUSES}
     files["hostile.txt"] = render_fit(make_fit(source=HOSTILE), 80, False)
     files["hostile.md"] = render_fit_markdown(make_fit(source=HOSTILE))
     files["csv_header.csv"] = to_csv(make_fit()).splitlines(keepends=True)[0]
-    files["json_keys.txt"] = (
-        "\n".join(sorted(json_keys(json.loads(make_fit(warnings=WARNINGS).to_json())))) + "\n"
-    )
+    files["json_keys.txt"] = "\n".join(sorted(json_keys(json.loads(make_fit(warnings=WARNINGS).to_json())))) + "\n"
     return files
 
 
 def json_keys(value: object, path: str = "") -> set[str]:
     """Return the path of every key in a document, items of a list as one."""
     if isinstance(value, dict):
-        return {
-            key
-            for name, item in value.items()
-            for key in {f"{path}.{name}"} | json_keys(item, f"{path}.{name}")
-        }
+        return {key for name, item in value.items() for key in {f"{path}.{name}"} | json_keys(item, f"{path}.{name}")}
     if isinstance(value, list):
         return {key for item in value for key in json_keys(item, f"{path}[]")}
     return set()

@@ -80,16 +80,12 @@ def test_a_fit_exits_0_whatever_its_status(api, capsys, status):
     assert err == ""
 
 
-def test_a_status_that_was_not_required_exits_3_and_says_why_after_everything_is_written(
-    api, capsys, tmp_path
-):
+def test_a_status_that_was_not_required_exits_3_and_says_why_after_everything_is_written(api, capsys, tmp_path):
     api.result = make_fit("unresolved")
     assert main(["fit", "rows.npy", "--require", "resolved,drifting", "-o", "fit.json"]) == 3
     out, err = capsys.readouterr()
     assert out.startswith("Exponent unresolved")
-    assert err.startswith(
-        "specaudit: required resolved or drifting, but the exponent is unresolved: 600 rows"
-    )
+    assert err.startswith("specaudit: required resolved or drifting, but the exponent is unresolved: 600 rows")
     assert (tmp_path / "fit.json").exists()
 
 
@@ -150,9 +146,7 @@ def test_what_goes_wrong_is_told_in_one_line_and_exits_2(api, capsys, error, pro
 
 
 @pytest.mark.parametrize("form", [["--format", "json"], ["--format=json"]])
-@pytest.mark.parametrize(
-    "error", [InputError("a.npy: no rows", next_step="give some"), ZeroDivisionError("x")]
-)
+@pytest.mark.parametrize("error", [InputError("a.npy: no rows", next_step="give some"), ZeroDivisionError("x")])
 def test_under_json_an_error_is_a_document_on_stdout(api, capsys, form, error):
     api.result = error
     assert main(["fit", "rows.npy", *form]) == 2
@@ -323,9 +317,7 @@ def test_a_device_is_written_to_and_not_replaced(api):
 
 
 @pytest.mark.parametrize("function", ["replace", "fdopen"])
-def test_a_failed_write_leaves_old_files_intact_and_nothing_else(
-    api, capsys, tmp_path, monkeypatch, function
-):
+def test_a_failed_write_leaves_old_files_intact_and_nothing_else(api, capsys, tmp_path, monkeypatch, function):
     (tmp_path / "a.json").write_text("old")
 
     def fail(*arguments, **keywords):
@@ -471,10 +463,7 @@ def test_schema_lists_and_prints(capsys):
 def test_demo_writes_a_set_and_its_half_once(capsys, tmp_path):
     folder = tmp_path / "a b"
     assert main(["demo", str(folder)]) == 0
-    assert (
-        capsys.readouterr().out
-        == f"specaudit fit '{folder}/before.npy'\nspecaudit fit '{folder}/after.npy'\n"
-    )
+    assert capsys.readouterr().out == f"specaudit fit '{folder}/before.npy'\nspecaudit fit '{folder}/after.npy'\n"
     before, after = np.load(folder / "before.npy"), np.load(folder / "after.npy")
     assert (before.shape, before.dtype, after.shape) == ((2000, 64), np.float32, (1000, 64))
     assert {row.tobytes() for row in after} < {row.tobytes() for row in before}

@@ -173,9 +173,7 @@ def test_a_small_share_is_not_called_zero():
 
 
 def test_a_plan_says_sizes_in_units():
-    text = render_plan(
-        rows=8000, dimensions=384, size=12_288_000, peak_memory=2**30, stages=[("kernel", 1.25)]
-    )
+    text = render_plan(rows=8000, dimensions=384, size=12_288_000, peak_memory=2**30, stages=[("kernel", 1.25)])
     assert "8,000" in text
     assert "11.7 MB" in text
     assert "about 1 GB" in text
@@ -196,9 +194,7 @@ def test_a_fit_without_eigenvalues_or_depth_can_still_be_reported():
             "eigenvalues": (),
             "eigenvalue_errors": (),
             "trace": None,
-            "capacity": documents.Capacity(
-                kappa=(), n1=(), n2=(), kappa_low=(), kappa_high=(), trusted_n2=0.0
-            ),
+            "capacity": documents.Capacity(kappa=(), n1=(), n2=(), kappa_low=(), kappa_high=(), trusted_n2=0.0),
             "local_exponent": documents.LocalExponent(n2=(), value=(), low=(), high=(), b1=(), b3=()),
         }
     )

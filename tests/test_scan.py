@@ -133,9 +133,7 @@ def test_the_digest_sees_every_row_and_every_repetition() -> None:
     other_repeated = np.vstack([values, values[1:2]])
     cut = values[:-1]
     padded = np.hstack([values, np.zeros((50, 1), np.float32)])
-    all_digests = [
-        scanned(v).digest for v in (values, changed, swapped, repeated, other_repeated, cut, padded)
-    ]
+    all_digests = [scanned(v).digest for v in (values, changed, swapped, repeated, other_repeated, cut, padded)]
     assert len(set(all_digests)) == len(all_digests)
 
 
@@ -341,9 +339,7 @@ def test_norms_of_large_float32_values_do_not_overflow() -> None:
     assert result.norm_max == pytest.approx(np.linalg.norm(values.astype(np.float64), axis=1).max())
 
 
-@pytest.mark.parametrize(
-    ("value", "dtype"), [(2**53 + 1, "int64"), (-(2**53) - 1, "int64"), (2**63, "uint64")]
-)
+@pytest.mark.parametrize(("value", "dtype"), [(2**53 + 1, "int64"), (-(2**53) - 1, "int64"), (2**63, "uint64")])
 def test_integers_beyond_float64_are_refused_with_their_place(value: int, dtype: str) -> None:
     values = np.arange(12).reshape(4, 3).astype(dtype)
     values[2, 1] = value

@@ -1,0 +1,220 @@
+"""Speed of a whole fit beside the tools that answer parts of the same question, in one run.
+
+    python benchmarks/speed.py                 # n = 8,000 and 16,384; half an hour, most of it the others
+    python benchmarks/speed.py --sizes 8000
+
+Rows are real (the repository's text embeddings, tiled with noise to the size asked for) unless --rows FILE gives
+others. Each tool gets the same float32 Laplace kernel matrix and two threads; its time is for the eigenvalues
+alone, where ours is a whole process: start-up, load, scan, neighbours, two kernels, jackknife and document.
+"Error of b" is the distance of our slope from the one that all of eigvalsh's eigenvalues give over the same window;
+the others do not answer that question: 500 leading eigenvalues lack the trace beyond them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from specaudit.capacity import CapacityCurve, Multiplicities, capacity_curve, ridges
+from specaudit.estimate import DEEPEST_SHARE, DRAWN_SHARE, FLOOR, GROUPS, LEADING, TOLERANCE
+from specaudit.exponent import slope_over, window_of
+from specaudit.kernels import choose_kernel, prepare_rows
+from specaudit.operators import DenseOperator, dense_operator
+from specaudit.spectrum import SpectralMeasure, make_cells, quadrature_measure
+
+RESULTS = Path(__file__).parent / "results"
+SAMPLE = Path(__file__).parent.parent / "sample_data" / "embeddings.npy"
+COMPONENTS = 500
+
+
+def make_rows(size: int, source: Path) -> np.ndarray:
+    """Return `size` rows: the source's, then the source's with small noise, in float32 of norm 1."""
+    base = np.load(source).astype(np.float32)
+    rng = np.random.default_rng(0)
+    rows = np.resize(base, (size, base.shape[1]))
+    fresh = max(0, size - len(base))
+    if fresh:
+        rows[len(base) :] += 0.02 * rng.standard_normal((fresh, base.shape[1]), dtype=np.float32)
+    return rows
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def whole_fit(path: Path) -> tuple[float, float]:
+    """Return seconds and peak MiB of a whole `specaudit fit` process with its document."""
+    command = [sys.executable, "-m", "specaudit", "fit", str(path), "-q", "-o", f"json={path}.json"]
+    seconds, _ = timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def rates(size: int) -> tuple[float, float, float]:
+    """Return this machine's float64 and float32 GEMM rates (flop/s) and its memory bandwidth (bytes/s)."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((4096, 4096))
+    double = 2 * 4096**3 / min(timed(lambda: a @ a)[0] for _ in range(3))
+    single_matrix = a.astype(np.float32)
+    single = 2 * 4096**3 / min(timed(lambda: single_matrix @ single_matrix)[0] for _ in range(3))
+    big = np.ones(size * size // 2, dtype=np.float32)
+    return double, single, big.nbytes / min(timed(lambda: big.sum())[0] for _ in range(3))
+
+
+def roofline(size: int, dimensions: int, steps: int, probes: int, rate: tuple[float, float, float]) -> float:
+    """Return the least seconds for building the kernel matrix and the quadrature of all of it.
+
+    Arithmetic at the measured GEMM rates: half of the products of rows in float64, the products with each block,
+    and one projection of each block on the basis. Traffic at the measured bandwidth: the matrix is written once
+    and read once per step.
+    """
+    double, single, bandwidth = rate
+    build = max(size**2 * dimensions / double, 4 * size**2 / bandwidth)
+    multiply = steps * max(2 * size**2 * probes / single, 4 * size**2 / bandwidth)
+    project = sum(4 * size * probes**2 * step for step in range(1, steps + 1)) / single
+    return build + multiply + project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slope:
+    """Reads the slope off a spectrum of `size` rows, over its own window or a given one."""
+
+    size: int
+    floor: float
+
+    def curve(self, measure: SpectralMeasure) -> CapacityCurve:
+        rows = Multiplicities(values=np.ones(1), counts=np.array([float(self.size)]))
+        return capacity_curve(measure, rows, ridges(measure, self.floor, DRAWN_SHARE * self.size))
+
+    def window(self, measure: SpectralMeasure) -> tuple[float, float]:
+        window = window_of(self.curve(measure), DEEPEST_SHARE * self.size)
+        assert window is not None
+        return window
+
+    def of(self, measure: SpectralMeasure) -> float:
+        return float(slope_over(self.curve(measure), self.window(measure)))
+
+    def error(self, nodes: np.ndarray, reference: SpectralMeasure) -> float:
+        """Return the distance of a measure's slope from that of all eigenvalues, over the measure's window."""
+        n = self.size
+        exact = SpectralMeasure(
+            nodes=nodes, weights=np.ones(n), exact=n, errors=np.zeros(n), cell_weights=np.ones((1, n))
+        )
+        return abs(self.of(reference) - float(slope_over(self.curve(exact), self.window(reference))))
+
+
+def compare(size: int, source: Path) -> list[str]:
+    rows = make_rows(size, source)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npy"
+        np.save(path, rows)
+        runs = [whole_fit(path) for _ in range(3)]
+    fit_seconds, peak = min(runs)[0], max(memory for _, memory in runs)
+    values = prepare_rows(np.unique(rows, axis=0), normalize="none")
+    values = values[np.random.default_rng(0).permutation(len(values))]
+    kernel = choose_kernel("laplace", values)
+    build_seconds, operator = timed(lambda: dense_operator(kernel, values, threads=2))
+    assert isinstance(operator, DenseOperator)
+    n = operator.size
+    slope = Slope(size=n, floor=FLOOR * operator.rounding)
+    cells = make_cells(np.ones(n, dtype=np.int64), GROUPS)
+
+    def spectrum() -> SpectralMeasure:
+        return quadrature_measure(operator, cells, seed=0, statistic=slope.of, tolerance=TOLERANCE, leading=LEADING)
+
+    stage_seconds, measure = min((timed(spectrum) for _ in range(3)), key=lambda pair: pair[0])
+    exact_seconds, nodes = timed(lambda: np.linalg.eigvalsh(operator.matrix)[::-1].astype(float))
+    ours = f"{slope.error(nodes, measure):.4f}"
+    best = roofline(n, values.shape[1], measure.steps, len(measure.probe_weights), rates(n))
+    table = [
+        ("whole fit, two kernels, document", fit_seconds, ours),
+        ("spectrum stage without intervals", stage_seconds, ours),
+        ("numpy eigvalsh", exact_seconds, "0"),
+        *((name, timed(work)[0], "-") for name, work in rivals(operator)),
+    ]
+    lines = [
+        f"## n = {n:,}, d = {values.shape[1]}",
+        "",
+        "| what | seconds | times the whole fit | times the spectrum stage | error of b |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, seconds, error in table:
+        lines.append(
+            f"| {name} | {seconds:.1f} | {seconds / fit_seconds:.2f} | {seconds / stage_seconds:.2f} | {error} |"
+        )
+    both = build_seconds + stage_seconds
+    budget = f"Peak memory of the whole process {peak:,.0f} MiB."
+    lines += [
+        "",
+        f"Building {build_seconds:.2f} s, quadrature {stage_seconds:.2f} s ({measure.steps} steps of "
+        f"{len(measure.probe_weights)} probes): {both / best:.2f} times the roofline of {best:.2f} s. {budget}",
+        "",
+    ]
+    print("\n".join(lines), flush=True)
+    return lines
+
+
+def rivals(operator: DenseOperator) -> list[tuple[str, Callable[[], None]]]:
+    """Return the other tools as (name, work)."""
+    from scipy.sparse.linalg import eigsh
+    from sklearn.decomposition import KernelPCA
+    from vendi_score import vendi
+
+    matrix = operator.matrix
+
+    def kernel_pca() -> None:
+        KernelPCA(COMPONENTS, kernel="precomputed", eigen_solver="randomized", random_state=0).fit(matrix)
+
+    def lanczos() -> None:
+        eigsh(matrix, k=COMPONENTS, which="LA", return_eigenvectors=False)
+
+    def vendi_score() -> None:
+        vendi.score_K(matrix)
+
+    def imate_quadrature() -> None:
+        import imate
+
+        # The curve needs the trace of a resolvent at each of about 40 ridges; imate shares them in one call.
+        shifted = imate.AffineMatrixFunction(matrix)
+        ridges_ = np.geomspace(operator.trace, 1e-3 * operator.trace / operator.size, 40)
+        imate.traceinv(
+            shifted,
+            method="slq",
+            parameters=ridges_,
+            min_num_samples=32,
+            max_num_samples=32,
+            lanczos_degree=80,
+            orthogonalize=-1,
+        )
+
+    return [
+        (f"scikit-learn KernelPCA, randomized, {COMPONENTS}", kernel_pca),
+        (f"scipy eigsh, {COMPONENTS}", lanczos),
+        ("imate SLQ, 32 probes x 80 steps", imate_quadrature),
+        ("vendi-score", vendi_score),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[8000, 16384])
+    parser.add_argument("--rows", type=Path, default=SAMPLE, help="embeddings to take rows from")
+    arguments = parser.parse_args()
+    lines = ["# Speed", "", "From `benchmarks/speed.py`, all in one run on one machine with two threads.", ""]
+    for size in arguments.sizes:
+        lines += compare(size, arguments.rows)
+    (RESULTS / "speed.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
