@@ -39,7 +39,7 @@ NOTES = """\
 From `benchmarks/accuracy.py`, default settings, seeds 0-4. Error: slope minus the population's slope over the
 same window. Drift: the population's slope there minus the law's asymptotic b. Cover: share of runs whose 95 %
 interval holds the truth. Decided: status resolved or drifting. Dense: largest distance from eigvalsh on the
-same rows (up to 1,024 rows the fit itself takes the whole spectrum). OLS: median error of log-log regression
+same rows (up to 1,536 rows the fit itself takes the whole spectrum). OLS: median error of log-log regression
 over ranks 10 to n/10, at most the ranks that the fit reports; alpha-ReQ: over ranks 11 to 100."""
 
 

@@ -186,11 +186,11 @@ def rivals(operator: DenseOperator) -> list[tuple[str, Callable[[], None]]]:
 
         # The curve needs the trace of a resolvent at each of about 40 ridges; imate shares them in one call.
         shifted = imate.AffineMatrixFunction(matrix)
-        ridges_ = np.geomspace(operator.trace, 1e-3 * operator.trace / operator.size, 40)
+        shifts = np.geomspace(operator.trace, 1e-3 * operator.trace / operator.size, 40).astype(np.float32)
         imate.traceinv(
             shifted,
             method="slq",
-            parameters=ridges_,
+            parameters=shifts,
             min_num_samples=32,
             max_num_samples=32,
             lanczos_degree=80,

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings import Embeddings
+from specaudit.hashing import row_keys
 from specaudit.kernels import FloatArray, Kernel, prepare_rows
-from specaudit.scan import Scan, row_keys
+from specaudit.scan import Scan
 
 IntArray = npt.NDArray[np.int64]
 NESTED = (0.25, 0.5, 1.0)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from specaudit.embeddings import Block, Embeddings
 from specaudit.errors import InputError
+from specaudit.hashing import digest_of, hash_ids, hash_rows, row_keys
 
 Normalize = Literal["none", "l2"]
 Progress = Callable[[str, float], None]
@@ -190,7 +189,7 @@ def scan(
         seed=seed,
         max_rows=max_rows,
         normalize=normalize,
-        hashes=found.contents if embeddings.ids is None else _hash_ids(embeddings),
+        hashes=found.contents if embeddings.ids is None else hash_ids(embeddings.ids),
         contents=found.contents,
         usable=found.usable,
         moments=found.moments,
@@ -246,7 +245,7 @@ def _split(block: Block) -> Iterator[tuple[int, npt.NDArray[Any]]]:
 def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]) -> _Findings:
     """Return what is found in ``values`` (k, d), whose first row has number ``start``."""
     with np.errstate(all="ignore"):  # what overflows or is not a number is found in the norms
-        contents, double = _hash_rows(values)
+        contents, double = hash_rows(values)
         squared = np.vecdot(double, double)
     defects = _find_defects(squared, double)
     bad = defects["nonfinite"] | defects["overflow"]
@@ -274,35 +273,6 @@ def _check_integers(embeddings: Embeddings, block: Block) -> None:
             f"is beyond 2^53, which float64 cannot hold exactly",
             next_step="store embeddings as floating-point numbers",
         )
-
-
-def _hash_rows(values: npt.NDArray[Any]) -> tuple[Hashes, Floats]:
-    """Return the hash of each row's numbers (k,) and the rows as float64 (k, d).
-
-    A row is hashed as float32 if that holds all its numbers exactly, else as float64, so that a wider copy of
-    the same numbers has the same hash. Adding zero turns -0.0 into 0.0.
-    """
-    if np.can_cast(values.dtype, np.float32):
-        single = values.astype(np.float32)
-        single += 0.0
-        return _digest_rows(single), single.astype(np.float64)
-    double = values.astype(np.float64)
-    double += 0.0
-    single = double.astype(np.float32)
-    exact = (single == double).all(axis=1)
-    hashes = np.empty(len(values), np.uint64)
-    hashes[exact] = _digest_rows(single[exact])
-    hashes[~exact] = _digest_rows(double[~exact])
-    return hashes, double
-
-
-def _digest_rows(rows: npt.NDArray[Any]) -> Hashes:
-    return np.fromiter(map(xxhash.xxh3_64_intdigest, rows), np.uint64, len(rows))
-
-
-def _hash_ids(embeddings: Embeddings) -> Hashes:
-    names = (name.encode(errors="surrogatepass") for name in embeddings.ids or ())
-    return np.fromiter(map(xxhash.xxh3_64_intdigest, names), np.uint64, embeddings.rows)
 
 
 def _find_defects(squared: Floats, double: Floats) -> dict[str, Flags]:
@@ -387,7 +357,7 @@ def _assemble(
         norm_mean=float(moments.norm_sum.sum()) / max(1, moments.count),
         norm_max=moments.norm_max,
         column_mean=_frozen(moments.column_sum.sum(axis=0) / max(1, moments.count)),
-        digest=_digest(len(moments.first), ordered),
+        digest=digest_of(len(moments.first), ordered),
         seed=seed,
         max_rows=max_rows,
         normalize=normalize,
@@ -433,24 +403,6 @@ def _draw(
     rows = rows[np.lexsort((keys_of_rows[rows], contents[rows]))]
     first = np.searchsorted(contents[rows], unique[chosen])
     return Sample(rows=_frozen(rows[first]), weights=_frozen(copies[chosen]), keys=_frozen(keys[chosen]))
-
-
-def row_keys(hashes: Hashes, seed: int) -> Hashes:
-    """Return the keys of hashes under a seed (finalizer of splitmix64, Steele et al. 2014, figure 17)."""
-    salt = np.array([seed % 2**64], np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    return _finalize(hashes ^ _finalize(salt))
-
-
-def _finalize(z: Hashes) -> Hashes:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-def _digest(dimensions: int, ordered: Hashes) -> str:
-    digest = hashlib.blake2b(f"rows/1 {dimensions} ".encode(), digest_size=16)
-    digest.update(ordered.astype("<u8", copy=False).data)
-    return digest.hexdigest()
 
 
 def _frozen(array: Frozen) -> Frozen:

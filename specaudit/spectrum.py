@@ -29,7 +29,7 @@ EXHAUSTED = 3.0
 """A residual block below this many times the operator's rounding holds nothing but rounding."""
 RITZ_TOLERANCE = 1e-3
 """Relative residual under which a Ritz pair stands for its eigenpair, with weight exactly 1."""
-EXACT_ROWS = 1024
+EXACT_ROWS = 1536
 """Up to this size a full eigendecomposition is as fast as the quadrature, and exact."""
 
 IntArray = npt.NDArray[np.int64]
@@ -293,16 +293,15 @@ class _BlockKrylov:
         good = residuals <= RITZ_TOLERANCE * np.abs(values)
         exact = int(np.argmin(good)) if not good.all() else len(good)
         weights, cell_weights, probe_weights = self._weights(vectors, exact, cells)
-        nodes = values
         rest = slice(exact, None)
-        trace = self.operator.trace - float(nodes[:exact].sum())
-        tilt = _calibration(nodes[rest], weights[rest], self.operator.size - exact, trace)
+        mass, trace = self.operator.size - exact, self.operator.trace - float(values[:exact].sum())
+        tilt = _calibration(values[rest], weights[rest], mass, trace)
         weights[rest] *= tilt
         cell_weights[:, rest] *= tilt
         cell_weights[:, rest] *= _cell_scale(cells.size, cell_weights, exact)[:, None]
-        probe_tilt = [_calibration(nodes[rest], row, self.operator.size - exact, trace) for row in probe_weights]
+        probe_tilt = [_calibration(values[rest], row, mass, trace) for row in probe_weights]
         return SpectralMeasure(
-            nodes=nodes,
+            nodes=values,
             weights=weights,
             exact=exact,
             errors=_eigenvalue_errors(values, residuals, exact) + self.operator.rounding,
