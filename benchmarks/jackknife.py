@@ -85,8 +85,9 @@ def main() -> None:
         "# The jackknife's standard error of the slope",
         "",
         f"From `benchmarks/jackknife.py`: n = {SIZE:,}, {GROUPS} groups, seeds 0-{REPEATS - 1}, the window of seed 0.",
-        f"Stated: the closed form. True: standard deviation over the {REPEATS} data sets. The last two columns compare",
-        f"the closed form with deleting each group and decomposing again, over seeds 0-{DELETED_FOR_REAL - 1}.",
+        f"Stated: the closed form. True: standard deviation over the {REPEATS} data sets. The last two columns",
+        "compare the closed form with deleting each group and decomposing again, over seeds "
+        f"0-{DELETED_FOR_REAL - 1}.",
         "",
         "| law | stated | true | stated, same seeds | groups deleted |",
         "|---|---:|---:|---:|---:|",
