@@ -39,7 +39,8 @@ def bent_curve(b: float, bend: float) -> CapacityCurve:
     plain = power_curve(b)
     x = np.log(KAPPA)
     n2 = np.exp(np.log(plain.n2) - bend / b * (x - x[250]) ** 2 / 20)
-    return replace(plain, n2=n2, n1=plain.n1 * n2 / plain.n2, n3=plain.n3 * n2 / plain.n2)
+    local = b / (1 + bend * (x - x[250]) / 10)
+    return replace(plain, n2=n2, n1=plain.n1 * n2 / plain.n2, n3=n2 * (1 - 1 / (2 * local)))
 
 
 def batch(curves: list[CapacityCurve]) -> CapacityCurve:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from specaudit import budget
+from specaudit.budget import check_memory, peak_memory, usable_memory, usable_threads
+from specaudit.errors import BudgetError, ConfigError
+
+GIB = 2**30
+
+
+def test_threads_are_those_asked_for_or_all_that_may_be_used() -> None:
+    assert usable_threads(3) == 3
+    assert usable_threads(None) == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_fewer_than_one_thread_is_an_error(threads: int) -> None:
+    with pytest.raises(ConfigError, match="threads"):
+        usable_threads(threads)
+
+
+@pytest.mark.parametrize(("content", "expected"), [("1048576\n", 1048576), ("max\n", None)])
+def test_the_limit_of_the_cgroup_counts(
+    content: str, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "CGROUP_LIMITS", ())
+    physical = usable_memory()
+    (tmp_path / "memory.max").write_text(content)
+    monkeypatch.setattr(budget, "CGROUP_LIMITS", (str(tmp_path / "memory.max"), str(tmp_path / "missing")))
+    assert usable_memory() == (expected or physical)
+
+
+def test_the_peak_holds_the_matrix_and_grows_with_everything() -> None:
+    base = peak_memory(8000, 8000, 384, covariance=False)
+    assert base > 4 * 8000**2
+    assert peak_memory(9000, 8000, 384, covariance=False) > base
+    assert peak_memory(8000, 8000, 768, covariance=False) > base
+    assert peak_memory(16_000, 16_000, 384, covariance=False) > 2.5 * base - budget.BASE * 2
+    assert peak_memory(8000, 100, 4096, covariance=True) > 8 * 3 * 4096**2
+
+
+def test_an_eigendecomposition_is_counted_where_it_is_done() -> None:
+    assert peak_memory(1024, 1024, 2, covariance=False) - budget.BASE > 3 * 8 * 1024**2
+
+
+def test_what_fits_passes() -> None:
+    check_memory(GIB, GIB, 16_384)
+    check_memory(1, None, 16_384)
+
+
+def test_what_does_not_fit_names_the_need_and_the_flags() -> None:
+    with pytest.raises(BudgetError) as caught:
+        check_memory(3 * GIB, 2 * GIB, 16_384)
+    message = str(caught.value)
+    assert "3.00 GiB" in message
+    assert "--max-memory allows 2.00 GiB" in message
+    assert "--max-rows (now 16384)" in caught.value.next_step
+
+
+def test_the_machine_is_named_when_no_limit_was_given() -> None:
+    with pytest.raises(BudgetError, match="this machine"):
+        check_memory(10**18, None, 16_384)
