@@ -22,7 +22,7 @@ Json = Any
 
 
 def rows_of(n: int = 300, d: int = 40, seed: int = 0, dtype: str = "float64") -> np.ndarray:
-    rows = np.random.default_rng(seed).standard_normal((n, d)) * np.arange(1, d + 1) ** -0.6
+    rows = np.random.default_rng(seed).standard_normal((n, d)) * np.arange(1, d + 1) ** -0.8
     return rows.astype(np.float32).astype(dtype)
 
 
@@ -61,10 +61,11 @@ def assert_same_spectrum(one: Fit, two: Fit, *, rel: float) -> None:
         assert after.kernel == before.kernel.model_copy(update={"bandwidth": after.kernel.bandwidth})
         floor = rel * before.eigenvalues[0]
         np.testing.assert_allclose(after.eigenvalues, before.eigenvalues, rtol=10 * rel, atol=floor)
-        assert after.exponent.slope == pytest.approx(before.exponent.slope, abs=10 * rel)
-        assert after.exponent.window == pytest.approx(before.exponent.window, rel=10 * rel)
-        assert after.capacity.trusted_n2 == pytest.approx(before.capacity.trusted_n2, rel=10 * rel)
         assert after.exponent.status == before.exponent.status
+        if before.exponent.window is not None:
+            assert after.exponent.slope == pytest.approx(before.exponent.slope, abs=10 * rel)
+            assert after.exponent.window == pytest.approx(before.exponent.window, rel=10 * rel)
+        assert after.capacity.trusted_n2 == pytest.approx(before.capacity.trusted_n2, rel=10 * rel)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -149,6 +150,7 @@ def test_the_sample_does_not_depend_on_the_order_of_the_rows() -> None:
 def test_doubled_rows_change_no_spectral_figure() -> None:
     rows = rows_of()
     one, two = fit(rows, kernels=ALL), fit(np.vstack([rows, rows]), kernels=ALL)
+    assert one.exponent.value is not None
     assert two.dataset.duplicate_fraction == 0.5
     assert two.dataset.effective_rows == one.dataset.effective_rows == 300
     for name in ALL:
