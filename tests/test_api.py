@@ -188,9 +188,9 @@ def test_tiny_data_is_unresolved(n: int, kind: str) -> None:
         assert exponent.reason
 
 
-@pytest.mark.parametrize("n", [3, 8, 33, 64, 65, 100, 130])
+@pytest.mark.parametrize("n", [3, 33, 65, 130])
 def test_every_small_size_ends_in_a_status(n: int) -> None:
-    for d in (1, 2, 30):
+    for d in (1, 30):
         strict(fit(np.random.default_rng(n).standard_normal((n, d)), kernels=ALL))
 
 

@@ -221,10 +221,11 @@ def test_the_jackknife_is_that_of_really_deleting_groups(data: str) -> None:
 def test_curves_without_a_probe_are_those_of_its_weights() -> None:
     rng = np.random.default_rng(5)
     nodes = np.geomspace(100, 0.1, 12)
-    probe_weights = rng.uniform(1, 3, (4, 9))
+    probe_weights = rng.uniform(1, 3, (4, 12))
+    weights = np.concatenate([np.ones(3), probe_weights.mean(axis=0)[3:]])
     measure = SpectralMeasure(
         nodes=nodes,
-        weights=np.concatenate([np.ones(3), probe_weights.mean(axis=0)]),
+        weights=weights,
         exact=3,
         errors=np.zeros(3),
         cell_weights=np.ones((1, 12)),
@@ -233,7 +234,7 @@ def test_curves_without_a_probe_are_those_of_its_weights() -> None:
     rows, delta = plain(30), np.geomspace(100, 1, 20)
     found = probe_curves(measure, rows, delta)
     for probe in range(4):
-        rest = np.delete(probe_weights, probe, axis=0).mean(axis=0)
+        rest = np.delete(probe_weights, probe, axis=0).mean(axis=0)[3:]
         one = capacity_curve(replace(measure, weights=np.concatenate([np.ones(3), rest])), rows, delta)
         for name in ("kappa", "n1", "n2", "n3"):
             np.testing.assert_allclose(getattr(found, name)[probe], getattr(one, name), rtol=1e-12)

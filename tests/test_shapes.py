@@ -49,7 +49,7 @@ def test_a_factor_on_the_eigenvalues_does_not_matter(scale: float) -> None:
     assert best_shape(curve_of(scale * eigenvalues), window) == ("exponential", True)
 
 
-@pytest.mark.parametrize("b", [0.7, 1.0, 1.2, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("b", [0.7, 1.2, 2.0, 3.0])
 @pytest.mark.parametrize("deepest", [30.0, 125.0])
 def test_a_power_law_is_not_denied(b: float, deepest: float) -> None:
     eigenvalues = np.arange(1, 20_001) ** -b
