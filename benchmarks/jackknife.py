@@ -84,8 +84,8 @@ def main() -> None:
     lines = [
         "# The jackknife's standard error of the slope",
         "",
-        f"From `benchmarks/jackknife.py`: n = {SIZE:,}, {GROUPS} groups, seeds 0-{REPEATS - 1}, the window of seed 0.",
-        f"Stated: the closed form. True: standard deviation over the {REPEATS} data sets. The last two columns",
+        f"`benchmarks/jackknife.py`: n = {SIZE:,}, {GROUPS} groups, seeds 0-{REPEATS - 1}, the window of seed 0.",
+        f"Stated: the closed form. True: standard deviation over {REPEATS} data sets. The last two columns",
         "compare the closed form with deleting each group and decomposing again, over seeds "
         f"0-{DELETED_FOR_REAL - 1}.",
         "",

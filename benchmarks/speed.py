@@ -27,7 +27,7 @@ import numpy as np
 
 from specaudit import plan
 from specaudit.capacity import CapacityCurve, Multiplicities, capacity_curve, ridges
-from specaudit.estimate import DEEPEST_SHARE, DRAWN_SHARE, FLOOR, GROUPS, LEADING, TOLERANCE
+from specaudit.estimate import DEEPEST_SHARE, DRAWN_SHARE, FLOOR, GROUPS, LEADING, Share
 from specaudit.exponent import slope_over, window_of
 from specaudit.kernels import choose_kernel, prepare_rows
 from specaudit.operators import DenseOperator, dense_operator
@@ -131,9 +131,10 @@ def compare(size: int, source: Path) -> list[str]:
     n = operator.size
     slope = Slope(size=n, floor=FLOOR * operator.rounding)
     cells = make_cells(np.ones(n, dtype=np.int64), GROUPS)
+    share = Share(weights=np.ones(n, dtype=np.int64), floor=slope.floor)
 
     def spectrum() -> SpectralMeasure:
-        return quadrature_measure(operator, cells, seed=0, statistic=slope.of, tolerance=TOLERANCE, leading=LEADING)
+        return quadrature_measure(operator, cells, seed=0, statistic=share, leading=LEADING)
 
     stage_seconds, measure = min((timed(spectrum) for _ in range(3)), key=lambda pair: pair[0])
     exact_seconds, nodes = timed(lambda: np.linalg.eigvalsh(operator.matrix)[::-1].astype(float))

@@ -23,7 +23,7 @@ from specaudit.diversity import (
     participation_ratio,
     unbiased_participation_ratio,
 )
-from specaudit.exponent import Evidence, Exponent, estimate_exponent, slope_over, window_of
+from specaudit.exponent import Evidence, Exponent, estimate_exponent, jackknife_error, slope_over, window_of
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.moments import SecondMoments
 from specaudit.operators import DenseOperator
@@ -41,8 +41,10 @@ from specaudit.spectrum import (
 GROUPS = 20
 """Jackknife groups: enough for a Student quantile of 2.09."""
 LEADING = 100
-TOLERANCE = 5e-4
-"""Change of the slope, relative to max(1, slope), under which the quadrature has converged."""
+PROBE_SHARE = 0.3
+"""The error of the slope from probes and truncation is brought below this share of its sampling error."""
+SMALLEST_ERROR = 1e-4
+"""An error of the slope below this, relative to the slope, is not worth another step."""
 DEEPEST_SHARE = 1 / 8
 """The window ends where N_1 is this share of the unique rows; past it the equivalence is measurably biased."""
 DRAWN_SHARE = 1 / 2
@@ -107,14 +109,14 @@ def estimate_dense(
 ) -> Estimate:
     """Return the estimate from a dense operator whose rows, of multiplicity `weights` (n,), are in key order."""
     n = operator.size
-    whole = _Share(weights=weights, floor=FLOOR * operator.rounding)
+    whole = Share(weights=weights, floor=FLOOR * operator.rounding)
     measure = _measure(operator, whole, seed=seed, progress=progress)
     window = window_of(whole.curve(measure), whole.deepest)
     nested = []
     for size in (n // 4, n // 2):
         if size < SMALLEST:
             continue
-        share = _Share(weights=weights[:size], floor=FLOOR * operator.rounding, window=window)
+        share = Share(weights=weights[:size], floor=FLOOR * operator.rounding, window=window)
         nested.append((share, _measure(operator.principal(size), share, seed=seed)))
         progress(0.9 + 0.05 * len(nested))
     half = nested[-1][0].curve(nested[-1][1], depth=whole.deepest) if nested else None
@@ -150,8 +152,8 @@ def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArr
     measure = covariance_measure(moments.gram[-1], float(rows[-1].unique), scaled, cells)
     floor = COVARIANCE_FLOOR * float(measure.nodes[0])
     rank = int((measure.nodes > floor).sum())
-    whole = _Share(weights=weights, floor=floor, cells=cells, rows=rows[-1], rank=rank)
-    half = _Share(weights=weights, floor=floor, cells=cells, rows=rows[-2], rank=rank)
+    whole = Share(weights=weights, floor=floor, cells=cells, rows=rows[-1], rank=rank)
+    half = Share(weights=weights, floor=floor, cells=cells, rows=rows[-2], rank=rank)
     gram = moments.gram[-1]
     trace, squared = float(np.trace(gram)), float((gram**2).sum())
     ratio = unbiased_participation_ratio(trace, squared, moments.weighted_fourth, *_weight_sums(moments.weights[-1]))
@@ -167,7 +169,7 @@ def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArr
     )
 
 
-class _Share:
+class Share:
     """A nested share of the rows with what its curves need."""
 
     def __init__(
@@ -198,20 +200,36 @@ class _Share:
         return min(self.unique * DRAWN_SHARE, 0.9 * self.limit)
 
     def ridges(self, measure: SpectralMeasure, depth: float | None = None) -> FloatArray:
+        """Return the ridges of a curve to N_1 = `depth`, with a margin, or to the end of what is drawn."""
         return ridges(measure, self.floor, min(1.5 * depth, self.drawn) if depth else self.drawn)
 
     def curve(self, measure: SpectralMeasure, depth: float | None = None) -> CapacityCurve:
+        """Return the capacity curve at those ridges."""
         return capacity_curve(measure, self.rows, self.ridges(measure, depth))
 
-    def slope(self, measure: SpectralMeasure) -> float:
-        """Return the slope over the given window, or over the share's own."""
+    def value(self, measure: SpectralMeasure) -> float:
+        """Return the slope over the given window, or over the share's own; 0 where there is none."""
         curve = self.curve(measure)
         window = self.window or window_of(curve, self.deepest)
         return float(slope_over(curve, window)) if window else 0.0
 
+    def probe_error(self, measure: SpectralMeasure) -> float:
+        """Return the slope's standard error from the random probes."""
+        return self._spread(measure, probe_curves(measure, self.rows, self.ridges(measure)))
+
+    def allowed(self, measure: SpectralMeasure) -> float:
+        """Return the error of the slope that may be left."""
+        jackknife = jackknife_curves(measure, self.cells, self.rows, self.ridges(measure))
+        sampling = float(np.nan_to_num(self._spread(measure, jackknife)))
+        return max(PROBE_SHARE * sampling, SMALLEST_ERROR * abs(self.value(measure)))
+
+    def _spread(self, measure: SpectralMeasure, batch: CapacityCurve) -> float:
+        window = self.window or window_of(self.curve(measure), self.deepest)
+        return float(jackknife_error(slope_over(batch, window))) if window else 0.0
+
 
 def _measure(
-    operator: DenseOperator, share: _Share, *, seed: int, progress: Progress = lambda fraction: None
+    operator: DenseOperator, share: Share, *, seed: int, progress: Progress = lambda fraction: None
 ) -> SpectralMeasure:
     if operator.size <= EXACT_ROWS:
         return exact_measure(operator, share.cells)
@@ -219,8 +237,7 @@ def _measure(
         operator,
         share.cells,
         seed=seed,
-        statistic=share.slope,
-        tolerance=TOLERANCE,
+        statistic=share,
         leading=LEADING,
         progress=progress,
     )
@@ -230,7 +247,7 @@ def _assemble(
     kernel: Kernel,
     method: Method,
     measure: SpectralMeasure,
-    share: _Share,
+    share: Share,
     half: CapacityCurve | None,
     diversity: dict[str, Index],
 ) -> Estimate:
@@ -246,7 +263,7 @@ def _assemble(
         deepest=share.deepest,
         rows=round(share.unique),
         limited=share.deepest < share.unique * DEEPEST_SHARE,
-        quadrature=measure.last_change,
+        quadrature=measure.truncation,
     )
     return Estimate(
         kernel=kernel,

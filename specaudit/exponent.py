@@ -54,7 +54,7 @@ class Evidence:
     limited
         Whether the rank, not the number of rows, sets `deepest`.
     quadrature
-        Change of the slope in the last step of the quadrature; 0 for an exact spectrum.
+        Change of the slope in the last steps of the quadrature; 0 for an exact spectrum.
     """
 
     whole: CapacityCurve

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -129,11 +130,12 @@ class SpectralMeasure:
     cell_weights
         (c, m) the measure restricted to each cell of rows; columns sum to `weights`.
     probe_weights
-        (p, m - exact) what each random probe alone says of the other weights; p = 0 when all is exact.
+        (p, m) what each random probe alone says of the weights, of the exact nodes too; p = 0 when all is exact.
     steps
         Block Lanczos steps taken; 0 for an exact spectrum.
-    converged, last_change
-        Whether the last steps left the statistic alone, and by how much they moved it.
+    converged, truncation
+        Whether the error left by the probes and by ending the steps is as small as was asked, and how much the
+        last steps moved the statistic with the same probes.
     """
 
     nodes: FloatArray
@@ -144,7 +146,7 @@ class SpectralMeasure:
     probe_weights: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     steps: int = 0
     converged: bool = True
-    last_change: float = 0.0
+    truncation: float = 0.0
 
     @property
     def size(self) -> float:
@@ -159,9 +161,22 @@ class SpectralMeasure:
     def leave_one_probe_out(self) -> FloatArray:
         """Return (p, m) weights, each without one probe."""
         probes = len(self.probe_weights)
-        rest = (self.probe_weights.sum(axis=0) - self.probe_weights) / (probes - 1)
-        lead = np.broadcast_to(self.weights[: self.exact], (probes, self.exact))
-        return np.hstack([lead, rest])
+        weights: FloatArray = (self.probe_weights.sum(axis=0) - self.probe_weights) / (probes - 1)
+        weights[:, : self.exact] = self.weights[: self.exact]
+        return weights
+
+
+class Statistic(Protocol):
+    """What the spectrum is wanted for: a number that decides when it is known well enough."""
+
+    def value(self, measure: SpectralMeasure) -> float:
+        """Return the number."""
+
+    def probe_error(self, measure: SpectralMeasure) -> float:
+        """Return its standard error from the random probes."""
+
+    def allowed(self, measure: SpectralMeasure) -> float:
+        """Return the error that may be left."""
 
 
 def exact_measure(operator: DenseOperator, cells: Cells) -> SpectralMeasure:
@@ -211,8 +226,7 @@ def quadrature_measure(
     cells: Cells,
     *,
     seed: int,
-    statistic: Callable[[SpectralMeasure], float],
-    tolerance: float,
+    statistic: Statistic,
     leading: int,
     probes: int = PROBES,
     max_steps: int = MAX_STEPS,
@@ -220,28 +234,30 @@ def quadrature_measure(
 ) -> SpectralMeasure:
     """Return a spectral measure by block Lanczos from random sign probes.
 
-    The Krylov space grows from one of `CHECKS` to the next until `statistic` of the measure moves by less than
-    `tolerance` (relative where it exceeds 1) and `leading` eigenvalues are converged, or only rounding is left,
-    or `max_steps` is reached (`converged` says whether it was).
+    The Krylov space grows from one of `CHECKS` to the next until `leading` eigenvalues are converged and the
+    error left in `statistic` is allowed, or only rounding is left, or `max_steps` is reached (`converged` says
+    whether it was). That error is the probes' and the truncation's, the latter taken as what the last steps
+    changed; both shrink as nodes become exact.
 
     One block of probes serves three ends: its Ritz pairs of small residual are the leading eigenvalues; their
     part of the trace is replaced by its exact value, which takes away most of the probe noise; and the rest of
     each probe gives an unbiased quadrature with an error that the spread over probes measures.
     """
     krylov = _BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=max_steps, seed=seed)
-    previous = np.nan
+    exact, previous = 0, np.inf
     while True:
         while krylov.steps not in (*CHECKS, krylov.limit):
             krylov.extend()
         measure = krylov.measure(cells)
-        value = statistic(measure)
-        change = abs(value - previous)
-        settled = change <= tolerance * max(1.0, abs(value)) and measure.exact >= leading
+        # With the nodes exact that were so before, the probes' noise is the same: what moved is the truncation.
+        truncation = abs(statistic.value(replace(measure, weights=krylov.weights(exact))) - previous)
+        left = float(np.hypot(truncation, statistic.probe_error(measure)))
+        settled = left <= statistic.allowed(measure) and measure.exact >= leading
         progress(0.9 if settled else 0.9 * krylov.steps / krylov.limit)
         if settled or krylov.exhausted or krylov.steps == krylov.limit:
-            found = settled or krylov.exhausted
-            return replace(measure, converged=found, last_change=change if np.isfinite(change) else 0.0)
-        previous = value
+            known = truncation if np.isfinite(truncation) else 0.0
+            return replace(measure, converged=settled or krylov.exhausted, truncation=known)
+        exact, previous = measure.exact, statistic.value(measure)
         krylov.extend()
 
 
@@ -258,6 +274,7 @@ class _BlockKrylov:
         self.projection = np.zeros((self.limit * probes, self.limit * probes))
         self.steps = 0
         self.residual = np.empty((probes, probes))
+        self.nodes = self.plain = np.empty(0)
         self.block = _orthonormal(self.probes)
 
     @property
@@ -286,46 +303,52 @@ class _BlockKrylov:
         self.steps += 1
 
     def measure(self, cells: Cells) -> SpectralMeasure:
-        used = self.rank
-        values, vectors = eigh(self.projection[:used, :used])
+        values, vectors = eigh(self.projection[: self.rank, : self.rank])
         values, vectors = values[::-1], vectors[:, ::-1]
         residuals = np.linalg.norm(self.residual @ vectors[-self.width :], axis=0)
         good = residuals <= RITZ_TOLERANCE * np.abs(values)
         exact = int(np.argmin(good)) if not good.all() else len(good)
-        weights, cell_weights, probe_weights = self._weights(vectors, exact, cells)
-        rest = slice(exact, None)
-        mass, trace = self.operator.size - exact, self.operator.trace - float(values[:exact].sum())
-        tilt = _calibration(values[rest], weights[rest], mass, trace)
-        weights[rest] *= tilt
-        cell_weights[:, rest] *= tilt
-        cell_weights[:, rest] *= _cell_scale(cells.size, cell_weights, exact)[:, None]
-        probe_tilt = [_calibration(values[rest], row, mass, trace) for row in probe_weights]
+        # The probes lie in the first block of the basis.
+        on_nodes = (self.basis[: self.width] @ self.probes).T.astype(np.float64) @ vectors[: self.width]
+        self.nodes, self.plain = values, (on_nodes**2).mean(axis=0)
         return SpectralMeasure(
             nodes=values,
-            weights=weights,
+            weights=self.weights(exact),
             exact=exact,
             errors=_eigenvalue_errors(values, residuals, exact) + self.operator.rounding,
-            cell_weights=cell_weights,
-            probe_weights=probe_weights * np.array(probe_tilt),
+            cell_weights=self._cell_weights(vectors, on_nodes, exact, cells),
+            probe_weights=np.array([self._calibrated(row, exact) for row in on_nodes**2]),
             steps=self.steps,
         )
 
-    def _weights(self, vectors: FloatArray, exact: int, cells: Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return node weights, their split over cells, and each probe's weights of the inexact nodes."""
+    def weights(self, exact: int) -> FloatArray:
+        """Return the weights (m,) of the last measure's nodes when the first `exact` are taken as eigenvalues."""
+        weights = self._calibrated(self.plain, exact)
+        weights[:exact] = 1.0
+        return weights
+
+    def _calibrated(self, weights: FloatArray, exact: int) -> FloatArray:
+        """Return `weights` (m,) with those past the exact nodes tilted to the mass and trace that are left."""
+        rest = slice(exact, None)
+        mass, trace = self.operator.size - exact, self.operator.trace - float(self.nodes[:exact].sum())
+        tilted = weights.copy()
+        tilted[rest] *= _calibration(self.nodes[rest], weights[rest], mass, trace)
+        return tilted
+
+    def _cell_weights(self, vectors: FloatArray, on_nodes: FloatArray, exact: int, cells: Cells) -> FloatArray:
+        """Return the measure restricted to each cell, (c, m)."""
         basis = self.basis[: self.rank]
-        lead = (basis.T @ vectors[:, :exact].astype(np.float32)).astype(np.float64)
-        rest = vectors[:, exact:]
-        on_nodes = (basis @ self.probes).T.astype(np.float64) @ rest
-        probe_weights = on_nodes**2
         split = np.empty((len(cells.size), self.rank))
-        split[:, :exact] = cells.sums(lead**2)
-        split[:, :exact] /= split[:, :exact].sum(axis=0)
+        lead = cells.sums((basis.T @ vectors[:, :exact].astype(np.float32)).astype(np.float64) ** 2)
+        split[:, :exact] = lead / lead.sum(axis=0)
         for cell in range(len(cells.size)):
             members = np.flatnonzero(cells.label == cell)
-            part = (basis[:, members] @ self.probes[members]).T.astype(np.float64) @ rest
-            split[cell, exact:] = np.einsum("pj,pj->j", part, on_nodes) / self.width
-        weights = np.concatenate([np.ones(exact), probe_weights.mean(axis=0)])
-        return weights, split, probe_weights
+            part = (basis[:, members] @ self.probes[members]).T.astype(np.float64) @ vectors[:, exact:]
+            split[cell, exact:] = np.einsum("pj,pj->j", part, on_nodes[:, exact:]) / self.width
+        calibration = self.weights(exact)[exact:] / self.plain[exact:]
+        split[:, exact:] *= calibration
+        split[:, exact:] *= _cell_scale(cells.size, split, exact)[:, None]
+        return split
 
 
 def _orthonormal(block: SingleArray) -> SingleArray:

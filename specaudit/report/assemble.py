@@ -266,7 +266,7 @@ def _spectrum_warnings(name: str, estimate: Estimate) -> list[tuple[str, str, st
         found.append(
             (
                 "SPA006",
-                f"{name}: the spectrum still moved the slope by {measure.last_change:.2g} at the last step",
+                f"{name}: the spectrum still moved the slope by {measure.truncation:.2g} at the last step",
                 "that change is in the interval; another kernel or more rows may decide",
             )
         )
