@@ -189,6 +189,11 @@ def _population(moments: FloatArray, rows: Multiplicities, delta: FloatArray) ->
     Everything follows from N(delta) = nu_1 and ln kappa = ln delta + ln tau - ln N by differentiation in
     s = ln delta: N_2 = N + N' / k', N_3 = N_2 + N_2' / (2 k') with k = ln kappa.
     """
+    with np.errstate(all="ignore"):  # where deleting a group leaves no spectrum the points are nan
+        return _population_curve(moments, rows, delta)
+
+
+def _population_curve(moments: FloatArray, rows: Multiplicities, delta: FloatArray) -> CapacityCurve:
     nu1, nu2, nu3 = moments
     n_s = nu2 - nu1
     n_ss = nu1 - 3 * nu2 + 2 * nu3

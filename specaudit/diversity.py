@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specaudit.kernels import FloatArray
 from specaudit.spectrum import SpectralMeasure
 
 LARGEST_RATIO = 0.8
@@ -41,12 +42,12 @@ class Index:
 
 def vendi_score(measure: SpectralMeasure) -> float:
     """Return exp of the entropy of the eigenvalues of K / tr K, order q = 1."""
-    return _entropy_number(measure.nodes, measure.weights)
+    return _entropy_number(_certain(measure), measure.weights)
 
 
 def rankme(measure: SpectralMeasure) -> float:
     """Return exp of the entropy of the singular values of the rows, the square roots of linear eigenvalues."""
-    return _entropy_number(np.sqrt(np.maximum(measure.nodes, 0.0)), measure.weights)
+    return _entropy_number(np.sqrt(_certain(measure)), measure.weights)
 
 
 def participation_ratio(trace: float, squared_norm: float) -> float:
@@ -106,6 +107,11 @@ def diversity_indices(
             source="Garrido et al. 2023, RankMe",
         )
     return indices
+
+
+def _certain(measure: SpectralMeasure) -> FloatArray:
+    """Return the nodes (m,) with those that rounding alone may have made set to zero."""
+    return np.where(measure.nodes > measure.rounding, measure.nodes, 0.0)
 
 
 def _entropy_number(values: np.ndarray, weights: np.ndarray) -> float:

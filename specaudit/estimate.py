@@ -109,15 +109,17 @@ def estimate_dense(
 ) -> Estimate:
     """Return the estimate from a dense operator whose rows, of multiplicity `weights` (n,), are in key order."""
     n = operator.size
-    whole = Share(weights=weights, floor=FLOOR * operator.rounding)
+    # A half of the rows has 1/sqrt(2) of the rounding at half the ridge; this leaves room for it to reach as deep.
+    whole = Share(weights=weights, floor=FLOOR * 2**0.5 * operator.rounding)
     measure = _measure(operator, whole, seed=seed, progress=progress)
     window = window_of(whole.curve(measure), whole.deepest)
     nested = []
     for size in (n // 4, n // 2):
         if size < SMALLEST:
             continue
-        share = Share(weights=weights[:size], floor=FLOOR * operator.rounding, window=window)
-        nested.append((share, _measure(operator.principal(size), share, seed=seed)))
+        part = operator.principal(size)
+        share = Share(weights=weights[:size], floor=FLOOR * part.rounding, window=window)
+        nested.append((share, _measure(part, share, seed=seed)))
         progress(0.9 + 0.05 * len(nested))
     half = nested[-1][0].curve(nested[-1][1], depth=whole.deepest) if nested else None
     squared = operator.squared_norm

@@ -16,6 +16,9 @@ Status = Literal["resolved", "drifting", "not-power-law", "unresolved"]
 STATUSES: tuple[Status, ...] = ("resolved", "drifting", "not-power-law", "unresolved")
 
 CONFIDENCE = 0.95
+DISCRETENESS = 0.5
+"""A power law's local exponent is short by about 1 / (2 N_2), and by more where eigenvalues come in groups; a bend of
+this over the shallowest N_2 is therefore no sign of another shape."""
 WINDOW_RATIO = 4.0
 SHALLOWEST = 1.0
 """Effective dimensions below which a population is a handful of eigenvalues and has no tail to speak of."""
@@ -191,12 +194,14 @@ def _judge(
     curve: CapacityCurve, window: tuple[float, float], bend: float, margin: float, drift: float
 ) -> tuple[Status, str, str]:
     """Return the status, the reason and the best-fitting shape for a local exponent that moves by `bend`."""
-    if bend + margin <= STEADY and not abs(drift) > SIZE_DRIFT:
+    if bend + margin <= STEADY and abs(drift) <= SIZE_DRIFT:
         return "resolved", f"the local exponent moves by {100 * bend:.0f} % over the window", "power law"
     shape, better = best_shape(curve, window)
-    if bend - margin > BENT and better:
+    if bend - margin > BENT + DISCRETENESS / window[0] and better:
         return "not-power-law", f"another shape ({shape}) fits the window better than any power law", shape
-    if bend + margin > STEADY:
+    if np.isnan(drift):
+        reason = "no half of the rows reaches the window, so that drift with size is not known"
+    elif bend + margin > STEADY:
         reason = f"the local exponent moves by {100 * bend:.0f} % (± {100 * margin:.0f}) over the window"
     else:
         reason = f"half of the rows give a slope that differs by {100 * abs(drift):.0f} %"

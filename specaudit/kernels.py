@@ -19,45 +19,42 @@ BANDWIDTH_ROWS = 2048
 """Rows whose pairwise distances give the median: two million pairs, whose median is known to a few 1e-3."""
 
 
-def laplace(r: SingleArray) -> SingleArray:
-    """Return exp(-r), in place; eigenvalues decay with b = 1 + 1/d on a d-dimensional manifold."""
-    return np.exp(np.negative(r, out=r), out=r)
+def laplace(r: FloatArray) -> SingleArray:
+    """Return exp(-r); eigenvalues decay with b = 1 + 1/d on a d-dimensional manifold."""
+    return _decay(r.astype(np.float32))
 
 
-def matern32(r: SingleArray) -> SingleArray:
-    """Return (1 + s) exp(-s) with s = sqrt(3) r, in place; b = 1 + 3/d."""
-    r *= np.float32(np.sqrt(3))
-    decay = np.exp(-r)
-    r += 1
-    r *= decay
-    return r
+def matern32(r: FloatArray) -> SingleArray:
+    """Return (1 + s) exp(-s) with s = sqrt(3) r; b = 1 + 3/d."""
+    s = (np.sqrt(3.0) * r).astype(np.float32)
+    return np.asarray((1 + s) * _decay(s))
 
 
-def matern52(r: SingleArray) -> SingleArray:
-    """Return (1 + s + s^2/3) exp(-s) with s = sqrt(5) r, in place; b = 1 + 5/d."""
-    r *= np.float32(np.sqrt(5))
-    decay = np.exp(-r)
-    r += r * r / 3
-    r += 1
-    r *= decay
-    return r
+def matern52(r: FloatArray) -> SingleArray:
+    """Return (1 + s + s^2/3) exp(-s) with s = sqrt(5) r; b = 1 + 5/d."""
+    s = (np.sqrt(5.0) * r).astype(np.float32)
+    return np.asarray((1 + s + s * s / 3) * _decay(s))
 
 
-def rbf(r: SingleArray) -> SingleArray:
-    """Return exp(-r^2 / 2), in place; eigenvalues decay faster than any power."""
-    r *= r
-    r *= np.float32(-0.5)
-    return np.exp(r, out=r)
+def rbf(r: FloatArray) -> SingleArray:
+    """Return exp(-r^2 / 2); eigenvalues decay faster than any power."""
+    return _decay((r * r / 2).astype(np.float32))
 
 
-KERNELS: dict[str, Callable[[SingleArray], SingleArray] | None] = {
+def _decay(s: SingleArray) -> SingleArray:
+    negative = np.negative(s)
+    return np.exp(negative, out=negative)
+
+
+Profile = Callable[[FloatArray], SingleArray]
+KERNELS: dict[str, Profile | None] = {
     "laplace": laplace,
     "linear": None,
     "matern32": matern32,
     "matern52": matern52,
     "rbf": rbf,
 }
-"""Every kernel by name: a profile of the scaled distance r = |x - y| / bandwidth, or None for x . y."""
+"""Every kernel by name: a profile of r = |x - y| / bandwidth, float64 to float32, or None for x . y."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +82,8 @@ class Kernel:
     centered: bool = False
 
     @property
-    def profile(self) -> Callable[[SingleArray], SingleArray] | None:
-        """The in-place profile of the scaled distance; None for linear."""
+    def profile(self) -> Profile | None:
+        """The profile of the scaled distance; None for linear."""
         return KERNELS[self.name]
 
 
@@ -135,7 +132,7 @@ def distances(x: FloatArray, y: FloatArray) -> FloatArray:
     """Return |x_i - y_j| (n, m) from float64 products.
 
     Rows must be centred near zero: the error of a squared distance is about 1e-16 (|x|^2 + |y|^2), so two
-    rows of norm 1 that differ by 1e-6 keep four digits of their distance and all digits of their kernel value.
+    rows of norm 1 that differ by 1e-6 keep two to four digits of their distance and all digits of their kernel value.
     """
     squared = x @ y.T
     squared *= -2.0

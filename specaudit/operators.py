@@ -135,10 +135,9 @@ def _fill_tile(
         np.maximum(product, 0.0, out=product)
         np.sqrt(product, out=product)
         product *= 1.0 / kernel.bandwidth
-        tile = kernel.profile(product.astype(np.float32))
+        tile = kernel.profile(product)
     if root is not None:
-        tile *= root[left, None].astype(np.float32)
-        tile *= root[right].astype(np.float32)
+        tile *= np.outer(root[left], root[right]).astype(np.float32)
     matrix[left, right] = tile
     if left != right:
         matrix[right, left] = tile.T

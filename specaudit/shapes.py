@@ -18,6 +18,7 @@ PER_PARAMETER = 2.0
 
 RANKS = np.unique(np.round(np.geomspace(1, 1e6, 260)))
 COUNTS = np.diff(RANKS, append=RANKS[-1] + 1)
+LOG_CENTRES = np.log(RANKS + (COUNTS - 1) / 2)
 RIDGES = np.linspace(4.0, -40.0, 150)
 GONE = 60.0
 """Natural logarithm of how far below the first an absent eigenvalue is put."""
@@ -115,7 +116,7 @@ def best_shape(curve: CapacityCurve, window: tuple[float, float]) -> tuple[str, 
     slope = float(-np.polyfit(grid, target, 1)[0])
     power = _misfit(POWER, grid, target, slope)
     fits = [(_misfit(shape, grid, target, slope), shape) for shape in RIVALS]
-    if not min(misfit for misfit, _ in fits) < CLEARLY * power:
+    if not min(misfit for misfit, _ in fits) + NEGLIGIBLE < CLEARLY * power:
         return POWER.name, False
     _, shape = min(fits, key=lambda fit: (fit[0] + NEGLIGIBLE) * PER_PARAMETER ** fit[1].parameters)
     return shape.name, True
@@ -127,7 +128,7 @@ def _misfit(shape: Shape, grid: FloatArray, target: FloatArray, slope: float) ->
     from scipy.optimize import minimize
 
     def cost(parameters: FloatArray) -> float:
-        residual = _log_kappa(shape.log_eigenvalue(np.log(RANKS), parameters), grid) - target
+        residual = _log_kappa(shape.log_eigenvalue(LOG_CENTRES, parameters), grid) - target
         value = float(np.std(residual))
         return value if np.isfinite(value) else 1e3
 

@@ -30,6 +30,10 @@ EXHAUSTED = 3.0
 """A residual block below this many times the operator's rounding holds nothing but rounding."""
 RITZ_TOLERANCE = 1e-3
 """Relative residual under which a Ritz pair stands for its eigenpair, with weight exactly 1."""
+CERTAIN = 30.0
+"""An eigenvalue above this many times the operator's rounding is one, however its vector is blurred by rounding."""
+SINGLE_ROUNDING = 4 * 2.0**-24
+"""Relative error of a float32 product with a Ritz vector."""
 EXACT_ROWS = 1536
 """Up to this size a full eigendecomposition is as fast as the quadrature, and exact."""
 
@@ -131,6 +135,8 @@ class SpectralMeasure:
         (c, m) the measure restricted to each cell of rows; columns sum to `weights`.
     probe_weights
         (p, m) what each random probe alone says of the weights, of the exact nodes too; p = 0 when all is exact.
+    rounding
+        Nodes smaller than this may be zero.
     steps
         Block Lanczos steps taken; 0 for an exact spectrum.
     converged, truncation
@@ -144,6 +150,7 @@ class SpectralMeasure:
     errors: FloatArray
     cell_weights: FloatArray
     probe_weights: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    rounding: float = 0.0
     steps: int = 0
     converged: bool = True
     truncation: float = 0.0
@@ -188,6 +195,7 @@ def exact_measure(operator: DenseOperator, cells: Cells) -> SpectralMeasure:
         weights=np.ones(len(values)),
         exact=len(values),
         errors=np.full(len(values), operator.rounding),
+        rounding=operator.rounding,
         cell_weights=cells.sums(vectors**2),
     )
 
@@ -306,7 +314,8 @@ class _BlockKrylov:
         values, vectors = eigh(self.projection[: self.rank, : self.rank])
         values, vectors = values[::-1], vectors[:, ::-1]
         residuals = np.linalg.norm(self.residual @ vectors[-self.width :], axis=0)
-        good = residuals <= RITZ_TOLERANCE * np.abs(values)
+        good = residuals <= np.maximum(RITZ_TOLERANCE * np.abs(values), EXHAUSTED * self.operator.rounding)
+        good &= values > CERTAIN * self.operator.rounding
         exact = int(np.argmin(good)) if not good.all() else len(good)
         # The probes lie in the first block of the basis.
         on_nodes = (self.basis[: self.width] @ self.probes).T.astype(np.float64) @ vectors[: self.width]
@@ -315,7 +324,10 @@ class _BlockKrylov:
             nodes=values,
             weights=self.weights(exact),
             exact=exact,
-            errors=_eigenvalue_errors(values, residuals, exact) + self.operator.rounding,
+            errors=_eigenvalue_errors(values, residuals, exact)
+            + self.operator.rounding
+            + SINGLE_ROUNDING * np.abs(values[:exact]),
+            rounding=self.operator.rounding,
             cell_weights=self._cell_weights(vectors, on_nodes, exact, cells),
             probe_weights=np.array([self._calibrated(row, exact) for row in on_nodes**2]),
             steps=self.steps,
@@ -358,13 +370,16 @@ def _orthonormal(block: SingleArray) -> SingleArray:
     where the columns are nearly dependent.
     """
     wide = block.astype(np.float64)
+    gram = wide.T @ wide
     try:
-        factor = np.linalg.cholesky(wide.T @ wide)
-        if factor.diagonal().min() > 1e-5 * factor.diagonal().max():
-            return block @ np.linalg.inv(factor).T.astype(np.float32)
-    except np.linalg.LinAlgError:
-        pass  # the columns are dependent to working accuracy
-    return np.linalg.qr(wide)[0].astype(np.float32)
+        with _threads_for(gram):
+            factor = np.linalg.cholesky(gram)
+            inverse = np.linalg.inv(factor).T.astype(np.float32)
+    except np.linalg.LinAlgError:  # the columns are dependent to working accuracy
+        return np.linalg.qr(wide)[0].astype(np.float32)
+    if factor.diagonal().min() < 1e-5 * factor.diagonal().max():
+        return np.linalg.qr(wide)[0].astype(np.float32)
+    return block @ inverse
 
 
 def _calibration(nodes: FloatArray, weights: FloatArray, mass: float, trace: float) -> FloatArray:

@@ -70,12 +70,10 @@ def test_values_at_one_bandwidth(name: str, at_one: float) -> None:
 
 
 @pytest.mark.parametrize("name", STATIONARY)
-def test_a_profile_works_in_place_and_falls_from_one_to_zero(name: str) -> None:
+def test_a_profile_falls_from_one_to_zero(name: str) -> None:
     profile = KERNELS[name]
     assert profile is not None
-    r = np.linspace(0, 100, 1000, dtype=np.float32)
-    values = profile(r)
-    assert np.shares_memory(values, r)
+    values = profile(np.linspace(0, 100, 1000))
     assert values.dtype == np.float32
     assert values[0] == 1
     assert (np.diff(values) <= ROUNDINGS).all()

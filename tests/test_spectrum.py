@@ -239,9 +239,9 @@ def test_a_low_rank_operator_ends_early_and_right() -> None:
 
 
 def test_steps_grow_until_the_statistic_rests() -> None:
-    operator = prescribed(np.arange(1, 1001) ** -2.5)
+    operator = prescribed(np.arange(1, 1001) ** -1.2)
     few = quadrature(operator, probes=32, leading=0, tolerance=1.0)
-    many = quadrature(operator, probes=32, leading=0, tolerance=1e-9)
+    many = quadrature(operator, probes=32, leading=0, tolerance=1e-6)
     assert few.steps == CHECKS[1]
     assert few.converged
     assert many.steps > few.steps

@@ -300,7 +300,9 @@ def _spectrum_warnings(name: str, estimate: Estimate) -> list[tuple[str, str, st
             (
                 "SPA010",
                 f"{name}: one direction holds {share:.0%} of the sum of eigenvalues",
-                "that is the mean in most embeddings; see --centered",
+                "look at what it is"
+                if estimate.kernel.centered
+                else "that is the mean in most embeddings; see --centered",
             )
         )
     return found
