@@ -20,6 +20,7 @@ import numpy.typing as npt
 from specaudit.kernels import FloatArray
 from specaudit.spectrum import Cells, SpectralMeasure
 
+SEARCHED = 200
 POINTS = 400
 """Ridges of the curve; a slope read between them changes by less than 1e-5 when they are doubled."""
 
@@ -123,10 +124,10 @@ def ridges(measure: SpectralMeasure, floor: float, depth: float) -> FloatArray:
     """Return the ridges (D,) of a curve from N_1 of about a half down to N_1 = `depth` or the ridge `floor`."""
     top = 2.0 * float(measure.weights @ measure.nodes)
     low = max(floor, 1e-14 * top)
-    grid = np.geomspace(top, low, 8 * POINTS)
-    n1 = _leverage(measure.nodes, grid) @ measure.weights
-    end = int(np.searchsorted(n1, depth))
-    return np.geomspace(top, grid[min(end, len(grid) - 1)], POINTS)
+    grid = np.log(np.geomspace(top, low, SEARCHED))
+    n1 = _leverage(measure.nodes, np.exp(grid)) @ measure.weights
+    end = np.interp(np.log(depth), *rising(np.log(n1), grid))
+    return np.geomspace(top, np.exp(end), POINTS)
 
 
 def capacity_curve(measure: SpectralMeasure, rows: Multiplicities, delta: FloatArray) -> CapacityCurve:

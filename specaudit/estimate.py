@@ -29,6 +29,7 @@ from specaudit.moments import SecondMoments
 from specaudit.operators import DenseOperator
 from specaudit.spectrum import (
     EXACT_ROWS,
+    MAX_STEPS,
     Cells,
     IntArray,
     SpectralMeasure,
@@ -52,6 +53,8 @@ FLOOR = 30.0
 """Ridges below this many times the operator's rounding are not used."""
 COVARIANCE_FLOOR = 1e-12
 """Eigenvalues of a float64 covariance below this share of the largest are rounding."""
+QUARTER_STEPS = 6
+"""A quarter of the rows serves the rarefaction of the diversity indices alone, which ask little of the tail."""
 SMALLEST = 32
 """Unique rows below which not even a curve is drawn from a share of them."""
 
@@ -114,12 +117,12 @@ def estimate_dense(
     measure = _measure(operator, whole, seed=seed, progress=progress)
     window = window_of(whole.curve(measure), whole.deepest)
     nested = []
-    for size in (n // 4, n // 2):
+    for size, steps in ((n // 4, QUARTER_STEPS), (n // 2, MAX_STEPS)):
         if size < SMALLEST:
             continue
         part = operator.principal(size)
         share = Share(weights=weights[:size], floor=FLOOR * part.rounding, window=window)
-        nested.append((share, _measure(part, share, seed=seed)))
+        nested.append((share, _measure(part, share, seed=seed, max_steps=steps)))
         progress(0.9 + 0.05 * len(nested))
     half = nested[-1][0].curve(nested[-1][1], depth=whole.deepest) if nested else None
     squared = operator.squared_norm
@@ -231,7 +234,12 @@ class Share:
 
 
 def _measure(
-    operator: DenseOperator, share: Share, *, seed: int, progress: Progress = lambda fraction: None
+    operator: DenseOperator,
+    share: Share,
+    *,
+    seed: int,
+    max_steps: int = MAX_STEPS,
+    progress: Progress = lambda fraction: None,
 ) -> SpectralMeasure:
     if operator.size <= EXACT_ROWS:
         return exact_measure(operator, share.cells)
@@ -241,6 +249,7 @@ def _measure(
         seed=seed,
         statistic=share,
         leading=LEADING,
+        max_steps=max_steps,
         progress=progress,
     )
 

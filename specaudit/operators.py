@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -37,7 +37,7 @@ class Operator(Protocol):
         """Return the product with `block` (n, s)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DenseOperator:
     """The kernel matrix W^1/2 K W^1/2 in memory, float32.
 
@@ -62,7 +62,7 @@ class DenseOperator:
         """Sum of the exact diagonal."""
         return float(self.diagonal.sum())
 
-    @property
+    @cached_property
     def squared_norm(self) -> float:
         """Squared Frobenius norm, accumulated in float64."""
         return sum(float(np.einsum("ij,ij->i", part, part).sum(dtype=np.float64)) for part in self._strips())

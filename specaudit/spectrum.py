@@ -88,6 +88,12 @@ class Cells:
         """Number of jackknife groups."""
         return int(self.group.max()) + 1
 
+    def members(self, cell: int) -> slice | IntArray:
+        """Return the rows of a cell, as a slice where they follow one another, which saves a copy."""
+        rows = np.flatnonzero(self.label == cell)
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        return slice(first, last) if last - first == len(rows) else rows
+
     def scaled(self, total: float) -> Cells:
         """Return the cells of a data set of `total` rows of which these rows are a sample."""
         return replace(self, size=self.size * total / self.size.sum())
@@ -256,16 +262,19 @@ def quadrature_measure(
     while True:
         while krylov.steps not in (*CHECKS, krylov.limit):
             krylov.extend()
-        measure = krylov.measure(cells)
+        bare = krylov.measure()
         # With the nodes exact that were so before, the probes' noise is the same: what moved is the truncation.
-        truncation = abs(statistic.value(replace(measure, weights=krylov.weights(exact))) - previous)
-        left = float(np.hypot(truncation, statistic.probe_error(measure)))
-        settled = left <= statistic.allowed(measure) and measure.exact >= leading
-        progress(0.9 if settled else 0.9 * krylov.steps / krylov.limit)
-        if settled or krylov.exhausted or krylov.steps == krylov.limit:
-            known = truncation if np.isfinite(truncation) else 0.0
-            return replace(measure, converged=settled or krylov.exhausted, truncation=known)
-        exact, previous = measure.exact, statistic.value(measure)
+        truncation = abs(statistic.value(replace(bare, weights=krylov.weights(exact))) - previous)
+        last = krylov.exhausted or krylov.steps == krylov.limit
+        if np.isfinite(truncation) or last:
+            measure = replace(bare, cell_weights=krylov.cell_weights(bare.exact, cells))
+            left = float(np.hypot(truncation, statistic.probe_error(measure)))
+            settled = left <= statistic.allowed(measure) and measure.exact >= leading
+            if settled or last:
+                known = truncation if np.isfinite(truncation) else 0.0
+                return replace(measure, converged=settled or krylov.exhausted, truncation=known)
+        exact, previous = bare.exact, statistic.value(bare)
+        progress(0.9 * krylov.steps / krylov.limit)
         krylov.extend()
 
 
@@ -283,6 +292,7 @@ class _BlockKrylov:
         self.steps = 0
         self.residual = np.empty((probes, probes))
         self.nodes = self.plain = np.empty(0)
+        self.vectors = self.on_nodes = np.empty((0, 0))
         self.block = _orthonormal(self.probes)
 
     @property
@@ -310,7 +320,8 @@ class _BlockKrylov:
         self.residual = (self.block.T @ image).astype(np.float64)
         self.steps += 1
 
-    def measure(self, cells: Cells) -> SpectralMeasure:
+    def measure(self) -> SpectralMeasure:
+        """Return the measure that the space gives, not yet split over cells."""
         values, vectors = eigh(self.projection[: self.rank, : self.rank])
         values, vectors = values[::-1], vectors[:, ::-1]
         residuals = np.linalg.norm(self.residual @ vectors[-self.width :], axis=0)
@@ -319,7 +330,8 @@ class _BlockKrylov:
         exact = int(np.argmin(good)) if not good.all() else len(good)
         # The probes lie in the first block of the basis.
         on_nodes = (self.basis[: self.width] @ self.probes).T.astype(np.float64) @ vectors[: self.width]
-        self.nodes, self.plain = values, (on_nodes**2).mean(axis=0)
+        self.nodes, self.vectors, self.on_nodes = values, vectors, on_nodes
+        self.plain = (on_nodes**2).mean(axis=0)
         return SpectralMeasure(
             nodes=values,
             weights=self.weights(exact),
@@ -328,7 +340,7 @@ class _BlockKrylov:
             + self.operator.rounding
             + SINGLE_ROUNDING * np.abs(values[:exact]),
             rounding=self.operator.rounding,
-            cell_weights=self._cell_weights(vectors, on_nodes, exact, cells),
+            cell_weights=np.empty((0, len(values))),
             probe_weights=np.array([self._calibrated(row, exact) for row in on_nodes**2]),
             steps=self.steps,
         )
@@ -347,14 +359,14 @@ class _BlockKrylov:
         tilted[rest] *= _calibration(self.nodes[rest], weights[rest], mass, trace)
         return tilted
 
-    def _cell_weights(self, vectors: FloatArray, on_nodes: FloatArray, exact: int, cells: Cells) -> FloatArray:
-        """Return the measure restricted to each cell, (c, m)."""
-        basis = self.basis[: self.rank]
+    def cell_weights(self, exact: int, cells: Cells) -> FloatArray:
+        """Return the last measure restricted to each cell, (c, m)."""
+        basis, vectors, on_nodes = self.basis[: self.rank], self.vectors, self.on_nodes
         split = np.empty((len(cells.size), self.rank))
         lead = cells.sums((basis.T @ vectors[:, :exact].astype(np.float32)).astype(np.float64) ** 2)
         split[:, :exact] = lead / lead.sum(axis=0)
         for cell in range(len(cells.size)):
-            members = np.flatnonzero(cells.label == cell)
+            members = cells.members(cell)
             part = (basis[:, members] @ self.probes[members]).T.astype(np.float64) @ vectors[:, exact:]
             split[cell, exact:] = np.einsum("pj,pj->j", part, on_nodes[:, exact:]) / self.width
         calibration = self.weights(exact)[exact:] / self.plain[exact:]
