@@ -24,8 +24,8 @@ from specaudit.spectrum import SpectralMeasure, exact_measure, make_cells
 
 RESULTS = Path(__file__).parent / "results"
 SIZE = 800
-REPEATS = 40
-DELETED_FOR_REAL = 8
+REPEATS = 24
+DELETED_FOR_REAL = 4
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ import numpy as np
 from specaudit.embeddings import open_embeddings
 from specaudit.scan import scan
 
+RESULTS = Path(__file__).parent / "results"
 BLOCK = 8 << 20  # bytes of one read, as the scan does it
 TARGET = 0.5  # of the speed of the plain read
 MEMORY = 1024  # MiB, most resident memory
@@ -69,17 +70,28 @@ def main() -> None:
         path = Path(directory) / "rows.npy"
         write(path, int(options.gigabytes * 2**30), options.dimensions)
         size = path.stat().st_size / 1e9
-        print(f"{size:.2f} GB, float32, {options.dimensions} columns, {os.cpu_count()} cores")
-        print(f"{'run':>3} {'read GB/s':>10} {'scan GB/s':>10} {'ratio':>6}")
+        lines = [
+            "# The scan beside a plain read",
+            "",
+            f"From `benchmarks/scan.py`: {size:.2f} GB, float32, {options.dimensions} columns, "
+            f"{os.cpu_count()} cores, page cache cold.",
+            "",
+            "| run | read GB/s | scan GB/s | ratio |",
+            "|---:|---:|---:|---:|",
+        ]
         ratios = []
         for run in range(options.repeats):
             plain = seconds(lambda: read(path), path)
             scanned = seconds(lambda: scan(open_embeddings(path)), path)
             ratios.append(plain / scanned)
-            print(f"{run:>3} {size / plain:>10.2f} {size / scanned:>10.2f} {ratios[-1]:>6.2f}")
+            lines.append(f"| {run} | {size / plain:.2f} | {size / scanned:.2f} | {ratios[-1]:.2f} |")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"median ratio {np.median(ratios):.2f} (target {TARGET})")
-    print(f"peak memory {peak:.0f} MiB (at most {MEMORY})")
+    lines += [
+        "",
+        f"Median ratio {np.median(ratios):.2f} (target {TARGET}); peak memory {peak:.0f} MiB (at most {MEMORY}).",
+    ]
+    print("\n".join(lines))
+    (RESULTS / "scan.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
