@@ -202,7 +202,7 @@ def _judge(
     if np.isnan(drift):
         reason = "no half of the rows reaches the window, so that drift with size is not known"
     elif bend + margin > STEADY:
-        reason = f"the local exponent moves by {100 * bend:.0f} % (± {100 * margin:.0f}) over the window"
+        reason = f"the local exponent moves by {100 * bend:.0f} % (± {100 * margin:.1f}) over the window"
     else:
         reason = f"half of the rows give a slope that differs by {100 * abs(drift):.0f} %"
     return "drifting", reason, shape
