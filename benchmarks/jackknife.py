@@ -16,11 +16,12 @@ import numpy as np
 from laws import POWER_LAWS, Law
 
 from specaudit.capacity import CapacityCurve, Multiplicities, capacity_curve, jackknife_curves, ridges
+from specaudit.cells import make_cells
 from specaudit.estimate import DEEPEST_SHARE, DRAWN_SHARE, GROUPS
 from specaudit.exponent import jackknife_error, slope_over, window_of
 from specaudit.kernels import choose_kernel, prepare_rows
 from specaudit.operators import DenseOperator, dense_operator
-from specaudit.spectrum import SpectralMeasure, exact_measure, make_cells
+from specaudit.spectrum import SpectralMeasure, exact_measure
 
 RESULTS = Path(__file__).parent / "results"
 SIZE = 800
@@ -95,7 +96,7 @@ def main() -> None:
     for law in POWER_LAWS:
         lines.append(study(law))
         print(lines[-1], flush=True)
-    (RESULTS / "jackknife.md").write_text("\n".join(lines) + "\n")
+        (RESULTS / "jackknife.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from specaudit.cells import Cells
 from specaudit.kernels import FloatArray
-from specaudit.spectrum import Cells, SpectralMeasure
+from specaudit.spectrum import SpectralMeasure
 
 SEARCHED = 200
 POINTS = 400

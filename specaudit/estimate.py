@@ -17,6 +17,7 @@ from specaudit.capacity import (
     probe_curves,
     ridges,
 )
+from specaudit.cells import Cells, IntArray, make_cells
 from specaudit.diversity import (
     Index,
     diversity_indices,
@@ -30,12 +31,9 @@ from specaudit.operators import DenseOperator
 from specaudit.spectrum import (
     EXACT_ROWS,
     MAX_STEPS,
-    Cells,
-    IntArray,
     SpectralMeasure,
     covariance_measure,
     exact_measure,
-    make_cells,
     quadrature_measure,
 )
 

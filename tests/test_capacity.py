@@ -17,8 +17,9 @@ from specaudit.capacity import (
     ridges,
     rising,
 )
+from specaudit.cells import Cells, make_cells
 from specaudit.exponent import jackknife_error, slope_over
-from specaudit.spectrum import Cells, SpectralMeasure, make_cells
+from specaudit.spectrum import SpectralMeasure
 
 
 def measure_of(matrix: np.ndarray, cells: Cells | None = None) -> SpectralMeasure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import get_args
 
 import pytest
@@ -157,7 +156,6 @@ def test_a_missing_file_is_refused(tmp_path):
         config.load(tmp_path, {}, tmp_path / "none.toml")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("specaudit.kernels") is None, reason="no kernels yet")
 def test_the_kernels_are_those_of_the_registry():
     from specaudit.kernels import KERNELS
 

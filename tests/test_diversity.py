@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from specaudit.cells import make_cells
 from specaudit.diversity import (
     diversity_indices,
     participation_ratio,
@@ -14,7 +15,7 @@ from specaudit.diversity import (
 )
 from specaudit.kernels import Kernel
 from specaudit.operators import dense_operator
-from specaudit.spectrum import SpectralMeasure, covariance_measure, exact_measure, make_cells, quadrature_measure
+from specaudit.spectrum import SpectralMeasure, covariance_measure, exact_measure, quadrature_measure
 
 LAPLACE = Kernel(name="laplace", bandwidth=1.0, bandwidth_rule="given")
 

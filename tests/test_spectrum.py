@@ -6,20 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from specaudit.cells import Cells, make_cells
 from specaudit.kernels import Kernel
 from specaudit.operators import DenseOperator, dense_operator
 from specaudit.spectrum import (
     CHECKS,
     MAX_STEPS,
     PROBES,
-    Cells,
     SpectralMeasure,
     _BlockKrylov,
     covariance_measure,
     eigh,
     eigvalsh,
     exact_measure,
-    make_cells,
     quadrature_measure,
 )
 
