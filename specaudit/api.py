@@ -18,7 +18,7 @@ from specaudit.embeddings import Embeddings, open_embeddings
 from specaudit.errors import ConfigError, InputError
 from specaudit.estimate import Estimate, estimate_covariance, estimate_dense
 from specaudit.graph import Neighbours, nearest_neighbours
-from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
+from specaudit.kernels import DOUBLE, FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
 from specaudit.moments import second_moments
 from specaudit.operators import dense_operator
 from specaudit.progress import Progress, SilentProgress
@@ -225,7 +225,8 @@ def _on_columns(name: str, rows: int, dimensions: int) -> bool:
 def _peak(embeddings: Embeddings, kernels: Sequence[str], max_rows: int) -> int:
     n, d = embeddings.rows, embeddings.dimensions
     covariance = any(_on_columns(name, n, d) for name in kernels)
-    return peak_memory(n, min(n, max_rows), d, covariance=covariance)
+    itemsize = 8 if set(kernels) & set(DOUBLE) else 4
+    return peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize)
 
 
 def _estimate(

@@ -29,13 +29,13 @@ def usable_memory() -> int:
     return min([physical, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
-def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool) -> int:
-    """Return the bytes that a fit of `rows` rows needs, `unique` of them in the kernel matrix."""
+def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, itemsize: int = 4) -> int:
+    """Return the bytes that a fit of `rows` rows needs, `unique` of them in a kernel matrix of `itemsize` bytes."""
     scan = 40 * rows
     sample = 3 * 8 * unique * dimensions
     steps = min(MAX_STEPS, unique // PROBES)
-    krylov = 4 * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
-    matrix = dense_bytes(unique, dimensions) + (krylov if unique > EXACT_ROWS else 3 * 8 * unique**2)
+    krylov = itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
+    matrix = dense_bytes(unique, dimensions, itemsize) + (krylov if unique > EXACT_ROWS else 3 * 8 * unique**2)
     return BASE + scan + sample + max(matrix, moments_bytes(dimensions) if covariance else 0)
 
 

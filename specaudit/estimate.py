@@ -81,7 +81,7 @@ class Estimate:
     deepest_n2
         N_2 past which the curve is only indicative.
     floored
-        Whether float32 rounding, not the number of rows, ends the window.
+        Whether rounding, not the number of rows, ends the window.
     diversity
         Diversity indices by name.
     """

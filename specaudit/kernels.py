@@ -13,6 +13,7 @@ from specaudit.errors import ConfigError, InputError
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
+RealArray = npt.NDArray[np.floating]
 Normalize = Literal["none", "l2"]
 
 BANDWIDTH_ROWS = 2048
@@ -20,33 +21,30 @@ BANDWIDTH_ROWS = 2048
 
 
 def laplace(r: FloatArray) -> SingleArray:
-    """Return exp(-r); eigenvalues decay with b = 1 + 1/d on a d-dimensional manifold."""
-    return _decay(r.astype(np.float32))
+    """Return exp(-r) in float32; eigenvalues decay with b = 1 + 1/d on a d-dimensional manifold."""
+    decay = r.astype(np.float32)
+    np.negative(decay, out=decay)
+    return np.exp(decay, out=decay)
 
 
-def matern32(r: FloatArray) -> SingleArray:
+def matern32(r: FloatArray) -> FloatArray:
     """Return (1 + s) exp(-s) with s = sqrt(3) r; b = 1 + 3/d."""
-    s = (np.sqrt(3.0) * r).astype(np.float32)
-    return np.asarray((1 + s) * _decay(s))
+    s = np.sqrt(3.0) * r
+    return np.asarray((1 + s) * np.exp(-s))
 
 
-def matern52(r: FloatArray) -> SingleArray:
+def matern52(r: FloatArray) -> FloatArray:
     """Return (1 + s + s^2/3) exp(-s) with s = sqrt(5) r; b = 1 + 5/d."""
-    s = (np.sqrt(5.0) * r).astype(np.float32)
-    return np.asarray((1 + s + s * s / 3) * _decay(s))
+    s = np.sqrt(5.0) * r
+    return np.asarray((1 + s + s * s / 3) * np.exp(-s))
 
 
-def rbf(r: FloatArray) -> SingleArray:
+def rbf(r: FloatArray) -> FloatArray:
     """Return exp(-r^2 / 2); eigenvalues decay faster than any power."""
-    return _decay((r * r / 2).astype(np.float32))
+    return np.asarray(np.exp(-r * r / 2))
 
 
-def _decay(s: SingleArray) -> SingleArray:
-    negative = np.negative(s)
-    return np.exp(negative, out=negative)
-
-
-Profile = Callable[[FloatArray], SingleArray]
+Profile = Callable[[FloatArray], SingleArray] | Callable[[FloatArray], FloatArray]
 KERNELS: dict[str, Profile | None] = {
     "laplace": laplace,
     "linear": None,
@@ -54,7 +52,9 @@ KERNELS: dict[str, Profile | None] = {
     "matern52": matern52,
     "rbf": rbf,
 }
-"""Every kernel by name: a profile of r = |x - y| / bandwidth, float64 to float32, or None for x . y."""
+"""Every kernel by name: a profile of r = |x - y| / bandwidth, or None for x . y."""
+DOUBLE = ("matern32", "matern52", "rbf")
+"""Smooth kernels: their eigenvalues sink below the rounding of float32 entries where the rows still resolve them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,11 @@ class Kernel:
     def profile(self) -> Profile | None:
         """The profile of the scaled distance; None for linear."""
         return KERNELS[self.name]
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """The number type of its matrix."""
+        return np.dtype(np.float64) if self.name in DOUBLE else np.dtype(np.float32)
 
 
 def choose_kernel(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from specaudit.kernels import FloatArray, Kernel, SingleArray
+from specaudit.kernels import FloatArray, Kernel, RealArray
 
 TILE = 512
 """Side of a tile: built, transformed and stored while it is in cache."""
@@ -26,6 +26,10 @@ class Operator(Protocol):
         """Rows n of the matrix."""
 
     @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Number type in which products are worked out."""
+
+    @property
     def trace(self) -> float:
         """Sum of the diagonal."""
 
@@ -33,29 +37,34 @@ class Operator(Protocol):
     def rounding(self) -> float:
         """Bound on how far stored rounding errors move an eigenvalue."""
 
-    def matmat(self, block: SingleArray) -> SingleArray:
+    def matmat(self, block: RealArray) -> RealArray:
         """Return the product with `block` (n, s)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenseOperator:
-    """The kernel matrix W^1/2 K W^1/2 in memory, float32.
+    """The kernel matrix W^1/2 K W^1/2 in memory.
 
     Attributes
     ----------
     matrix
-        (n, n) float32, symmetric to the bit.
+        (n, n) of the kernel's number type, symmetric to the bit.
     diagonal
         (n,) float64, exact.
     """
 
-    matrix: SingleArray
+    matrix: RealArray
     diagonal: FloatArray
 
     @property
     def size(self) -> int:
         """Rows of the matrix."""
         return len(self.matrix)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Number type of the matrix."""
+        return self.matrix.dtype
 
     @property
     def trace(self) -> float:
@@ -69,10 +78,15 @@ class DenseOperator:
 
     @property
     def rounding(self) -> float:
-        """Bound on the shift of an eigenvalue by float32 entries: a random-sign error matrix, four-fold."""
-        return 4.0 * 2.0**-24 * float(np.sqrt(self.squared_norm / self.size))
+        """Bound on the shift of an eigenvalue by rounding.
 
-    def matmat(self, block: SingleArray) -> SingleArray:
+        Entries rounded to float32 add a matrix of random signs, whose norm is taken four-fold; in float64 that
+        is less than what an eigensolver adds, which is in proportion to the norm of the matrix.
+        """
+        spread = self.size if self.dtype == np.float32 else 1
+        return 2.0 * float(np.finfo(self.dtype).eps) * float(np.sqrt(self.squared_norm / spread))
+
+    def matmat(self, block: RealArray) -> RealArray:
         """Return the product with `block` (n, s)."""
         return self.matrix @ block
 
@@ -80,13 +94,13 @@ class DenseOperator:
         """Return a view of the first `size` rows and columns."""
         return DenseOperator(matrix=self.matrix[:size, :size], diagonal=self.diagonal[:size])
 
-    def _strips(self) -> Iterator[SingleArray]:
+    def _strips(self) -> Iterator[RealArray]:
         return (self.matrix[start : start + TILE] for start in range(0, self.size, TILE))
 
 
-def dense_bytes(size: int, dimensions: int) -> int:
+def dense_bytes(size: int, dimensions: int, itemsize: int = 4) -> int:
     """Return the bytes that `dense_operator` needs at its peak for `size` rows of `dimensions` columns."""
-    return 4 * size**2 + 2 * 8 * size * dimensions
+    return itemsize * size**2 + 2 * 8 * size * dimensions
 
 
 def dense_operator(
@@ -94,15 +108,15 @@ def dense_operator(
 ) -> DenseOperator:
     """Return the kernel matrix of `rows` (n, d), float64 and normalised, with row `weights` (n,) if given.
 
-    Tiles are products of float64 rows, so that near-identical rows keep their distance, and become float32
-    only as kernel values, each within 2e-7 of the exact one for the kernels with k(x, x) = 1.
+    Tiles are products of float64 rows, so that near-identical rows keep their distance, and take the
+    kernel's number type only as kernel values, each within 2e-7 of the exact one for the kernels with k(x, x) = 1.
     """
     n = len(rows)
     if kernel.profile is not None or kernel.centered:
         rows = rows - rows.mean(axis=0) if weights is None else rows - np.average(rows, axis=0, weights=weights)
     root = np.ones(n) if weights is None else np.sqrt(weights)
     squares = np.einsum("ij,ij->i", rows, rows)
-    matrix = np.empty((n, n), dtype=np.float32)
+    matrix: RealArray = np.empty((n, n), dtype=kernel.dtype)
     diagonal = root**2 * (squares if kernel.profile is None else 1.0)
     unit = bool((root == 1).all())
     fill = partial(_fill_tile, matrix, kernel, rows, squares, None if unit else root)
@@ -116,7 +130,7 @@ def dense_operator(
 
 
 def _fill_tile(
-    matrix: SingleArray,
+    matrix: RealArray,
     kernel: Kernel,
     rows: FloatArray,
     squares: FloatArray,
@@ -126,7 +140,7 @@ def _fill_tile(
     left, right = (slice(start, start + TILE) for start in corner)
     product = rows[left] @ rows[right].T
     if kernel.profile is None:
-        tile = product.astype(np.float32)
+        tile: RealArray = product.astype(matrix.dtype)
     else:
         assert kernel.bandwidth is not None
         product *= -2.0
@@ -137,7 +151,7 @@ def _fill_tile(
         product *= 1.0 / kernel.bandwidth
         tile = kernel.profile(product)
     if root is not None:
-        tile *= np.outer(root[left], root[right]).astype(np.float32)
-    matrix[left, right] = tile
+        tile *= np.outer(root[left], root[right]).astype(matrix.dtype)
+    matrix[left, right] = tile if left != right else np.maximum(tile, tile.T)
     if left != right:
         matrix[right, left] = tile.T

@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit.cells import Cells
-from specaudit.kernels import FloatArray, SingleArray
+from specaudit.kernels import FloatArray, RealArray
 from specaudit.operators import DenseOperator, Operator
 
 PROBES = 128
@@ -32,8 +32,8 @@ RITZ_TOLERANCE = 1e-3
 """Relative residual under which a Ritz pair stands for its eigenpair, with weight exactly 1."""
 CERTAIN = 30.0
 """An eigenvalue above this many times the operator's rounding is one, however its vector is blurred by rounding."""
-SINGLE_ROUNDING = 4 * 2.0**-24
-"""Relative error of a float32 product with a Ritz vector."""
+PRODUCT_ROUNDING = 2.0
+"""Relative error of a product with a Ritz vector, in units of the number type's spacing."""
 EXACT_ROWS = 1536
 """Up to this size a full eigendecomposition is as fast as the quadrature, and exact."""
 
@@ -224,8 +224,8 @@ class _BlockKrylov:
         self.operator = operator
         self.width = probes
         self.limit = min(max_steps, operator.size // probes - 1)
-        self.probes = rng.integers(0, 2, (operator.size, probes), dtype=np.int8).astype(np.float32) * 2 - 1
-        self.basis: SingleArray = np.empty((self.limit * probes, operator.size), dtype=np.float32)
+        self.probes = rng.integers(0, 2, (operator.size, probes), dtype=np.int8).astype(operator.dtype) * 2 - 1
+        self.basis: RealArray = np.empty((self.limit * probes, operator.size), dtype=operator.dtype)
         self.projection = np.zeros((self.limit * probes, self.limit * probes))
         self.steps = 0
         self.residual = np.empty((probes, probes))
@@ -276,7 +276,7 @@ class _BlockKrylov:
             exact=exact,
             errors=_eigenvalue_errors(values, residuals, exact)
             + self.operator.rounding
-            + SINGLE_ROUNDING * np.abs(values[:exact]),
+            + PRODUCT_ROUNDING * float(np.finfo(self.operator.dtype).eps) * np.abs(values[:exact]),
             rounding=self.operator.rounding,
             cell_weights=np.empty((0, len(values))),
             probe_weights=np.array([self._calibrated(row, exact) for row in on_nodes**2]),
@@ -301,7 +301,7 @@ class _BlockKrylov:
         """Return the last measure restricted to each cell, (c, m)."""
         basis, vectors, on_nodes = self.basis[: self.rank], self.vectors, self.on_nodes
         split = np.empty((len(cells.size), self.rank))
-        lead = cells.sums((basis.T @ vectors[:, :exact].astype(np.float32)).astype(np.float64) ** 2)
+        lead = cells.sums((basis.T @ vectors[:, :exact].astype(basis.dtype)).astype(np.float64) ** 2)
         split[:, :exact] = lead / lead.sum(axis=0)
         for cell in range(len(cells.size)):
             members = cells.members(cell)
@@ -313,7 +313,7 @@ class _BlockKrylov:
         return split
 
 
-def _orthonormal(block: SingleArray) -> SingleArray:
+def _orthonormal(block: RealArray) -> RealArray:
     """Return an orthonormal basis (n, s) of the columns of `block`; called twice per step, which is enough.
 
     Cholesky QR with the Gram matrix in float64 is several times faster than Householder QR, which takes over
@@ -324,11 +324,11 @@ def _orthonormal(block: SingleArray) -> SingleArray:
     try:
         with _threads_for(gram):
             factor = np.linalg.cholesky(gram)
-            inverse = np.linalg.inv(factor).T.astype(np.float32)
+            inverse = np.linalg.inv(factor).T.astype(block.dtype)
     except np.linalg.LinAlgError:  # the columns are dependent to working accuracy
-        return np.linalg.qr(wide)[0].astype(np.float32)
+        return np.linalg.qr(wide)[0].astype(block.dtype)
     if factor.diagonal().min() < 1e-5 * factor.diagonal().max():
-        return np.linalg.qr(wide)[0].astype(np.float32)
+        return np.linalg.qr(wide)[0].astype(block.dtype)
     return block @ inverse
 
 

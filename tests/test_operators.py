@@ -10,6 +10,7 @@ from specaudit.operators import TILE, DenseOperator, dense_bytes, dense_operator
 
 ROWS = TILE + 90  # two tiles a side, one of them cut short
 EPSILON = 2.0**-24  # a rounding to float32
+SMOOTH = ("matern32", "matern52", "rbf")
 
 
 def rows_of(n: int = ROWS, d: int = 9, seed: int = 0) -> np.ndarray:
@@ -64,7 +65,7 @@ def test_weights_give_the_spectrum_of_the_repeated_rows() -> None:
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_matrix_is_symmetric_to_the_bit(name: str, weighted: bool) -> None:
     matrix = dense_operator(kernel_of(name), rows_of(), weights_of() if weighted else None).matrix
-    assert matrix.dtype == np.float32
+    assert matrix.dtype == (np.float64 if name in SMOOTH else np.float32)
     assert np.array_equal(matrix, matrix.T)
 
 
@@ -127,11 +128,13 @@ def test_rounding_bounds_the_shift_of_every_eigenvalue(
     assert abs(shift[-1]) <= operator.rounding + 2e-7 * float(np.abs(exact).sum(axis=0).max())
 
 
-def test_rounding_is_that_of_float32() -> None:
-    operator = DenseOperator(matrix=np.eye(100, dtype=np.float32), diagonal=np.ones(100))
-    assert operator.rounding == pytest.approx(4 * EPSILON)
+@pytest.mark.parametrize(("dtype", "expected"), [(np.float32, 4 * 2.0**-24), (np.float64, 40 * 2.0**-53)])
+def test_rounding_is_that_of_the_number_type(dtype: type, expected: float) -> None:
+    operator = DenseOperator(matrix=np.eye(100, dtype=dtype), diagonal=np.ones(100))
+    assert operator.rounding == pytest.approx(expected)
 
 
 def test_dense_bytes_counts_the_matrix_and_the_rows() -> None:
     assert dense_bytes(1000, 10) >= 4 * 1000**2 + 8 * 1000 * 10
     assert dense_bytes(16_384, 384) < 1.2 * 4 * 16_384**2
+    assert dense_bytes(1000, 10, 8) - dense_bytes(1000, 10) == 4 * 1000**2

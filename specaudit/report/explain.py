@@ -74,8 +74,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "SPA009": Explanation(
         title="rounding limits the window",
-        meaning="Kernels are evaluated in single precision. Eigenvalues near its rounding error carry no "
-        "information, so the window ends above them.",
+        meaning="Laplace and linear kernels are stored in single precision, the smooth ones in double. "
+        "Eigenvalues near the rounding error carry no information, so the window ends above them.",
         action="Nothing, if the window is deep enough; else use a smaller --bandwidth.",
     ),
     "SPA010": Explanation(
