@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from specaudit.report.documents import SCHEMAS, json_schema
+from specaudit.documents import SCHEMAS, json_schema
 from specaudit.report.explain import EXPLANATIONS
 
 ROOT = Path(__file__).resolve().parent.parent

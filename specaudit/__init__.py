@@ -11,7 +11,7 @@ from specaudit.version import __version__
 
 if TYPE_CHECKING:
     from specaudit.api import Plan, fit, plan
-    from specaudit.report.documents import Fit
+    from specaudit.documents import Fit
 
 __all__ = ["Fit", "Plan", "__version__", "fit", "plan"]
 

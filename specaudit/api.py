@@ -14,6 +14,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from specaudit.budget import check_memory, peak_memory, usable_threads
+from specaudit.documents import Environment, Fit
 from specaudit.embeddings import Embeddings, open_embeddings
 from specaudit.errors import ConfigError, InputError
 from specaudit.estimate import Estimate, estimate_covariance, estimate_dense
@@ -23,7 +24,6 @@ from specaudit.moments import second_moments
 from specaudit.operators import dense_operator
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.assemble import assemble_fit
-from specaudit.report.documents import Environment, Fit
 from specaudit.scan import Scan, scan
 from specaudit.version import __version__
 

@@ -46,3 +46,11 @@ class BudgetError(SpecauditError):
 
 class UnresolvedError(SpecauditError):
     """The run finished but its answer is not one of those that were required (exit code 3)."""
+
+
+class VerdictError(SpecauditError):
+    """A comparison did not pass; raised only on request, by `Comparison.raise_for_verdict`."""
+
+    def __init__(self, problem: str, *, next_step: str = "", comparison: object = None) -> None:
+        super().__init__(problem, next_step=next_step)
+        self.comparison = comparison

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from specaudit.report.documents import (
+from specaudit.documents import (
     Capacity,
     Counting,
     Dataset,

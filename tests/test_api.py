@@ -12,9 +12,9 @@ import pytest
 
 import specaudit
 from specaudit import api, fit, plan
+from specaudit.documents import Fit, json_schema
 from specaudit.errors import BudgetError, ConfigError, InputError
 from specaudit.kernels import KERNELS
-from specaudit.report.documents import Fit, json_schema
 from specaudit.spectrum import EXACT_ROWS
 
 ALL = tuple(KERNELS)

@@ -17,9 +17,9 @@ import pytest
 from report_fixtures import STATUSES, WARNINGS, make_fit
 
 import specaudit
+from specaudit import documents
 from specaudit.cli import main, output, terminal
 from specaudit.errors import InputError
-from specaudit.report import documents
 
 PROGRAM = [sys.executable, "-m", "specaudit"]
 
@@ -204,7 +204,7 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         (["fit", "a", "--config", "none.toml"], "none.toml: No such file"),
         (["fit", "a", "--dry-run", "--format", "markdown"], "--dry-run says its plan as text"),
         (["explain", "SPA02"], "did you mean SPA002"),
-        (["schema", "fitt"], "known: fit, error"),
+        (["schema", "fitt"], "known: fit, compare, error"),
     ],
 )
 def test_a_mistake_is_told_before_any_work(api, capsys, arguments, part):
@@ -455,7 +455,7 @@ def test_explain_lists_and_explains(capsys):
 
 def test_schema_lists_and_prints(capsys):
     assert main(["schema"]) == 0
-    assert capsys.readouterr().out == "fit\nerror\n"
+    assert capsys.readouterr().out == "fit\ncompare\nerror\n"
     assert main(["schema", "fit"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Fit"
 

@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 
 from specaudit import config
+from specaudit.documents import Status
 from specaudit.errors import ConfigError
-from specaudit.report.documents import Status
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 from report_fixtures import GOLDEN, HOSTILE, STATUSES, WARNINGS, goldens, make_fit
 
-from specaudit import config
+from specaudit import config, documents
 from specaudit.errors import ConfigError, ExitCode
-from specaudit.report import documents, plots
+from specaudit.report import plots
 from specaudit.report.curves import HEADER, to_csv
 from specaudit.report.explain import EXPLANATIONS, render, render_all
 from specaudit.report.facts import headline, number, percent

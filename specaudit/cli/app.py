@@ -101,7 +101,7 @@ def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
     problem, next_step = _one_line(problem), _one_line(next_step)
     try:
         if as_json:
-            from specaudit.report.documents import ErrorDocument, to_json
+            from specaudit.documents import ErrorDocument, to_json
 
             document = ErrorDocument(error=problem, next_step=next_step, exit_code=ExitCode.ERROR)
             emit(to_json(document), exact=True)

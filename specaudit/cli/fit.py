@@ -15,7 +15,7 @@ from specaudit.errors import ConfigError, UnresolvedError
 from specaudit.report.formats import FORMATS, PICTURES
 
 if TYPE_CHECKING:
-    from specaudit.report.documents import Fit
+    from specaudit.documents import Fit
 
 STDOUT_FORMATS = ("text", "json", "markdown")
 

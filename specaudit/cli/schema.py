@@ -14,7 +14,7 @@ def schema(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A document; without it, their names.")] = None,
 ) -> None:
     """Print the JSON schema of a document."""
-    from specaudit.report.documents import SCHEMAS, json_schema
+    from specaudit.documents import SCHEMAS, json_schema
 
     if name is None:
         emit("".join(f"{known}\n" for known in SCHEMAS))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from specaudit import documents as doc
 from specaudit.capacity import CapacityCurve, rising
 from specaudit.diversity import Index
 from specaudit.embeddings import Embeddings
@@ -13,7 +14,6 @@ from specaudit.estimate import Estimate
 from specaudit.exponent import CONFIDENCE, critical_value, jackknife_error
 from specaudit.graph import Neighbours as NeighbourSearch
 from specaudit.kernels import FloatArray
-from specaudit.report import documents as doc
 from specaudit.scan import Scan
 from specaudit.version import ESTIMATOR_VERSION
 

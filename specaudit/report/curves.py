@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from specaudit.report.documents import SIGNIFICANT_DIGITS
+from specaudit.documents import SIGNIFICANT_DIGITS
 
 if TYPE_CHECKING:
-    from specaudit.report.documents import Fit
+    from specaudit.documents import Fit
 
 HEADER = ("kernel", "quantity", "n2", "value", "low", "high", "trusted")
 """One row per kernel, quantity and point; `low` and `high` (95 % band) are empty where there is none.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from specaudit.embeddings.display import shown
 
 if TYPE_CHECKING:
-    from specaudit.report.documents import Dataset, Diversity, Exponent, Fit, Interval, Spectrum
+    from specaudit.documents import Dataset, Diversity, Exponent, Fit, Interval, Spectrum
 
 MEANING = (
     "A larger b means that eigenvalues fall faster: fewer directions carry the data, the tail is thinner and "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.report.documents import Fit
+    from specaudit.documents import Fit
 
 # The renderers are imported on use: help and error messages need only the names.
 

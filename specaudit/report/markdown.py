@@ -10,7 +10,7 @@ from specaudit.embeddings.display import shown
 from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_facts
 
 if TYPE_CHECKING:
-    from specaudit.report.documents import Fit
+    from specaudit.documents import Fit
 
 
 def render_fit_markdown(fit: Fit) -> str:

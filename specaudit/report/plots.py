@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from specaudit.report.documents import Fit, Spectrum
+    from specaudit.documents import Fit, Spectrum
 
 # Okabe & Ito's palette, told apart by colour-blind readers too
 COLORS = {

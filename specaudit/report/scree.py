@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specaudit.report.facts import number
 
 if TYPE_CHECKING:
-    from specaudit.report.documents import Spectrum
+    from specaudit.documents import Spectrum
 
 COLUMNS, ROWS = 60, 12
 FAINTEST = 1e-9  # share of the largest eigenvalue under which one is rounding, and would set the scale

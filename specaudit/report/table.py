@@ -16,7 +16,7 @@ from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_fact
 from specaudit.report.scree import COLUMNS, above_rounding, scree
 
 if TYPE_CHECKING:
-    from specaudit.report.documents import Fit
+    from specaudit.documents import Fit
 
 STYLES = {
     "resolved": "bold green",

@@ -1,33 +1,18 @@
-"""The documents: frozen models of the JSON that specaudit writes and reads, and their one serialisation."""
+"""The document of `specaudit fit`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from specaudit.documents.base import Document, Environment, Kernel, Warning_, to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SIGNIFICANT_DIGITS = 6
-
 Status = Literal["resolved", "drifting", "not-power-law", "unresolved"]
-
-
-class Document(BaseModel):
-    """A part of a document: frozen, and no field that the schema does not name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
-
-
-class Warning_(Document):
-    """Something the reader should know; `specaudit explain ID` says more."""
-
-    id: str = Field(pattern=r"^SPA\d{3}$")
-    message: str
-    next_step: str
 
 
 class Norms(Document):
@@ -73,16 +58,6 @@ class Dataset(Document):
     constant_columns: tuple[int, ...]
     norms: Norms
     has_ids: bool
-
-
-class Kernel(Document):
-    """The kernel, fixed before the spectrum is looked at."""
-
-    name: str
-    bandwidth: float | None = Field(description="length scale in the units of the rows; null for linear")
-    bandwidth_rule: str
-    normalize: Literal["none", "l2"]
-    centered: bool
 
 
 class GraphCheck(Document):
@@ -190,17 +165,6 @@ class Spectrum(Document):
     diversity: Mapping[str, Diversity]
 
 
-class Environment(Document):
-    """Versions that the numbers depend on."""
-
-    specaudit: str
-    python: str
-    numpy: str
-    scipy: str
-    faiss: str
-    threads: int
-
-
 class Fit(Document):
     """The result of `specaudit fit`."""
 
@@ -225,38 +189,3 @@ class Fit(Document):
         from specaudit.report import plots
 
         plots.save_fit(self, path)
-
-
-class ErrorDocument(Document):
-    """What a run that could not run returns under --format json."""
-
-    schema_: Literal["specaudit.error/1"] = Field(default="specaudit.error/1", alias="schema")
-    error: str
-    next_step: str
-    exit_code: int
-
-
-SCHEMAS: dict[str, type[Document]] = {"fit": Fit, "error": ErrorDocument}
-"""Every document that the program writes, by the name that `specaudit schema` takes."""
-
-
-def to_json(document: Document) -> str:
-    """Return `document` as strict JSON: sorted keys, floats to 6 significant digits, one final newline."""
-    data = _rounded(document.model_dump(mode="json", by_alias=True))
-    return json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def json_schema(name: str) -> str:
-    """Return the JSON schema of the document called `name` (a key of `SCHEMAS`)."""
-    schema = SCHEMAS[name].model_json_schema(by_alias=True, mode="serialization")
-    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return value

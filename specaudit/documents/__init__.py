@@ -1,0 +1,101 @@
+"""The documents: frozen models of the JSON that specaudit writes and reads."""
+
+from __future__ import annotations
+
+import json
+
+from specaudit.documents.base import (
+    SIGNIFICANT_DIGITS,
+    Document,
+    Environment,
+    ErrorDocument,
+    Kernel,
+    Warning_,
+    to_json,
+)
+from specaudit.documents.compare import (
+    Change,
+    Comparison,
+    Consistency,
+    Curve,
+    FiniteRegion,
+    Gain,
+    Gate,
+    NamedRow,
+    Null,
+    Relation,
+    Reproduce,
+    Rows,
+    Side,
+    SpectrumChange,
+    Test,
+    Waiver,
+)
+from specaudit.documents.fit import (
+    Capacity,
+    Counting,
+    Dataset,
+    Diversity,
+    Estimator,
+    Exponent,
+    Fit,
+    GraphCheck,
+    Interval,
+    LocalExponent,
+    Neighbours,
+    Norms,
+    Spectrum,
+    Status,
+)
+
+SCHEMAS: dict[str, type[Document]] = {"fit": Fit, "compare": Comparison, "error": ErrorDocument}
+"""Every document that the program writes, by the name that `specaudit schema` takes."""
+
+
+def json_schema(name: str) -> str:
+    """Return the JSON schema of the document called `name` (a key of `SCHEMAS`)."""
+    schema = SCHEMAS[name].model_json_schema(by_alias=True, mode="serialization")
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+__all__ = [
+    "SCHEMAS",
+    "SIGNIFICANT_DIGITS",
+    "Capacity",
+    "Change",
+    "Comparison",
+    "Consistency",
+    "Counting",
+    "Curve",
+    "Dataset",
+    "Diversity",
+    "Document",
+    "Environment",
+    "ErrorDocument",
+    "Estimator",
+    "Exponent",
+    "FiniteRegion",
+    "Fit",
+    "Gain",
+    "Gate",
+    "GraphCheck",
+    "Interval",
+    "Kernel",
+    "LocalExponent",
+    "NamedRow",
+    "Neighbours",
+    "Norms",
+    "Null",
+    "Relation",
+    "Reproduce",
+    "Rows",
+    "Side",
+    "Spectrum",
+    "SpectrumChange",
+    "Status",
+    "Test",
+    "Waiver",
+    "Warning_",
+    "json_schema",
+    "to_json",
+]
