@@ -1,0 +1,414 @@
+"""Gates: a comparison's numbers against margins, waivers, and the verdict.
+
+Everything is read off the comparison's document, so that a saved one can be judged again under other margins.
+A gate passes when its whole interval is inside the margin, fails when the change is beyond the margin and
+significant against random subsets, and is otherwise inconclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from math import ceil, exp, log10
+from typing import Literal, get_args
+
+from specaudit.documents import Comparison, Gate, Test, Waiver, Warning_
+from specaudit.documents.compare import GateId, GateStatus, TailChange, Verdict
+from specaudit.errors import ConfigError, ExitCode
+
+Status = Literal["pass", "fail", "inconclusive"]
+
+MARGINS = {"capacity": 0.02, "capacity.linear": 0.05, "tail": 0.03, "repeats": 0.8}
+"""Default margins: fall of ln kappa (by kernel where named), rise of b_2, and the least share of BEFORE's
+effective rows over unique rows."""
+PROVEN = 0.5
+"""Share of the smaller side's unique rows that must be shared before two data sets count as related."""
+MUCH_LESS = 0.25
+"""Share of the rows below which the amount itself is worth a warning."""
+SHALLOW = 5.0
+COPIES = 0.05
+SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverRule:
+    """A gate whose result shall not count.
+
+    Attributes
+    ----------
+    gate
+        A gate's id.
+    reason
+        Shown in every format.
+    until
+        Last day on which it holds; None for this run only.
+    after
+        First digits of AFTER's digest that it is about; None for any.
+    """
+
+    gate: str
+    reason: str
+    until: date | None = None
+    after: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a waiver of nothing or without a reason."""
+        if self.gate not in get_args(GateId):
+            raise ConfigError(f"waiver of an unknown gate {self.gate!r}", next_step=f"known: {', '.join(GATES)}")
+        if not self.reason.strip():
+            raise ConfigError(f"waiver of {self.gate}: has no reason", next_step="say why the gate does not count")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a pipeline demands of a comparison.
+
+    Attributes
+    ----------
+    margins
+        By the keys of `MARGINS`, or `capacity.KERNEL` and `tail.KERNEL`; what is not named keeps its default.
+    max_drop
+        Largest share of BEFORE's rows that AFTER may lack, in (0, 1); None for no such gate.
+    min_rows
+        Fewest unique rows of AFTER; None for no such gate.
+    waivers
+        Gates whose result does not count.
+    on_inconclusive
+        Whether an inconclusive verdict exits with 3 ("fail") or 0 ("pass").
+    today
+        The day on which waivers are looked at.
+    """
+
+    margins: Mapping[str, float] = field(default_factory=dict)
+    max_drop: float | None = None
+    min_rows: int | None = None
+    waivers: Sequence[WaiverRule] = ()
+    on_inconclusive: Literal["fail", "pass"] = "fail"
+    today: date = field(default_factory=date.today)
+
+    def __post_init__(self) -> None:
+        """Refuse margins and limits that cannot be meant."""
+        for name, value in self.margins.items():
+            if name.partition(".")[0] not in MARGINS or name.startswith("repeats."):
+                raise ConfigError(f"unknown margin {name!r}", next_step=f"known: {', '.join(MARGINS)}")
+            if not 0 < value < (1 if name == "repeats" else 10):
+                raise ConfigError(f"margin {name}: {value:g} is out of range", next_step="give a number above 0")
+        if self.max_drop is not None and not 0 < self.max_drop < 1:
+            raise ConfigError(f"max-drop: expected a share between 0 and 1, got {self.max_drop:g}")
+        if self.min_rows is not None and self.min_rows < 1:
+            raise ConfigError(f"min-rows: expected at least 1, got {self.min_rows}")
+
+    def margin(self, statistic: str, kernel: str) -> float:
+        """Return the margin of a statistic under a kernel."""
+        wanted = f"{statistic}.{kernel}"
+        given = (self.margins.get(wanted), self.margins.get(statistic))
+        defaults = (MARGINS.get(wanted), MARGINS[statistic])
+        return next(value for value in (*given, *defaults) if value is not None)
+
+
+def harm(test: Test) -> float:
+    """Return the change in the direction of harm: positive is lost tail."""
+    return -test.change if test.statistic == "capacity" else test.change
+
+
+def decide(test: Test, margin: float, critical: float) -> Status:
+    """Return how a statistic stands against its margin."""
+    lost = harm(test)
+    if lost > margin and (test.z is None or lost > critical * test.error):
+        return "fail"
+    return "pass" if lost + critical * test.error < margin else "inconclusive"
+
+
+def judge(comparison: Comparison, policy: Policy) -> Comparison:
+    """Return the comparison with tests, gates, verdict and exit code under a policy."""
+    spectra = {
+        name: change.model_copy(
+            update={"tests": tuple(_judged(test, name, comparison, policy) for test in change.tests)}
+        )
+        for name, change in comparison.spectra.items()
+    }
+    comparison = comparison.model_copy(update={"spectra": spectra})
+    found = [gate for gate in (make(comparison, policy) for make in GATES.values()) if gate is not None]
+    gates, about_waivers = _waive(comparison, found, policy)
+    worst = max((SEVERITY.index(gate.status) for gate in gates if gate.status in SEVERITY), default=0)
+    verdict: Verdict = SEVERITY[worst]
+    kept = tuple(w for w in comparison.warnings if w.id not in ("SPA012", "SPA013"))
+    tail = tail_change(comparison)
+    return comparison.model_copy(
+        update={
+            "gates": tuple(gates),
+            "verdict": verdict,
+            "exit_code": int(_exit_code(verdict, policy)),
+            "tail": tail,
+            "warnings": (*kept, *_synthetic(comparison, tail), *about_waivers),
+        }
+    )
+
+
+def tail_change(comparison: Comparison) -> TailChange:
+    """Return what became of the tail, from all statistics together."""
+    if unproven(comparison):
+        return "undecided"
+    tests = _tests(comparison)
+    if any(test.status == "fail" for test in tests):
+        return "steeper"
+    critical = comparison.null.critical_value
+    if any(-harm(t) > abs(t.limit) and -harm(t) > critical * t.error for t in tests):
+        return "flatter"
+    return "preserved" if tests and all(test.status == "pass" for test in tests) else "undecided"
+
+
+def unproven(comparison: Comparison) -> bool:
+    """Tell whether too few rows are shared to take the two data sets for related, and nothing else was expected."""
+    relation, rows = comparison.relation, comparison.rows
+    return relation.expected == "any" and relation.shared < PROVEN * min(rows.unique_before, rows.unique_after)
+
+
+def _judged(test: Test, kernel: str, comparison: Comparison, policy: Policy) -> Test:
+    margin = policy.margin(test.statistic, kernel)
+    critical = comparison.null.critical_value
+    status = decide(test, margin, critical)
+    needed = _rows_needed(test, margin, critical, comparison.null.rows) if status == "inconclusive" else None
+    limit = -margin if test.statistic == "capacity" else margin
+    return test.model_copy(update={"status": status, "limit": limit, "rows_needed": needed})
+
+
+def _rows_needed(test: Test, margin: float, critical: float, rows: int) -> int | None:
+    """Return the rows at which the same change would be decided: errors fall with the root of the rows."""
+    distance = margin - harm(test) if harm(test) < margin else harm(test)
+    needed = rows * (critical * test.error / distance) ** 2 if distance > 0 else float("inf")
+    if not needed < 1e9:
+        return None
+    unit: int = 10 ** max(int(log10(max(needed, 1.0))) - 1, 0)
+    return ceil(needed / unit) * unit
+
+
+def _tests(comparison: Comparison) -> list[Test]:
+    return [test for change in comparison.spectra.values() for test in change.tests]
+
+
+def _exit_code(verdict: Verdict, policy: Policy) -> ExitCode:
+    if verdict == "inconclusive":
+        return ExitCode.PASS if policy.on_inconclusive == "pass" else ExitCode.INCONCLUSIVE
+    return ExitCode.FAIL if verdict == "fail" else ExitCode.PASS
+
+
+def _capacity(comparison: Comparison, policy: Policy) -> Gate:
+    return _statistics_gate(comparison, "capacity")
+
+
+def _tail(comparison: Comparison, policy: Policy) -> Gate:
+    return _statistics_gate(comparison, "tail")
+
+
+def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tail"]) -> Gate:
+    """Return the gate that the worst test of a statistic decides."""
+    found = [
+        (name, test)
+        for name, change in comparison.spectra.items()
+        for test in change.tests
+        if test.statistic == statistic
+    ]
+    if unproven(comparison):
+        return _gate(
+            statistic,
+            "inconclusive",
+            "no shared rows: another embedding model, or new data?",
+            "--expect fresh if the model is the same",
+        )
+    if not found:
+        return _gate(
+            statistic,
+            "inconclusive",
+            "too few rows for any statistic of the spectrum",
+            "compare more rows",
+        )
+    name, worst = max(found, key=lambda item: (SEVERITY.index(item[1].status), harm(item[1]) / abs(item[1].limit)))
+    where = f"{name}, {_depth(worst)}"
+    failing = [item for item in found if item[1].status == "fail"]
+    if failing:
+        reason, next_step = _harm_sentence(failing), "keep more of the removed rows, see the rows named"
+        if comparison.relation.kind in ("augment", "replace"):
+            next_step = "look at the added rows: they crowd the front of the spectrum"
+    elif worst.status == "inconclusive":
+        reason = (
+            f"the change of {worst.change:+.3f} at {where} has the interval [{worst.low:+.3f}, {worst.high:+.3f}], "
+            f"which holds the limit {worst.limit:+.3f}"
+        )
+        next_step = (
+            "compare more rows"
+            if worst.rows_needed is None
+            else (
+                f"compare about {worst.rows_needed:,} rows instead of {comparison.null.rows:,}, or widen the margin"
+            )
+        )
+    else:
+        reason, next_step = "no harm to the spectral shape beyond the margin", ""
+    return Gate(
+        id=statistic,
+        status=worst.status,
+        observed=worst.change,
+        low=worst.low,
+        high=worst.high,
+        limit=worst.limit,
+        where=where,
+        reason=reason,
+        next_step=next_step,
+        rows_needed=worst.rows_needed,
+    )
+
+
+def _depth(test: Test) -> str:
+    if test.dimension is not None:
+        return f"{test.dimension:.3g} effective dimensions"
+    low, high = test.window or (0.0, 0.0)
+    return f"between {low:.3g} and {high:.3g} effective dimensions"
+
+
+def _harm_sentence(failing: Sequence[tuple[str, Test]]) -> str:
+    """Return the harm in one sentence, of the kernel that shows it most."""
+    name, worst = max(failing, key=lambda item: harm(item[1]) / abs(item[1].limit))
+    if worst.statistic == "capacity":
+        first = min(test.dimension or 0.0 for kernel, test in failing if kernel == name)
+        return f"{1 - exp(worst.change):.0%} less capacity from mode {first:.3g} on ({name})"
+    return f"the tail exponent rises by {worst.change:.3f} {_depth(worst)} ({name}): the tail is steeper"
+
+
+def _repeats(comparison: Comparison, policy: Policy) -> Gate:
+    shares = [side.effective_rows / side.unique_rows for side in (comparison.before, comparison.after)]
+    observed, limit = shares[1] / shares[0], policy.margin("repeats", "")
+    bad = observed < limit
+    return Gate(
+        id="repeats",
+        status="fail" if bad else "pass",
+        observed=observed,
+        low=observed,
+        high=observed,
+        limit=limit,
+        where="effective rows over unique rows, AFTER relative to BEFORE",
+        reason=(
+            f"a few rows repeat so often that {comparison.after.unique_rows:,} different rows weigh as "
+            f"{comparison.after.effective_rows:,.0f}"
+            if bad
+            else "rows repeat no more unevenly than before"
+        ),
+        next_step="remove or even out the repeats" if bad else "",
+    )
+
+
+def _consistency(comparison: Comparison, policy: Policy) -> Gate:
+    found = comparison.consistency
+    if found is None:
+        return _gate("consistency", "skipped", "AFTER is not a subset of BEFORE, so that no ceiling applies", "")
+    return Gate(
+        id="consistency",
+        status="pass" if found.holds else "fail",
+        observed=found.observed,
+        low=found.observed,
+        high=found.observed,
+        limit=found.limit,
+        where=f"{found.ranks} leading eigenvalues",
+        reason="eigenvalues obey the ceiling of a subset"
+        if found.holds
+        else "eigenvalues rise beyond what any subset of BEFORE can have",
+        next_step="" if found.holds else "check that both sides come from one embedding model",
+    )
+
+
+def _rows(comparison: Comparison, policy: Policy) -> Gate | None:
+    if policy.max_drop is None and policy.min_rows is None:
+        return None
+    rows = comparison.rows
+    drop = 1 - rows.unique_after / rows.unique_before
+    few = policy.min_rows is not None and rows.unique_after < policy.min_rows
+    much = policy.max_drop is not None and drop > policy.max_drop
+    by_drop = policy.max_drop is not None and (much or policy.min_rows is None or not few)
+    observed, limit = (drop, policy.max_drop) if by_drop else (float(rows.unique_after), float(policy.min_rows or 0))
+    return Gate(
+        id="rows",
+        status="fail" if few or much else "pass",
+        observed=observed,
+        low=observed,
+        high=observed,
+        limit=limit,
+        where="share of unique rows dropped" if by_drop else "unique rows of AFTER",
+        reason=f"{rows.unique_before:,} -> {rows.unique_after:,} different rows",
+        next_step="keep more rows, or change --max-drop and --min-rows" if few or much else "",
+    )
+
+
+def _span(comparison: Comparison, policy: Policy) -> Gate:
+    if not comparison.relation.added or comparison.relation.expected == "fresh":
+        return _gate("span", "skipped", "no rows were added", "")
+    return _gate("span", "skipped", "a spectrum cannot judge whether added rows are new: it needs the span test", "")
+
+
+def _gate(name: GateId, status: GateStatus, reason: str, next_step: str) -> Gate:
+    return Gate(
+        id=name,
+        status=status,
+        observed=None,
+        low=None,
+        high=None,
+        limit=None,
+        where="",
+        reason=reason,
+        next_step=next_step,
+    )
+
+
+GATES: dict[GateId, Callable[[Comparison, Policy], Gate | None]] = {
+    "capacity": _capacity,
+    "tail": _tail,
+    "repeats": _repeats,
+    "consistency": _consistency,
+    "rows": _rows,
+    "span": _span,
+}
+"""Gate id -> what makes the gate from a comparison; None where nobody asked for it."""
+
+
+def _waive(comparison: Comparison, gates: Sequence[Gate], policy: Policy) -> tuple[list[Gate], list[Warning_]]:
+    """Return the gates with those waived that failed or could not decide, and warnings about idle waivers."""
+    result = {gate.id: gate for gate in gates}
+    warnings = []
+    for rule in policy.waivers:
+        gate = next((g for g in result.values() if g.id == rule.gate), None)
+        if rule.after is not None and not comparison.after.digest.startswith(rule.after):
+            continue
+        if rule.until is not None and rule.until < policy.today:
+            warnings.append(_idle(rule, f"expired on {rule.until}", "renew it with a reason, or remove it"))
+        elif gate is None or gate.status not in ("fail", "inconclusive"):
+            warnings.append(_idle(rule, "was not needed", "remove it"))
+        else:
+            until = None if rule.until is None else rule.until.isoformat()
+            result[gate.id] = gate.model_copy(
+                update={
+                    "status": "waived",
+                    "suspended": gate.status,
+                    "waiver": Waiver(reason=rule.reason, until=until),
+                }
+            )
+    return list(result.values()), warnings
+
+
+def _idle(rule: WaiverRule, what: str, next_step: str) -> Warning_:
+    return Warning_(id="SPA013", message=f"the waiver of {rule.gate} ({rule.reason}) {what}", next_step=next_step)
+
+
+def _synthetic(comparison: Comparison, tail: TailChange) -> list[Warning_]:
+    if (
+        not comparison.relation.added
+        or comparison.relation.expected == "fresh"
+        or tail not in ("flatter", "preserved")
+    ):
+        return []
+    return [
+        Warning_(
+            id="SPA012",
+            message=f"{comparison.relation.added:,} rows were added; a spectrum cannot tell whether synthetic rows "
+            "add anything new",
+            next_step="run the span test on the added rows if a model generated them",
+        )
+    ]
