@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 
-from specaudit import graph
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import InputError
 from specaudit.graph import Neighbours, nearest_neighbours
@@ -57,21 +56,8 @@ def max_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Search within the sample, or all rows in blocks of about 64 rows."""
     if request.param == "sample":
         return 16_384
-    monkeypatch.setattr(graph, "BLOCK", 64 * 24 * 8)
+    monkeypatch.setattr("specaudit.graph.search.BLOCK", 64 * 24 * 8)
     return QUERIES
-
-
-@pytest.fixture(params=["faiss", "matrix product"])
-def rounding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take candidates from faiss, or from float32 products as faiss uses them for large blocks only."""
-
-    def multiply(queries: np.ndarray, base: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        squared = (queries**2).sum(axis=1)[:, None] + (base**2).sum(axis=1) - 2 * queries @ base.T
-        places = np.argsort(squared, axis=1)[:, :k]
-        return np.take_along_axis(squared, places, axis=1).astype(np.float64), places
-
-    if request.param == "matrix product":
-        monkeypatch.setattr(graph, "_faiss_knn", multiply)
 
 
 rounded = pytest.mark.usefixtures("rounding")
@@ -158,7 +144,7 @@ def test_normalized_distances_are_between_directions(max_rows: int) -> None:
 def test_blocks_and_sample_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     values = with_near_duplicates(0.0, 1e-6)
     whole = neighbours(values)
-    monkeypatch.setattr(graph, "BLOCK", 37 * 24 * 8)
+    monkeypatch.setattr("specaudit.graph.search.BLOCK", 37 * 24 * 8)
     part = neighbours(values, max_rows=QUERIES)
     assert np.array_equal(part.queries, whole.queries[:QUERIES])
     assert np.array_equal(part.rows, whole.rows[:QUERIES])
@@ -177,11 +163,11 @@ def test_threads_change_nothing_and_are_restored(max_rows: int) -> None:
 
 def test_queries_keep_to_the_work_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     values = rows_of(n=1000)
-    monkeypatch.setattr(graph, "WORK", 300 * 2 * 1000 * 24)
+    monkeypatch.setattr("specaudit.graph.neighbours.WORK", 300 * 2 * 1000 * 24)
     assert len(neighbours(values, max_rows=500).queries) == 300
     assert len(neighbours(values, max_rows=500, max_queries=40).queries) == 40
     assert len(neighbours(values, max_rows=100).queries) == 100
-    monkeypatch.setattr(graph, "WORK", 1)
+    monkeypatch.setattr("specaudit.graph.neighbours.WORK", 1)
     assert len(neighbours(values, max_rows=500).queries) == 256
 
 
