@@ -10,7 +10,7 @@ from specaudit.embeddings.display import shown
 from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_facts
 
 if TYPE_CHECKING:
-    from specaudit.documents import Fit
+    from specaudit.documents import Fit, Warning_
 
 
 def render_fit_markdown(fit: Fit) -> str:
@@ -22,14 +22,17 @@ def render_fit_markdown(fit: Fit) -> str:
     blocks = [
         f"**{escape(headline(fit))}**",
         escape(MEANING),
-        _table(["data set", fit.dataset.source], dataset_facts(fit.dataset)),
-        _table(["kernel", *heads], [(label, *(column.get(label, "") for column in facts)) for label in labels]),
+        table(["data set", fit.dataset.source], dataset_facts(fit.dataset)),
+        table(["kernel", *heads], [(label, *(column.get(label, "") for column in facts)) for label in labels]),
     ]
     if fit.warnings:
-        blocks.append(
-            "\n".join(f"- **{w.id}** {escape(w.message)} *Next:* {escape(w.next_step)}" for w in fit.warnings)
-        )
+        blocks.append("\n".join(warned(fit.warnings)))
     return "\n\n".join(blocks) + "\n"
+
+
+def warned(warnings: Sequence[Warning_]) -> list[str]:
+    """Return each warning with its next step as an item of a list."""
+    return [f"- **{w.id}** {escape(w.message)} *Next:* {escape(w.next_step)}" for w in warnings]
 
 
 def escape(text: str) -> str:
@@ -38,6 +41,7 @@ def escape(text: str) -> str:
     return line.replace("&", "&amp;")
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a markdown table of cells that are shown as they are."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(c if c == '---' else escape(c) for c in cells)} |" for cells in lines)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,25 +95,42 @@ def save_fit(fit: Fit, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in PICTURES:
-        raise ConfigError(f"{shown(path)}: not a picture", next_step=f"use {', '.join(PICTURES)}")
-    Path(path).write_bytes(picture(fit, suffix[1:]))
+    Path(path).write_bytes(picture(fit, kind_of(path)))
 
 
 def picture(fit: Fit, kind: str) -> bytes:
     """Return the figure of ``fit`` as svg, pdf or png content; the same fit gives the same bytes."""
+    return drawn(partial(_draw, fit), SIZE, kind)
+
+
+def kind_of(path: str | Path) -> str:
+    """Return svg, pdf or png, as the suffix of ``path`` says.
+
+    Raises
+    ------
+    ConfigError
+        The suffix is another one.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in PICTURES:
+        raise ConfigError(f"{shown(path)}: not a picture", next_step=f"use {', '.join(PICTURES)}")
+    return suffix[1:]
+
+
+def drawn(draw: Callable[[Figure], None], size: tuple[float, float], kind: str) -> bytes:
+    """Return what ``draw`` puts on a figure of ``size`` inches, in our style, as svg, pdf or png content."""
     stream = io.BytesIO()
     with mpl.rc_context():
         mpl.rcdefaults()  # not the reader's own style
         mpl.rcParams.update(STYLE)
-        _draw(fit).savefig(stream, format=kind, dpi=DPI, metadata=METADATA[kind])
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure)
+        figure.savefig(stream, format=kind, dpi=DPI, metadata=METADATA[kind])
     return stream.getvalue()
 
 
-def _draw(fit: Fit) -> Figure:
-    figure = Figure(figsize=SIZE, layout="constrained")
-    FigureCanvasAgg(figure)
+def _draw(fit: Fit, figure: Figure) -> None:
     scree, capacity, local = figure.subplots(1, 3)
     names = [*(name for name in fit.spectra if name != fit.primary), fit.primary]  # the primary on top
     for name in names:
@@ -130,7 +149,6 @@ def _draw(fit: Fit) -> Figure:
     handles += [_key("N₁, b₁", "--", 0.8), _key("N₂, b₂", "-", 1.1), _key("b₃", ":", 0.8), _window_key()]
     handles += [Line2D([], [], color=FADED, label="past trusted depth")]
     figure.legend(handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS)
-    return figure
 
 
 def _scree(axes: Axes, spectrum: Spectrum, color: str) -> None:

@@ -16,7 +16,7 @@ from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_fact
 from specaudit.report.scree import COLUMNS, above_rounding, scree
 
 if TYPE_CHECKING:
-    from specaudit.documents import Fit
+    from specaudit.documents import Fit, Warning_
 
 STYLES = {
     "resolved": "bold green",
@@ -30,6 +30,24 @@ MARGIN = 14  # of the scree plot: its labels and axis
 
 def render_fit(fit: Fit, width: int, color: bool) -> str:
     """Return the report on ``fit`` in lines of at most ``width`` columns; escape codes only if ``color``."""
+    parts: list[RenderableType] = [
+        Text(headline(fit), STYLES[fit.exponent.status]),
+        Text(MEANING, "dim"),
+        "",
+        Text(shown(fit.dataset.source), "bold"),
+        pairs(dataset_facts(fit.dataset)),
+    ]
+    names = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
+    for start in range(0, len(names), KERNELS_BESIDE):
+        parts += ["", _kernels(fit, names[start : start + KERNELS_BESIDE])]
+    if plot := scree(above_rounding(fit.spectra[fit.primary]), min(COLUMNS, width - MARGIN)):
+        title = f"Leading eigenvalues of K/n against rank, log-log ({fit.primary} kernel)"
+        parts += ["", Text(title, "bold"), Text(plot, no_wrap=True)]
+    return printed([*parts, *warned(fit.warnings)], width, color)
+
+
+def printed(parts: Sequence[RenderableType], width: int, color: bool) -> str:
+    """Return ``parts`` one below the other, in lines of at most ``width`` columns without trailing spaces."""
     stream = io.StringIO()
     console = Console(
         file=stream,
@@ -43,29 +61,23 @@ def render_fit(fit: Fit, width: int, color: bool) -> str:
         legacy_windows=False,
         _environ={},  # the caller decides, not the environment
     )
-    parts: list[RenderableType] = [
-        Text(headline(fit), STYLES[fit.exponent.status]),
-        Text(MEANING, "dim"),
-        "",
-        Text(shown(fit.dataset.source), "bold"),
-        _pairs(dataset_facts(fit.dataset)),
-    ]
-    names = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
-    for start in range(0, len(names), KERNELS_BESIDE):
-        parts += ["", _kernels(fit, names[start : start + KERNELS_BESIDE])]
-    if plot := scree(above_rounding(fit.spectra[fit.primary]), min(COLUMNS, width - MARGIN)):
-        title = f"Leading eigenvalues of K/n against rank, log-log ({fit.primary} kernel)"
-        parts += ["", Text(title, "bold"), Text(plot, no_wrap=True)]
-    for warning in fit.warnings:
-        text = Text.assemble((warning.id, "bold yellow"), f" {shown(warning.message, 400)}")
-        parts += ["", text, Padding(Text(f"next: {shown(warning.next_step, 400)}"), (0, 0, 0, 7))]
-    if fit.warnings:
-        parts += ["", Text(f"More: specaudit explain {fit.warnings[0].id}", "dim")]
     console.print(*parts, sep="\n")
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def _pairs(facts: Sequence[tuple[str, str]]) -> Table:
+def warned(warnings: Sequence[Warning_]) -> list[RenderableType]:
+    """Return each warning with its next step, and where more about them is said."""
+    parts: list[RenderableType] = []
+    for warning in warnings:
+        text = Text.assemble((warning.id, "bold yellow"), f" {shown(warning.message, 400)}")
+        parts += ["", text, Padding(Text(f"next: {shown(warning.next_step, 400)}"), (0, 0, 0, 7))]
+    if warnings:
+        parts += ["", Text(f"More: specaudit explain {warnings[0].id}", "dim")]
+    return parts
+
+
+def pairs(facts: Sequence[tuple[str, str]]) -> Table:
+    """Return labels and values in two columns, indented."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
