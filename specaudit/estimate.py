@@ -172,6 +172,16 @@ def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArr
     )
 
 
+def deepest_n1(unique: float, limit: float) -> float:
+    """Return the N_1 at which the window ends, for `unique` rows of which `limit` is the rank if that is smaller."""
+    return min(unique * DEEPEST_SHARE, limit / 2)
+
+
+def drawn_n1(unique: float, limit: float) -> float:
+    """Return the N_1 at which the curve ends."""
+    return min(unique * DRAWN_SHARE, 0.9 * limit)
+
+
 class Share:
     """A nested share of the rows with what its curves need."""
 
@@ -195,12 +205,12 @@ class Share:
     @property
     def deepest(self) -> float:
         """N_1 at which the window ends."""
-        return min(self.unique * DEEPEST_SHARE, self.limit / 2)
+        return deepest_n1(self.unique, self.limit)
 
     @property
     def drawn(self) -> float:
         """N_1 at which the curve ends."""
-        return min(self.unique * DRAWN_SHARE, 0.9 * self.limit)
+        return drawn_n1(self.unique, self.limit)
 
     def ridges(self, measure: SpectralMeasure, depth: float | None = None) -> FloatArray:
         """Return the ridges of a curve to N_1 = `depth`, with a margin, or to the end of what is drawn."""

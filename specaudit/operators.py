@@ -90,6 +90,18 @@ class DenseOperator:
         """Return the product with `block` (n, s)."""
         return self.matrix @ block
 
+    def subset(self, rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> DenseOperator:
+        """Return the operator of some rows (m,), ascending, of multiplicity `weights` (m,); a copy."""
+        root = np.sqrt(weights).astype(self.dtype)
+        unit = bool((weights == 1).all())
+        matrix: RealArray = np.empty((len(rows), len(rows)), dtype=self.dtype)
+        for start in range(0, len(rows), TILE):
+            part = slice(start, start + TILE)
+            np.take(self.matrix[rows[part]], rows, axis=1, out=matrix[part])
+            if not unit:
+                matrix[part] *= np.outer(root[part], root)
+        return DenseOperator(matrix=matrix, diagonal=self.diagonal[rows] * weights)
+
     def principal(self, size: int) -> DenseOperator:
         """Return a view of the first `size` rows and columns."""
         return DenseOperator(matrix=self.matrix[:size, :size], diagonal=self.diagonal[:size])

@@ -216,6 +216,27 @@ def quadrature_measure(
         krylov.extend()
 
 
+def plain_measure(operator: DenseOperator, *, seed: int, steps: int, probes: int = PROBES) -> SpectralMeasure:
+    """Return a spectral measure without error estimates or cells, after a given number of steps.
+
+    It serves many like subsets: what `steps` must be, one `quadrature_measure` of a subset tells.
+    """
+    if operator.size <= EXACT_ROWS:
+        values = eigvalsh(operator.matrix.astype(np.float64))[::-1]
+        return SpectralMeasure(
+            nodes=values,
+            weights=np.ones(len(values)),
+            exact=len(values),
+            errors=np.full(len(values), operator.rounding),
+            rounding=operator.rounding,
+            cell_weights=np.empty((0, len(values))),
+        )
+    krylov = _BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=steps, seed=seed)
+    while krylov.steps < krylov.limit and not (krylov.steps in CHECKS and krylov.exhausted):
+        krylov.extend()
+    return krylov.measure()
+
+
 class _BlockKrylov:
     """The block Krylov space of an operator, with full reorthogonalisation; rows of `basis` are its vectors."""
 

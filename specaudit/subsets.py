@@ -1,0 +1,157 @@
+"""Spectra of many subsets of one sample: they ride on one kernel matrix, or on the columns' second moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from specaudit.capacity import CapacityCurve, Multiplicities, capacity_curve, ridges
+from specaudit.cells import IntArray
+from specaudit.draws import Draw
+from specaudit.estimate import COVARIANCE_FLOOR, FLOOR, deepest_n1, drawn_n1
+from specaudit.kernels import FloatArray, Kernel
+from specaudit.operators import DenseOperator, dense_operator
+from specaudit.spectrum import SpectralMeasure, covariance_measure, plain_measure
+
+Task = tuple[Draw, int]
+"""A subset and the seed of its probes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledRows:
+    """The unique rows of one side that enter kernel matrices.
+
+    Attributes
+    ----------
+    rows
+        (u, d) float64, normalised as the kernel wants them, in the order of their keys.
+    copies
+        (u,) how often each occurs.
+    """
+
+    rows: FloatArray
+    copies: IntArray
+
+    @property
+    def unique(self) -> int:
+        """Unique rows."""
+        return len(self.rows)
+
+    @property
+    def all(self) -> Draw:
+        """All of them, as a subset."""
+        return Draw(rows=np.arange(self.unique), copies=self.copies)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubsetSpectrum:
+    """The spectrum of one subset.
+
+    Attributes
+    ----------
+    measure, curve
+        Spectral measure (of the matrix, not divided by the rows) and capacity curve.
+    multiplicities
+        Of its rows.
+    limit
+        Unique rows, or the rank where that is smaller.
+    unique, rows
+        Unique rows, and rows with their copies.
+    """
+
+    measure: SpectralMeasure
+    curve: CapacityCurve
+    multiplicities: Multiplicities
+    limit: int
+    unique: int
+    rows: float
+
+    @property
+    def deepest(self) -> float:
+        """N_1 at which the window of the exponent ends."""
+        return deepest_n1(self.unique, self.limit)
+
+    @property
+    def eigenvalues(self) -> FloatArray:
+        """The leading eigenvalues of K/n."""
+        return np.maximum(self.measure.eigenvalues[: self.limit], 0.0) / self.rows
+
+
+class Subsets(Protocol):
+    """What gives the spectra of subsets of one sample."""
+
+    def spectrum(self, part: Draw, *, seed: int, steps: int) -> SubsetSpectrum:
+        """Return the spectrum of a subset; `seed` keys the random probes, `steps` are those of the quadrature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixSubsets:
+    """Subsets that are principal parts of one kernel matrix, of unit weights."""
+
+    operator: DenseOperator
+
+    def spectrum(self, part: Draw, *, seed: int, steps: int) -> SubsetSpectrum:
+        """Return the spectrum of a subset."""
+        operator = self.operator.subset(part.rows, part.copies)
+        measure = plain_measure(operator, seed=seed, steps=steps)
+        return _spectrum(measure, part, FLOOR * operator.rounding, len(part.rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSubsets:
+    """Subsets under the linear kernel, by their second moments: for more rows than columns."""
+
+    rows: FloatArray
+    centered: bool
+
+    def spectrum(self, part: Draw, *, seed: int, steps: int) -> SubsetSpectrum:
+        """Return the spectrum of a subset."""
+        rows = self.rows[part.rows]
+        if self.centered:
+            rows = rows - np.average(rows, axis=0, weights=part.copies)
+        measure = covariance_measure((rows * part.copies[:, None]).T @ rows, float(len(rows)))
+        floor = COVARIANCE_FLOOR * float(measure.nodes[0])
+        return _spectrum(measure, part, floor, int((measure.nodes > floor).sum()))
+
+
+def _spectrum(measure: SpectralMeasure, part: Draw, floor: float, rank: int) -> SubsetSpectrum:
+    unique = len(part.rows)
+    limit = min(unique, rank)
+    multiplicities = Multiplicities.of(part.copies)
+    return SubsetSpectrum(
+        measure=measure,
+        curve=capacity_curve(measure, multiplicities, ridges(measure, floor, drawn_n1(unique, limit))),
+        multiplicities=multiplicities,
+        limit=limit,
+        unique=unique,
+        rows=float(part.copies.sum()),
+    )
+
+
+def subsets_of(kernel: Kernel, sample: SampledRows, smallest: int, *, threads: int) -> Subsets:
+    """Return what gives the spectra of subsets of at least `smallest` rows of a sample under a kernel."""
+    if kernel.profile is None and sample.rows.shape[1] < smallest:
+        return ColumnSubsets(rows=sample.rows, centered=kernel.centered)
+    return MatrixSubsets(operator=dense_operator(kernel, sample.rows, threads=threads))
+
+
+def spectra(
+    subsets: Subsets,
+    tasks: Sequence[Task],
+    *,
+    steps: int,
+    threads: int,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> list[SubsetSpectrum]:
+    """Return the spectra of many subsets, one thread each."""
+    done = []
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        for spectrum in pool.map(lambda task: subsets.spectrum(task[0], seed=task[1], steps=steps), tasks):
+            done.append(spectrum)
+            progress(len(done) / len(tasks))
+    return done
