@@ -11,7 +11,7 @@ from specaudit.embeddings import Embeddings
 from specaudit.errors import InputError
 from specaudit.graph.search import (
     Array,
-    Block,
+    Copies,
     Flags,
     Floats,
     Integers,
@@ -126,10 +126,11 @@ def nearest_neighbours(
             next_step="take the rows of this scan's sample",
         )
     count = _count_queries(scan, max_queries)
-    queries = Block(rows=scan.sample.rows[:count], values=sample[:count])
+    queries = scan.sample.rows[:count]
     whole = scan.unique_rows == len(sample)
     blocks = split_rows(scan.sample.rows, sample) if whole else read_rows(embeddings, _first_copies(scan))
-    searching = Search.of(queries, Space.around(sample, normalize), scan.contents)
+    copies = Copies(queries=scan.contents[queries], rows=scan.contents)
+    searching = Search.of(sample[:count], Space.around(sample, normalize), copies)
     best = Nearest.none(count, min(k, scan.unique_rows - 1))
     done = 0
     with faiss_threads(threads):
@@ -139,7 +140,7 @@ def nearest_neighbours(
             if progress is not None:
                 progress("neighbours", done / scan.unique_rows)
     return Neighbours(
-        queries=frozen(queries.rows.copy()),
+        queries=frozen(queries.copy()),
         rows=frozen(best.rows),
         distances=frozen(best.distances),
         index="exact",

@@ -18,12 +18,13 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Hashes = npt.NDArray[np.uint64]
 
 SPARE = 6  # candidates asked for beyond k, since float32 distances misorder close ones
 TYPICAL = 1024  # rows that tell the centre and the scale
 BLOCK = 16 << 20  # bytes of rows searched at once
 CHUNK = 1 << 22  # numbers of a float64 temporary
-EPSILON = float(np.finfo(np.float32).eps)
+SINGLE, DOUBLE = np.finfo(np.float32), np.finfo(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,18 @@ class Block:
 
     rows: Integers  # (b,) row numbers
     values: Array  # (b, d)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """The hashes that tell the copies of a query from its neighbours."""
+
+    queries: Hashes  # (q,)
+    rows: Hashes  # of all rows
+
+    def find(self, part: Integers, rows: Integers) -> Flags:
+        """Return which of the ``rows`` (p, c) hold the same numbers as the queries ``part`` (p,)."""
+        return np.asarray(self.rows[rows] == self.queries[part][:, None])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +58,10 @@ class Nearest:
     def none(cls, queries: int, k: int) -> Nearest:
         """Return empty lists."""
         return cls(rows=np.full((queries, k), -1), distances=np.full((queries, k), np.inf))
+
+    def part(self, queries: Integers | slice) -> Nearest:
+        """Return the lists of some queries."""
+        return Nearest(rows=self.rows[queries], distances=self.distances[queries])
 
     def merge(self, other: Nearest) -> Nearest:
         """Return the nearest of both, as many as here, ascending; equally near ones go by row number."""
@@ -73,6 +90,16 @@ class Space:
         scale = float(np.median(np.linalg.norm(points - centre, axis=1)))
         return cls(normalize=normalize, centre=centre, scale=scale or 1.0)
 
+    @staticmethod
+    def holds(values: Array, normalize: Normalize) -> Flags:
+        """Return which rows (p,) have a norm that is a number, and under "l2" one to divide by."""
+        squared = np.empty(len(values))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in _chunks(*values.shape):
+                double = values[part].astype(np.float64)
+                squared[part] = np.vecdot(double, double)
+        return np.asarray(np.isfinite(squared) & ((normalize == "none") | (squared >= DOUBLE.tiny)))
+
     def double(self, values: Array) -> Floats:
         """Return moved and scaled rows."""
         return (_normalized(values, self.normalize) - self.centre) / self.scale
@@ -95,76 +122,91 @@ class Space:
 class Search:
     """An exact search, block by block; an approximate index would take its place."""
 
-    queries: Block
+    queries: Array  # (q, d) as they are stored
+    copies: Copies | None  # where given, a copy of a query is not near it
     space: Space
-    contents: npt.NDArray[np.uint64]  # of all rows
     points: npt.NDArray[np.float32]  # (q, d) the queries in the space
     norms: Floats  # (q,) their squared norms
 
     @classmethod
-    def of(cls, queries: Block, space: Space, contents: npt.NDArray[np.uint64]) -> Search:
-        """Return a search for these queries."""
-        points = space.single(queries.values)
+    def of(cls, queries: Array, space: Space, copies: Copies | None = None) -> Search:
+        """Return a search for these queries (q, d)."""
+        points = space.single(queries)
         norms = np.einsum("ij,ij->i", points, points, dtype=np.float64)
-        return cls(queries=queries, space=space, contents=contents, points=points, norms=norms)
+        return cls(queries=queries, copies=copies, space=space, points=points, norms=norms)
 
     def extend(self, best: Nearest, block: Block) -> Nearest:
         """Return the nearest of what was known and of a block of rows that were not yet searched."""
-        k = best.rows.shape[1]
-        wanted = min(len(block.rows), k + 1 + SPARE)  # one may be the query itself
+        enough = self._enough(best)
+        wanted = min(len(block.rows), enough + SPARE)
         squared, near = _faiss_knn(self.points, self.space.single(block.values), wanted)
         bound = self._squared(best)
-        if wanted > k:
-            bound = np.fmin(bound, self._reach(squared[:, k]))
+        if wanted >= enough:
+            bound = np.fmin(bound, self._reach(squared[:, enough - 1]))
         everyone = np.arange(len(self.points))
-        found = self._measure(everyone, block, near, squared <= self._reach(bound)[:, None])
-        merged = best.merge(found)
+        found = best.merge(self._measure(everyone, block, near, ~(squared > self._reach(bound)[:, None])))
         # What faiss left out is at least as far in float32 as the last it returned.
-        unsure = np.flatnonzero(~(squared[:, -1] > self._reach(self._squared(merged))))
-        if wanted == len(block.rows) or not len(unsure):
-            return merged
-        again = self._search_double(unsure, block, wanted)
-        found.rows[unsure], found.distances[unsure] = again.rows, again.distances
-        return best.merge(found)
+        left_out = (near < 0).any(axis=1) | (wanted < len(block.rows))
+        unsure = np.flatnonzero(left_out & ~(squared[:, -1] > self._reach(self._squared(found))))
+        if len(unsure):
+            again = self._extend_double(best, block, unsure)
+            found.rows[unsure], found.distances[unsure] = again.rows, again.distances
+        return found
+
+    def _enough(self, best: Nearest) -> int:
+        """Return how many rows hold the k nearest: one may be the query itself."""
+        return int(best.rows.shape[1]) + (self.copies is not None)
 
     def _squared(self, best: Nearest) -> Floats:
         """Return the squared k-th distances (q,) in the space."""
-        return np.asarray((best.distances[:, -1] / self.space.scale) ** 2)
+        with np.errstate(over="ignore"):
+            return np.asarray((best.distances[:, -1] / self.space.scale) ** 2)
 
     def _reach(self, squared: Floats) -> Floats:
-        """Return how far the float32 and the true squared distance can be, when the other is ``squared``.
+        """Return how far the float32 and the true squared distance can be, when the other is ``squared``."""
+        return _reach(squared, self.norms, self.points.shape[1], SINGLE)
 
-        Rows within r of a query x have norms up to |x| + r, and float32 errs in proportion to the squared
-        norms: by the rounding of the coordinates and of a sum of d products.
-        """
-        squared = np.maximum(squared, 0)  # rounding can make it negative
-        squares = self.norms + (np.sqrt(self.norms) + np.sqrt(squared)) ** 2
-        return np.asarray(squared + EPSILON * (4 + np.sqrt(self.points.shape[1])) * squares)
-
-    def _search_double(self, part: Integers, block: Block, wanted: int) -> Nearest:
-        """Return the nearest rows in a block for some queries, proposed by float64 distances."""
+    def _extend_double(self, best: Nearest, block: Block, part: Integers) -> Nearest:
+        """Return what ``extend`` does for some queries, by all rows that float64 cannot tell from the nearest."""
         base = self.space.double(block.values)
-        squares = np.einsum("ij,ij->i", base, base)
         found = []
         for chunk in _chunks(len(part), len(base)):
-            queries = self.space.double(self.queries.values[part[chunk]])
-            near = np.argpartition(squares - 2 * (queries @ base.T), wanted - 1, axis=1)[:, :wanted]
-            found.append(self._measure(part[chunk], block, near, np.ones(near.shape, np.bool_)))
+            known = best.part(part[chunk])
+            near, use = self._propose_double(known, base, part[chunk])
+            found.append(known.merge(self._measure(part[chunk], block, near, use)))
         return Nearest(
             rows=np.concatenate([n.rows for n in found]),
             distances=np.concatenate([n.distances for n in found]),
         )
 
+    def _propose_double(self, known: Nearest, base: Floats, part: Integers) -> tuple[Integers, Flags]:
+        """Return places in ``base`` (p, c) and which of them may be among the nearest, by float64 distances."""
+        points = self.space.double(self.queries[part])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not a number rules nothing out
+            norms = np.vecdot(points, points)
+            squared = norms[:, None] + np.vecdot(base, base) - 2 * (points @ base.T)
+        bound = self._squared(known)
+        enough = self._enough(known)
+        if len(base) >= enough:
+            kth = np.partition(squared, enough - 1, axis=1)[:, enough - 1]
+            bound = np.fmin(bound, _reach(kth, norms, base.shape[1], DOUBLE))
+        use = ~(squared > _reach(bound, norms, base.shape[1], DOUBLE)[:, None])
+        most = max(1, int(use.sum(axis=1).max()))
+        near = np.argpartition(~use, most - 1, axis=1)[:, :most]
+        return near, np.take_along_axis(use, near, axis=1)
+
     def _measure(self, part: Integers, block: Block, near: Integers, use: Flags) -> Nearest:
         """Return the exact distances of some queries to the rows ``near`` (p, c) of a block where ``use``."""
         rows = np.where(near < 0, -1, block.rows[near])
-        own = self.contents[rows] == self.contents[self.queries.rows[part]][:, None]
-        query, column = np.nonzero(use & (near >= 0) & ~own)
+        use = use & (near >= 0)
+        if self.copies is not None:
+            use &= ~self.copies.find(part, rows)
+        query, column = np.nonzero(use)
         found = Nearest.none(*near.shape)
         for pairs in _chunks(len(query), block.values.shape[1]):
             i, j = query[pairs], column[pairs]
             found.rows[i, j] = rows[i, j]
-            found.distances[i, j] = self.space.distances(self.queries.values[part[i]], block.values[near[i, j]])
+            found.distances[i, j] = self.space.distances(self.queries[part[i]], block.values[near[i, j]])
         return found
 
 
@@ -184,8 +226,22 @@ def read_rows(embeddings: Embeddings, wanted: Flags) -> Iterator[Block]:
             yield Block(rows=block.start + rows, values=values)
 
 
+def _reach(squared: Floats, norms: Floats, dimensions: int, limits: np.finfo[Any]) -> Floats:
+    """Return how far the computed and the true squared distance can be, when the other is ``squared``.
+
+    Rows within r of a query x have norms up to |x| + r, and products err in proportion to the squared norms:
+    by the rounding of the coordinates and of a sum of d products; also by what is too small to hold. Where
+    the squares may overflow, nothing is known.
+    """
+    squared = np.maximum(squared, 0)  # rounding can make it negative
+    with np.errstate(over="ignore"):
+        squares = norms + (np.sqrt(norms) + np.sqrt(squared)) ** 2
+        reach = squared + limits.eps * (4 + np.sqrt(dimensions)) * squares + dimensions * limits.tiny
+    return np.where(squares < limits.max / 4, reach, np.inf)
+
+
 def _normalized(values: Array, normalize: Normalize) -> Floats:
-    double = values.astype(np.float64)
+    double = values.astype(np.float64, order="C")  # sums in one order, so that copies have the same norm
     if normalize == "l2":
         double /= np.linalg.norm(double, axis=1, keepdims=True)
     return double

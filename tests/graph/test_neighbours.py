@@ -99,6 +99,14 @@ def test_more_near_duplicates_than_candidates_are_ordered_in_float64(max_rows: i
 
 
 @rounded
+def test_more_near_duplicates_than_float64_products_tell_apart_are_ordered_by_subtraction(max_rows: int) -> None:
+    """Clusters of 40 rows within 1e-10: squared distances of 1e-20 are lost beside squared norms of 1."""
+    values = np.repeat(unit(rows_of(n=10)), 40, axis=0) + 1e-10 * rows_of(1)
+    found = neighbours(values, max_rows=max_rows, k=3)
+    np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 3), rtol=1e-9)
+
+
+@rounded
 def test_points_on_a_line_are_exact(max_rows: int) -> None:
     """Neighbours are 1e-8 of the norm away in squared distance, below what float32 resolves."""
     values = np.zeros((ROWS, 24))
@@ -113,6 +121,26 @@ def test_a_huge_row_does_not_blind_the_others(max_rows: int) -> None:
     values[18] = 1e150
     found = neighbours(values, max_rows=max_rows)
     np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 2), rtol=1e-12)
+
+
+@rounded
+@pytest.mark.parametrize("size", [1e20, 1e30, 1e150])
+def test_huge_rows_find_each_other(max_rows: int, size: float) -> None:
+    """Their squares are beyond float32; the last block of those of 64 rows holds nothing else."""
+    values = rows_of(n=388)
+    values[384:] = size * rows_of(1, n=4)
+    values[:40] = size * (1 + 1e-5 * rows_of(2, n=40))
+    found = neighbours(values, max_rows=max_rows)
+    np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 2), rtol=1e-9)
+
+
+@rounded
+def test_rows_too_close_to_the_centre_for_float32_are_exact(max_rows: int) -> None:
+    """Their squares, 1e-44, are below what float32 holds in full."""
+    values = np.vstack([rows_of(n=ROWS // 2), np.zeros((ROWS // 2, 24))])
+    values[ROWS // 2 :, 0] = 1e-22 * np.random.default_rng(1).permutation(ROWS // 2)
+    found = neighbours(values, max_rows=max_rows)
+    np.testing.assert_allclose(found.distances, brute_force(values, found.queries, 2), rtol=1e-9)
 
 
 def test_copies_of_a_row_are_not_its_neighbours(max_rows: int) -> None:
