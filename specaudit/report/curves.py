@@ -41,9 +41,10 @@ def to_csv(fit: Fit) -> str:
         for quantity, n2, values, low, high in curves:
             for x, value, lowest, highest in zip(n2, values, low or repeat(None), high or repeat(None), strict=False):
                 trusted = "true" if x <= capacity.trusted_n2 else "false"
-                writer.writerow([name, quantity, *map(_cell, (x, value, lowest, highest)), trusted])
+                writer.writerow([name, quantity, *map(cell, (x, value, lowest, highest)), trusted])
     return stream.getvalue()
 
 
-def _cell(value: float | None) -> str:
+def cell(value: float | None) -> str:
+    """Return a value to six significant digits; nothing for none."""
     return "" if value is None else f"{value:.{SIGNIFICANT_DIGITS}g}"

@@ -1,4 +1,4 @@
-"""What every warning, status and exit code means, and what to do about it: one literal registry."""
+"""What every warning, status, gate and exit code means, and what to do about it: one literal registry."""
 
 from __future__ import annotations
 
@@ -85,6 +85,51 @@ EXPLANATIONS: dict[str, Explanation] = {
         "touched.",
         action="Use --centered, and use it for every data set that is compared with this one.",
     ),
+    "SPA011": Explanation(
+        title="the comparison is shallow",
+        meaning="The window over which the two tails were compared ends below five effective dimensions (N₂), "
+        "where a few single directions make the slope. The comparison says little about the tail.",
+        action="Compare more rows: depth comes with the rows of the smaller side. Under linear, centering may help.",
+    ),
+    "SPA012": Explanation(
+        title="a spectrum cannot judge synthetic rows",
+        meaning="AFTER has rows that BEFORE lacks, and its tail is flatter or unchanged. Noise does that too: rows "
+        "that fill space evenly raise the tail without adding anything to learn. A pass says that the added rows "
+        "do not crowd the front of the spectrum, and no more.",
+        action="If a model generated these rows, run the span test on them; if they are real, nothing.",
+    ),
+    "SPA013": Explanation(
+        title="a waiver is expired or was not needed",
+        meaning="An expired waiver no longer holds, so its gate counts again. A waiver of a gate that passed, or that "
+        "this run does not have, hides nothing today but would hide the next failure.",
+        action="Remove the waiver, or renew its date with a reason.",
+    ),
+    "SPA014": Explanation(
+        title="rows were matched by nearest neighbour, not by content",
+        meaning="Some rows of AFTER are equal to no row of BEFORE but lie within rounding of one, as after a change of "
+        "number format or of batch size. They count as the same row; the distance allowed is in the relation.",
+        action="Write both sides with the same type and code, or give --ids; check the distance if neither is done.",
+    ),
+    "SPA015": Explanation(
+        title="copies or near copies grew",
+        meaning="AFTER has a larger share of exact or near copies than BEFORE. Exact copies are merged before the "
+        "spectrum is looked at, so they show in the gate `repeats` alone; near copies are not merged and bend "
+        "the tail.",
+        action="Deduplicate AFTER, or leave the copies in if they are meant as weights.",
+    ),
+    "SPA016": Explanation(
+        title="BEFORE is a saved baseline",
+        meaning="A baseline keeps the curves and 1,024 hashes of rows, not the rows. How many rows the two sides share "
+        "is estimated from these hashes, near matches are not looked for, and no removed row can be named.",
+        action="Nothing, if that is enough; else compare with the embeddings themselves.",
+    ),
+    "SPA017": Explanation(
+        title="far fewer rows are left: an amount, not a shape",
+        meaning="The gates of the spectrum compare shapes at equal numbers of rows. Random pruning keeps the shape "
+        "however few rows are left, and still loses depth: how deep the tail can be measured, and learned, "
+        "comes with the rows.",
+        action="Decide about the amount by other means, or set --max-drop or --min-rows.",
+    ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
         meaning="The local exponent is constant across the window within its errors, and a nested half of "
@@ -113,6 +158,98 @@ EXPLANATIONS: dict[str, Explanation] = {
         "mean that there is no power law.",
         action="Use more rows, or raise --max-rows if the data set was sampled.",
     ),
+    "capacity": Explanation(
+        title="the gate of the capacity at equal depth",
+        meaning="Compares ln κ, the population's ridge, at equal effective dimension N₁ = 10, 30 and a quarter of the "
+        "rows, under every kernel. It may not fall by more than the margin: .02 under laplace, .05 under linear; "
+        ".02 is about 2 % fewer effective dimensions at a fixed ridge. Both sides are brought to equal size, and a "
+        "change counts only beyond what random subsets of that size show.",
+        action="Keep more of the rows that the report names; if the loss is meant, widen margin capacity or waive it.",
+    ),
+    "tail": Explanation(
+        title="the gate of the tail's steepness",
+        meaning="Compares the local exponent b₂ of both sides over the same window of effective dimensions. It may not "
+        "rise by more than .03. It is a difference of slopes and needs no power law: it decides for spectra that "
+        "have no single exponent too.",
+        action="Keep more of the rows that the report names; if the change is meant, widen margin tail or waive it.",
+    ),
+    "repeats": Explanation(
+        title="the gate of rows that repeat unevenly",
+        meaning="Effective rows over unique rows: 1 if all rows repeat equally often, near 0 if a few of them hold most "
+        "of the weight. AFTER's may not fall below .8 of BEFORE's. Copies are merged before the spectrum is looked "
+        "at, so no other gate sees them.",
+        action="Remove or even out the repeats; if they are meant as weights, lower margin repeats.",
+    ),
+    "consistency": Explanation(
+        title="the gate of what a subset can have",
+        meaning="Under one kernel, the eigenvalues of a subset of m of n rows are at most n/m times those of the whole, at "
+        "every rank: λₖ(after) / λₖ(before) ≤ n/m. More than that proves that the two sides are not a data set and "
+        "its part: another model, another kernel. That it holds is no evidence of health.",
+        action="Check that both sides come from one embedding model, with one version and one normalisation.",
+    ),
+    "rows": Explanation(
+        title="the gate of the amount",
+        meaning="Exists if --max-drop or --min-rows is given: the share of different rows that AFTER may lack, and the "
+        "fewest that it must have. The gates of the spectrum do not see the amount.",
+        action="Keep more rows, or change the limits.",
+    ),
+    "coverage": Explanation(
+        title="the gate of whole regions that are gone",
+        meaning="A small topic that is dropped as a whole shows in no spectrum. This gate looks for removed rows that lie "
+        "far from every kept row. It decides only when it is enabled; otherwise such rows are only named.",
+        action="Look at the removed rows that the report names; keep some of each region.",
+    ),
+    "span": Explanation(
+        title="the gate of added rows",
+        meaning="Whether rows that a model generated add directions that the real rows lack, copy them, or are noise. A "
+        "spectrum cannot tell these apart, so this is a test of its own, and skipped here.",
+        action="Run the span test on the added rows if a model generated them.",
+    ),
+    "inconclusive": Explanation(
+        title="a gate ran and cannot decide",
+        meaning="The interval of the change holds the margin: neither harm nor its absence is shown. A gate passes when "
+        "its whole interval is inside the margin, and fails when the change is beyond the margin and significant "
+        "against random row subsets of equal size.",
+        action="Compare more rows, as many as the report says; or widen the margin. --on-inconclusive pass exits 0.",
+    ),
+    "skipped": Explanation(
+        title="a gate did not run",
+        meaning="It needs something that this comparison lacks, and the reason names it. A skipped gate never changes the "
+        "verdict or the exit code, and it is no pass.",
+        action="Nothing, unless you rely on the gate: then give it what the reason names.",
+    ),
+    "waived": Explanation(
+        title="a gate's result does not count",
+        meaning="A waiver with a reason covers the gate. What it would have been stays in every report. A run that could "
+        "not be done at all, exit code 2, cannot be waived.",
+        action="Read the reason and the last day on which the waiver holds.",
+    ),
+    "preserved": Explanation(
+        title="the tail is as it was, within the margins",
+        meaning="Every statistic of the spectrum, under every kernel, stays inside its margin with its whole interval. That "
+        "is no harm to the spectral shape beyond the margin; it says nothing about the amount of data, about small "
+        "topics or about labels.",
+        action="Read the amount as well: rows, and how deep the tail can still be measured.",
+    ),
+    "steeper": Explanation(
+        title="the tail lost",
+        meaning="Capacity fell at equal depth, or the local exponent rose, beyond the margin and beyond chance. Fewer "
+        "directions carry the data, and its rare structure takes more data to learn.",
+        action="Look at the gates that failed and at the removed rows that the report names.",
+    ),
+    "flatter": Explanation(
+        title="the tail gained on the measured window",
+        meaning="Capacity rose at equal depth, or the local exponent fell, beyond the margin and beyond chance, and no "
+        "statistic shows harm. It is a finite-region effect on the measured window, no claim on the asymptote. Noise and "
+        "outliers do it too.",
+        action="If rows were added, see SPA012; if rows were removed, check that the kept ones are not the odd ones.",
+    ),
+    "undecided": Explanation(
+        title="what became of the tail cannot be told",
+        meaning="No statistic shows harm or gain, but not all intervals are inside the margins; or too few rows are shared "
+        "to take the two data sets for related.",
+        action="Compare more rows; give --expect fresh if new data under the same model is meant.",
+    ),
     "exit-0": Explanation(
         title="the run finished",
         meaning="Every gate passed, or nothing was gated. A fit exits 0 whatever its status is, unless "
@@ -121,8 +258,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "exit-1": Explanation(
         title="a gate decided and failed",
-        meaning="Nothing else ever returns 1, so a pipeline may stop a change on it. A fit has no gates.",
-        action="Read which gate failed and by how much.",
+        meaning="For a comparison: at least one gate failed, and was not waived. Nothing else ever returns 1, so a "
+        "pipeline may stop a change on it. A fit has no gates.",
+        action="Read which gate failed and by how much; `specaudit explain capacity`, or the gate's name, says more.",
     ),
     "exit-2": Explanation(
         title="it could not run",
@@ -132,10 +270,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Do what the line after `next:` says.",
     ),
     "exit-3": Explanation(
-        title="it ran, but the answer is not one that was required",
-        meaning="For a fit: the status of the primary exponent is not among those of --require. All "
-        "outputs were written.",
-        action="Use more rows, relax --require, or give --exit-zero to report without stopping.",
+        title="it ran, but cannot tell, or the answer is not one that was required",
+        meaning="For a comparison: no gate failed, but at least one cannot decide; --on-inconclusive pass exits 0 "
+        "instead. For a fit: the status of the primary exponent is not among those of --require. All outputs "
+        "were written.",
+        action="Use more rows, widen the margins or relax --require; --exit-zero reports without stopping.",
     ),
     "exit-130": Explanation(
         title="it was interrupted",
@@ -143,7 +282,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Run it again.",
     ),
 }
-"""Name -> explanation: warnings, statuses, exit codes."""
+"""Name -> explanation: warnings, statuses of a fit, gates and what they find, exit codes."""
 
 
 def render(name: str) -> str:

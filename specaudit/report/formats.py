@@ -1,4 +1,4 @@
-"""The formats in which a fit leaves the program: one literal registry, each entry a pure function."""
+"""The formats in which a document leaves the program: literal registries, each entry a pure function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Fit
+    from specaudit.documents import Comparison, Fit
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -41,11 +41,59 @@ FORMATS: dict[str, Callable[[Fit, int, bool], str]] = {
 }
 """Format name -> function of the fit, the width in columns and whether to colour."""
 
+
+def _comparison_text(comparison: Comparison, width: int, color: bool) -> str:
+    from specaudit.report.compare.table import render_comparison
+
+    return render_comparison(comparison, width, color)
+
+
+def _comparison_json(comparison: Comparison, width: int, color: bool) -> str:
+    return comparison.to_json()
+
+
+def _comparison_markdown(comparison: Comparison, width: int, color: bool) -> str:
+    from specaudit.report.compare.markdown import render_comparison_markdown
+
+    return render_comparison_markdown(comparison)
+
+
+def _comparison_csv(comparison: Comparison, width: int, color: bool) -> str:
+    from specaudit.report.compare.curves import to_csv
+
+    return to_csv(comparison)
+
+
+def _junit(comparison: Comparison, width: int, color: bool) -> str:
+    from specaudit.report.compare.junit import render_junit
+
+    return render_junit(comparison)
+
+
+def _github(comparison: Comparison, width: int, color: bool) -> str:
+    from specaudit.report.compare.github import render_github
+
+    return render_github(comparison)
+
+
+COMPARISON_FORMATS: dict[str, Callable[[Comparison, int, bool], str]] = {
+    "text": _comparison_text,
+    "json": _comparison_json,
+    "markdown": _comparison_markdown,
+    "csv": _comparison_csv,
+    "junit": _junit,
+    "github": _github,
+}
+"""Format name -> function of the comparison, the width in columns and whether to colour."""
+
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""
 
 SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".txt": "text"}
 """The format that a file name stands for."""
+
+COMPARISON_SUFFIXES = {**SUFFIXES, ".xml": "junit"}
+"""The format that the name of a comparison's file stands for."""
 
 PICTURES = (".svg", ".pdf", ".png")
 """Suffixes of a plot."""
