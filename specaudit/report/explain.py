@@ -100,14 +100,14 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "SPA013": Explanation(
         title="a waiver is expired or was not needed",
-        meaning="An expired waiver no longer holds, so its gate counts again. A waiver of a gate that passed, or that "
-        "this run does not have, hides nothing today but would hide the next failure.",
+        meaning="An expired waiver no longer holds, so its gate counts again. A waiver of a gate that passed, or "
+        "that this run does not have, hides nothing today but would hide the next failure.",
         action="Remove the waiver, or renew its date with a reason.",
     ),
     "SPA014": Explanation(
         title="rows were matched by nearest neighbour, not by content",
-        meaning="Some rows of AFTER are equal to no row of BEFORE but lie within rounding of one, as after a change of "
-        "number format or of batch size. They count as the same row; the distance allowed is in the relation.",
+        meaning="Some rows of AFTER are equal to no row of BEFORE but lie within rounding of one, as after a change "
+        "of number format or of batch size. They count as the same row; the distance allowed is in the relation.",
         action="Write both sides with the same type and code, or give --ids; check the distance if neither is done.",
     ),
     "SPA015": Explanation(
@@ -119,8 +119,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "SPA016": Explanation(
         title="BEFORE is a saved baseline",
-        meaning="A baseline keeps the curves and 1,024 hashes of rows, not the rows. How many rows the two sides share "
-        "is estimated from these hashes, near matches are not looked for, and no removed row can be named.",
+        meaning="A baseline keeps the curves and 1,024 hashes of rows, not the rows. How many rows the two sides "
+        "share is estimated from these hashes, near matches are not looked for, and no removed row can be named.",
         action="Nothing, if that is enough; else compare with the embeddings themselves.",
     ),
     "SPA017": Explanation(
@@ -160,94 +160,95 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "capacity": Explanation(
         title="the gate of the capacity at equal depth",
-        meaning="Compares ln κ, the population's ridge, at equal effective dimension N₁ = 10, 30 and a quarter of the "
-        "rows, under every kernel. It may not fall by more than the margin: .02 under laplace, .05 under linear; "
-        ".02 is about 2 % fewer effective dimensions at a fixed ridge. Both sides are brought to equal size, and a "
-        "change counts only beyond what random subsets of that size show.",
-        action="Keep more of the rows that the report names; if the loss is meant, widen margin capacity or waive it.",
+        meaning="Compares ln κ, the population's ridge, at equal effective dimension N₁ = 10, 30 and a quarter of "
+        "the rows, under every kernel. It may not fall by more than the margin: .02 under laplace, .05 under "
+        "linear; .02 is about 2 % fewer effective dimensions at a fixed ridge. Both sides are brought to equal "
+        "size, and a change counts only beyond what random subsets of that size show.",
+        action="Keep more of the rows that the report names; if the loss is meant, widen margin capacity or waive "
+        "it.",
     ),
     "tail": Explanation(
         title="the gate of the tail's steepness",
-        meaning="Compares the local exponent b₂ of both sides over the same window of effective dimensions. It may not "
-        "rise by more than .03. It is a difference of slopes and needs no power law: it decides for spectra that "
-        "have no single exponent too.",
+        meaning="Compares the local exponent b₂ of both sides over the same window of effective dimensions. It may "
+        "not rise by more than .03. It is a difference of slopes and needs no power law: it decides for spectra "
+        "that have no single exponent too.",
         action="Keep more of the rows that the report names; if the change is meant, widen margin tail or waive it.",
     ),
     "repeats": Explanation(
         title="the gate of rows that repeat unevenly",
-        meaning="Effective rows over unique rows: 1 if all rows repeat equally often, near 0 if a few of them hold most "
-        "of the weight. AFTER's may not fall below .8 of BEFORE's. Copies are merged before the spectrum is looked "
-        "at, so no other gate sees them.",
+        meaning="Effective rows over unique rows: 1 if all rows repeat equally often, near 0 if a few of them hold "
+        "most of the weight. AFTER's may not fall below .8 of BEFORE's. Copies are merged before the spectrum is "
+        "looked at, so no other gate sees them.",
         action="Remove or even out the repeats; if they are meant as weights, lower margin repeats.",
     ),
     "consistency": Explanation(
         title="the gate of what a subset can have",
-        meaning="Under one kernel, the eigenvalues of a subset of m of n rows are at most n/m times those of the whole, at "
-        "every rank: λₖ(after) / λₖ(before) ≤ n/m. More than that proves that the two sides are not a data set and "
-        "its part: another model, another kernel. That it holds is no evidence of health.",
+        meaning="Under one kernel, the eigenvalues of a subset of m of n rows are at most n/m times those of the "
+        "whole, at every rank: λₖ(after) / λₖ(before) ≤ n/m. More than that proves that the two sides are not a "
+        "data set and its part: another model, another kernel. That it holds is no evidence of health.",
         action="Check that both sides come from one embedding model, with one version and one normalisation.",
     ),
     "rows": Explanation(
         title="the gate of the amount",
-        meaning="Exists if --max-drop or --min-rows is given: the share of different rows that AFTER may lack, and the "
-        "fewest that it must have. The gates of the spectrum do not see the amount.",
+        meaning="Exists if --max-drop or --min-rows is given: the share of different rows that AFTER may lack, and "
+        "the fewest that it must have. The gates of the spectrum do not see the amount.",
         action="Keep more rows, or change the limits.",
     ),
     "coverage": Explanation(
         title="the gate of whole regions that are gone",
-        meaning="A small topic that is dropped as a whole shows in no spectrum. This gate looks for removed rows that lie "
-        "far from every kept row. It decides only when it is enabled; otherwise such rows are only named.",
+        meaning="A small topic that is dropped as a whole shows in no spectrum. This gate looks for removed rows "
+        "that lie far from every kept row. It decides only when it is enabled; otherwise such rows are only named.",
         action="Look at the removed rows that the report names; keep some of each region.",
     ),
     "span": Explanation(
         title="the gate of added rows",
-        meaning="Whether rows that a model generated add directions that the real rows lack, copy them, or are noise. A "
-        "spectrum cannot tell these apart, so this is a test of its own, and skipped here.",
+        meaning="Whether rows that a model generated add directions that the real rows lack, copy them, or are "
+        "noise. A spectrum cannot tell these apart, so this is a test of its own, and skipped here.",
         action="Run the span test on the added rows if a model generated them.",
     ),
     "inconclusive": Explanation(
         title="a gate ran and cannot decide",
-        meaning="The interval of the change holds the margin: neither harm nor its absence is shown. A gate passes when "
-        "its whole interval is inside the margin, and fails when the change is beyond the margin and significant "
-        "against random row subsets of equal size.",
+        meaning="The interval of the change holds the margin: neither harm nor its absence is shown. A gate passes "
+        "when its whole interval is inside the margin, and fails when the change is beyond the margin and "
+        "significant against random row subsets of equal size.",
         action="Compare more rows, as many as the report says; or widen the margin. --on-inconclusive pass exits 0.",
     ),
     "skipped": Explanation(
         title="a gate did not run",
-        meaning="It needs something that this comparison lacks, and the reason names it. A skipped gate never changes the "
-        "verdict or the exit code, and it is no pass.",
+        meaning="It needs something that this comparison lacks, and the reason names it. A skipped gate never "
+        "changes the verdict or the exit code, and it is no pass.",
         action="Nothing, unless you rely on the gate: then give it what the reason names.",
     ),
     "waived": Explanation(
         title="a gate's result does not count",
-        meaning="A waiver with a reason covers the gate. What it would have been stays in every report. A run that could "
-        "not be done at all, exit code 2, cannot be waived.",
+        meaning="A waiver with a reason covers the gate. What it would have been stays in every report. A run that "
+        "could not be done at all, exit code 2, cannot be waived.",
         action="Read the reason and the last day on which the waiver holds.",
     ),
     "preserved": Explanation(
         title="the tail is as it was, within the margins",
-        meaning="Every statistic of the spectrum, under every kernel, stays inside its margin with its whole interval. That "
-        "is no harm to the spectral shape beyond the margin; it says nothing about the amount of data, about small "
-        "topics or about labels.",
+        meaning="Every statistic of the spectrum, under every kernel, stays inside its margin with its whole "
+        "interval. That is no harm to the spectral shape beyond the margin; it says nothing about the amount of "
+        "data, about small topics or about labels.",
         action="Read the amount as well: rows, and how deep the tail can still be measured.",
     ),
     "steeper": Explanation(
         title="the tail lost",
-        meaning="Capacity fell at equal depth, or the local exponent rose, beyond the margin and beyond chance. Fewer "
-        "directions carry the data, and its rare structure takes more data to learn.",
+        meaning="Capacity fell at equal depth, or the local exponent rose, beyond the margin and beyond chance. "
+        "Fewer directions carry the data, and its rare structure takes more data to learn.",
         action="Look at the gates that failed and at the removed rows that the report names.",
     ),
     "flatter": Explanation(
         title="the tail gained on the measured window",
-        meaning="Capacity rose at equal depth, or the local exponent fell, beyond the margin and beyond chance, and no "
-        "statistic shows harm. It is a finite-region effect on the measured window, no claim on the asymptote. Noise and "
-        "outliers do it too.",
+        meaning="Capacity rose at equal depth, or the local exponent fell, beyond the margin and beyond chance, and "
+        "no statistic shows harm. It is a finite-region effect on the measured window, no claim on the asymptote. "
+        "Noise and outliers do it too.",
         action="If rows were added, see SPA012; if rows were removed, check that the kept ones are not the odd ones.",
     ),
     "undecided": Explanation(
         title="what became of the tail cannot be told",
-        meaning="No statistic shows harm or gain, but not all intervals are inside the margins; or too few rows are shared "
-        "to take the two data sets for related.",
+        meaning="No statistic shows harm or gain, but not all intervals are inside the margins; or too few rows are "
+        "shared to take the two data sets for related.",
         action="Compare more rows; give --expect fresh if new data under the same model is meant.",
     ),
     "exit-0": Explanation(
