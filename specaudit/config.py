@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,9 @@ KERNELS = ("laplace", "linear", "matern32", "matern52", "rbf")
 """The names of the kernels, spelled out so that help does not import numpy; a test compares the registry."""
 
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
+EXPECTATIONS = ("prune", "augment", "fresh", "any")
+GATES = ("capacity", "tail", "repeats", "consistency", "rows", "coverage", "span")
+"""The ids of the gates, spelled out as the kernels are."""
 
 PREFIX = "SPECAUDIT_"
 FILES = ("specaudit.toml", "pyproject.toml")
@@ -29,6 +33,7 @@ class Key:
     choices: tuple[str, ...] = ()
     least: float = 0
     above: bool = False  # the value must exceed `least`, not just reach it
+    below: float = 2**63
 
 
 KEYS: dict[str, Key] = {
@@ -37,14 +42,67 @@ KEYS: dict[str, Key] = {
     "normalize": Key(kind="text", choices=("none", "l2")),
     "centered": Key(kind="flag"),
     "model": Key(kind="text"),
+    "model-after": Key(kind="text"),
     "drop-bad-rows": Key(kind="flag"),
     "seed": Key(kind="integer"),
     "threads": Key(kind="integer", least=1),
     "max-rows": Key(kind="integer", least=2),
     "max-memory": Key(kind="size"),
     "require": Key(kind="list", choices=STATUSES),
+    "expect": Key(kind="text", choices=EXPECTATIONS),
+    "max-drop": Key(kind="number", above=True, below=1),
+    "min-rows": Key(kind="integer", least=1),
+    "on-inconclusive": Key(kind="text", choices=("fail", "pass")),
 }
 """Every setting that a file, the environment or a flag of the same name may give."""
+
+TABLES = ("margins", "waive")
+"""What else a file may hold: a table of margins and a list of waivers."""
+
+MARGINS: dict[str, Key] = {
+    "repeats": Key(kind="number", above=True, below=1),
+    **{
+        name: Key(kind="number", above=True, below=10)
+        for gate in ("capacity", "tail")
+        for name in (gate, *(f"{gate}.{kernel}" for kernel in KERNELS))
+    },
+}
+"""Every margin: of a gate, or of a gate under one kernel."""
+
+_WAIVER = {"gate": True, "reason": True, "until": True, "after": False}  # key -> whether it is required
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A gate whose result shall not count, as a file says it."""
+
+    gate: str
+    reason: str
+    until: date
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the configuration file and the environment give.
+
+    Attributes
+    ----------
+    file
+        The configuration file in use; None without one.
+    flags
+        Checked values by key of `KEYS`.
+    margins
+        By the names of `MARGINS`.
+    waivers
+        In the order of the file.
+    """
+
+    file: Path | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    margins: Mapping[str, float] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -70,7 +128,33 @@ def read(key: str, value: object, where: str) -> Any:
     return result
 
 
-def load(folder: Path, environment: Mapping[str, str], file: Path | None = None) -> dict[str, Any]:
+def read_margins(value: object, where: str) -> dict[str, float]:
+    """Return margins by the names of `MARGINS`.
+
+    Parameters
+    ----------
+    value
+        Texts ``NAME=VALUE`` (or one, with commas between several), or a table of a TOML file, in which
+        ``capacity = {linear = 0.05}`` is the same as ``"capacity.linear" = 0.05``.
+    where
+        Begins every message.
+
+    Raises
+    ------
+    ConfigError
+        A name is unknown, or a value is no number above 0.
+    """
+    found = {}
+    for name, number in _margin_items(value, where):
+        _known(name, tuple(MARGINS), where, "margin")
+        margin = _number(MARGINS[name], number)
+        if margin is None:
+            raise ConfigError(f"{where}: {name}: expected {_expected(MARGINS[name])}, got {number!r}")
+        found[name] = margin
+    return found
+
+
+def load(folder: Path, environment: Mapping[str, str], file: Path | None = None) -> Settings:
     """Return the checked settings that the configuration file and then the environment give.
 
     Parameters
@@ -89,15 +173,71 @@ def load(folder: Path, environment: Mapping[str, str], file: Path | None = None)
         A file cannot be read, a key is unknown, or a value is of the wrong type.
     """
     path, table = _find(folder) if file is None else (file, _table(file))
-    settings = {}
-    for key, value in (table or {}).items():
-        _known(key, tuple(KEYS), str(path), "key")
-        settings[key] = read(key, value, f"{path}: {key}")
-    names = {PREFIX + key.upper().replace("-", "_"): key for key in KEYS}
+    table = dict(table or {})
+    for key in table:
+        _known(key, (*KEYS, *TABLES), str(path), "key")
+    margins = read_margins(table.pop("margins", {}), f"{path}: margins")
+    waivers = _waivers(table.pop("waive", []), f"{path}: waive")
+    flags = {key: read(key, value, f"{path}: {key}") for key, value in table.items()}
+    names = {PREFIX + key.upper().replace("-", "_"): key for key in (*KEYS, "margins")}
     for name in sorted(name for name in environment if name.startswith(PREFIX)):
         _known(name, tuple(names), "environment", "variable")
-        settings[names[name]] = read(names[name], environment[name], f"environment variable {name}")
-    return settings
+        where = f"environment variable {name}"
+        if names[name] == "margins":
+            margins |= read_margins(environment[name], where)
+        else:
+            flags[names[name]] = read(names[name], environment[name], where)
+    return Settings(file=path, flags=flags, margins=margins, waivers=waivers)
+
+
+def _margin_items(value: object, where: str) -> Iterable[tuple[str, object]]:
+    """Yield name and number of each margin, the numbers unchecked."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            parts = item.items() if isinstance(item, Mapping) else None
+            yield from ((f"{name}.{kernel}", number) for kernel, number in parts) if parts else ((name, item),)
+        return
+    texts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        raise ConfigError(f"{where}: expected a table, got {value!r}", next_step="for example capacity = 0.02")
+    for text in texts:
+        name, mark, number = str(text).partition("=")
+        if not mark:
+            raise ConfigError(f"{where}: expected NAME=VALUE, got {text!r}", next_step="for example capacity=0.02")
+        yield name.strip(), number.strip()
+
+
+def _waivers(value: object, where: str) -> tuple[Waiver, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ConfigError(
+            f"{where}: expected a list of tables",
+            next_step="begin each with [[waive]], in pyproject.toml [[tool.specaudit.waive]]",
+        )
+    return tuple(_waiver(item, f"{where}[{number}]") for number, item in enumerate(value))
+
+
+def _waiver(table: Mapping[str, object], where: str) -> Waiver:
+    for key in table:
+        _known(key, tuple(_WAIVER), where, "key")
+    missing = [key for key, required in _WAIVER.items() if required and key not in table]
+    if missing:
+        example = {"until": "until = 2030-12-31, the last day on which it holds"}.get(missing[0], "")
+        raise ConfigError(f"{where}: has no {missing[0]}", next_step=example)
+    texts = {key: value for key, value in table.items() if key != "until"}
+    for key, value in texts.items():
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigError(f"{where}: {key}: expected a text, got {value!r}")
+    _known(str(texts["gate"]), GATES, where, "gate")
+    return Waiver(until=_date(table["until"], f"{where}: until"), **{k: str(v).strip() for k, v in texts.items()})
+
+
+def _date(value: object, where: str) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return datetime.strptime(str(value), "%Y-%m-%d").date()
+    except ValueError:
+        raise ConfigError(f"{where}: expected a date such as 2030-12-31, got {value!s}") from None
 
 
 def _parse(rule: Key, value: object) -> Any:
@@ -126,7 +266,7 @@ def _number(rule: Key, value: object) -> float | None:
         number = kind(value) if isinstance(value, str) else _only(value, int, kind)
     except ValueError:
         return None
-    if number is None or not rule.least <= number < 2**63 or (rule.above and number == rule.least):
+    if number is None or not rule.least <= number < rule.below or (rule.above and number == rule.least):
         return None
     return kind(number)
 
@@ -137,6 +277,8 @@ def _only(value: object, *types: type) -> Any:
 
 def _expected(rule: Key) -> str:
     least = f"{'above' if rule.above else 'of at least'} {rule.least:g}"
+    if rule.below < 2**63:
+        least += f" and below {rule.below:g}"
     return {
         "text": "a text",
         "flag": "true or false",
@@ -180,7 +322,8 @@ def _table(path: Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", next_step="check the name given to --config") from error
     except ValueError as error:  # not TOML, or not UTF-8
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+        hint = 'quote a name with a dot: "capacity.linear" = 0.05' if "overwrite" in str(error) else ""
+        raise ConfigError(f"{path}: not a TOML file: {error}", next_step=hint) from error
     if path.name != "pyproject.toml":
         return data
     tools = data.get("tool")

@@ -203,7 +203,7 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         (["fit", "a.csv::b", "-o", "a.csv"], "also an input"),
         (["fit", "a", "--config", "none.toml"], "none.toml: No such file"),
         (["fit", "a", "--dry-run", "--format", "markdown"], "--dry-run says its plan as text"),
-        (["explain", "SPA02"], "did you mean SPA002"),
+        (["explain", "SPA02"], "SPA002"),
         (["schema", "fitt"], "known: fit, compare, error"),
     ],
 )
@@ -463,7 +463,10 @@ def test_schema_lists_and_prints(capsys):
 def test_demo_writes_a_set_and_its_half_once(capsys, tmp_path):
     folder = tmp_path / "a b"
     assert main(["demo", str(folder)]) == 0
-    assert capsys.readouterr().out == f"specaudit fit '{folder}/before.npy'\nspecaudit fit '{folder}/after.npy'\n"
+    assert capsys.readouterr().out == (
+        f"specaudit fit '{folder}/before.npy'\nspecaudit fit '{folder}/after.npy'\n"
+        f"specaudit compare '{folder}/before.npy' '{folder}/after.npy'\n"
+    )
     before, after = np.load(folder / "before.npy"), np.load(folder / "after.npy")
     assert (before.shape, before.dtype, after.shape) == ((2000, 64), np.float32, (1000, 64))
     assert {row.tobytes() for row in after} < {row.tobytes() for row in before}

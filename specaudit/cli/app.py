@@ -10,15 +10,24 @@ from typing import Annotated
 
 import typer
 
+from specaudit.cli.compare import compare
 from specaudit.cli.demo import demo
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
 from specaudit.cli.schema import schema
+from specaudit.cli.show import show
 from specaudit.cli.terminal import discard_stdout, emit, note
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
 from specaudit.version import __version__
 
-COMMANDS: dict[str, Callable[..., None]] = {"fit": fit, "demo": demo, "explain": explain, "schema": schema}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "fit": fit,
+    "compare": compare,
+    "show": show,
+    "explain": explain,
+    "schema": schema,
+    "demo": demo,
+}
 
 INTERNAL = "internal error"
 LONGEST = 200  # characters of what an unexpected exception says

@@ -40,7 +40,8 @@ def demo(
         raise InputError(f"{directory}: cannot create: {error.strerror}", next_step="name another place") from error
     rows, cluster = _rows()
     write_all([(before, _npy(rows)), (after, _npy(_common_half(rows, cluster)))])
-    emit("".join(f"specaudit fit {shlex.quote(str(path))}\n" for path in (before, after)))
+    lines = [("fit", before), ("fit", after), ("compare", before, after)]
+    emit("".join(f"{shlex.join(['specaudit', *map(str, line)])}\n" for line in lines))
 
 
 def _rows() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

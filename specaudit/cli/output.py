@@ -9,20 +9,57 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from specaudit.cli.rows import ROW_FORMATS
 from specaudit.errors import ConfigError, InputError
-from specaudit.report.formats import FORMATS, GATE_FORMATS, PICTURES, SUFFIXES
+from specaudit.report.formats import COMPARISON_FORMATS, COMPARISON_SUFFIXES, FORMATS, GATE_FORMATS, PICTURES
+
+Subject = Literal["fit", "compare"]
+
+PAGE = "html"
+DOCUMENTS: dict[Subject, tuple[str, ...]] = {"fit": tuple(FORMATS), "compare": (*COMPARISON_FORMATS, PAGE)}
+"""The formats of a file, by what is rendered."""
+STDOUT: dict[Subject, tuple[str, ...]] = {
+    "fit": ("text", "json", "markdown"),
+    "compare": ("text", "json", "markdown", "junit", "github"),
+}
+"""The formats of standard output."""
+SUFFIXES = {**COMPARISON_SUFFIXES, ".html": PAGE}
+"""The format that a file name stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """A file to write, and the format it gets."""
+    """A file to write, what it shows, and the format it gets."""
 
     path: Path
+    kind: Literal["document", "plot", "rows"]
     format: str
 
 
-def document_output(text: str) -> Output:
+def requested(
+    subject: Subject,
+    *,
+    documents: Sequence[str] | None = None,
+    report: str | None = None,
+    plot: str | None = None,
+    rows: str | None = None,
+) -> list[Output]:
+    """Return the files that the flags -o, --report, --plot and --save-rows name.
+
+    Raises
+    ------
+    ConfigError
+        A file has no format that the subject can be rendered in.
+    """
+    files = [document_output(text, subject) for text in documents or ()]
+    files += [report_output(text, subject) for text in (report,) if text is not None]
+    files += [picture_output(text) for text in (plot,) if text is not None]
+    return files + [rows_output(text) for text in (rows,) if text is not None]
+
+
+def document_output(text: str, subject: Subject) -> Output:
     """Return the output that ``[FORMAT=]FILE`` names.
 
     Raises
@@ -32,7 +69,6 @@ def document_output(text: str) -> Output:
     """
     name, mark, file = text.partition("=")
     if mark and re.fullmatch(r"[A-Za-z]+", name):
-        check_format(name, f"--output {text}")
         path = Path(file)
     else:
         path = Path(text)
@@ -40,9 +76,31 @@ def document_output(text: str) -> Output:
     if not name:
         raise ConfigError(
             f"--output {text}: no format is known for the suffix {path.suffix!r}",
-            next_step=f"use {', '.join(SUFFIXES)}, or FORMAT=FILE with one of {', '.join(FORMATS)}",
+            next_step=f"use {suffixes(subject)}, or FORMAT=FILE with one of {', '.join(DOCUMENTS[subject])}",
         )
-    return Output(path=path, format=name)
+    check_format(name, f"--output {text}", subject)
+    return Output(path=path, kind="document", format=name)
+
+
+def suffixes(subject: Subject) -> str:
+    """Return the suffixes that stand for a format, for people."""
+    return ", ".join(suffix for suffix, name in SUFFIXES.items() if name in DOCUMENTS[subject])
+
+
+def report_output(text: str, subject: Subject) -> Output:
+    """Return the page that ``text`` names."""
+    check_format(PAGE, f"--report {text}", subject)
+    if SUFFIXES.get(Path(text).suffix.lower()) != PAGE:
+        raise ConfigError(f"--report {text}: not a page", next_step="use .html")
+    return Output(path=Path(text), kind="document", format=PAGE)
+
+
+def rows_output(text: str) -> Output:
+    """Return the file of rows that ``text`` names, by its suffix."""
+    suffix = Path(text).suffix.lower()
+    if suffix not in ROW_FORMATS:
+        raise ConfigError(f"--save-rows {text}: not a list of rows", next_step=f"use {', '.join(ROW_FORMATS)}")
+    return Output(path=Path(text), kind="rows", format=suffix)
 
 
 def picture_output(text: str) -> Output:
@@ -50,15 +108,29 @@ def picture_output(text: str) -> Output:
     suffix = Path(text).suffix.lower()
     if suffix not in PICTURES:
         raise ConfigError(f"--plot {text}: not a picture", next_step=f"use {', '.join(PICTURES)}")
-    return Output(path=Path(text), format=suffix[1:])
+    return Output(path=Path(text), kind="plot", format=suffix[1:])
 
 
-def check_format(name: str, where: str) -> None:
-    """Raise ConfigError unless a fit can be rendered in the format ``name``."""
+def check_format(name: str, where: str, subject: Subject) -> None:
+    """Raise ConfigError unless the subject can be rendered in the format ``name``."""
+    known = DOCUMENTS[subject]
+    if name in known:
+        return
+    problem = f"unknown format {name!r}"
     if name in GATE_FORMATS:
-        raise ConfigError(f"{where}: {name} reports gates, and fit has none", next_step=f"use {', '.join(FORMATS)}")
-    if name not in FORMATS:
-        raise ConfigError(f"{where}: unknown format {name!r}", next_step=f"use {', '.join(FORMATS)}")
+        problem = f"{name} reports gates, and fit has none"
+    elif name in DOCUMENTS["compare"]:
+        problem = f"only a comparison can be {name}"
+    raise ConfigError(f"{where}: {problem}", next_step=f"use {', '.join(known)}")
+
+
+def check_stdout(name: str, subject: Subject, *, dry_run: bool = False) -> None:
+    """Raise ConfigError unless standard output can get the format ``name``; of a dry run only text."""
+    check_format(name, "--format", subject)
+    if dry_run and name != "text":
+        raise ConfigError("--dry-run says its plan as text", next_step=f"drop --format {name}")
+    if name not in STDOUT[subject]:
+        raise ConfigError(f"--format {name}: only a file can be {name}", next_step=f"use -o FILE.{name}")
 
 
 def check_outputs(outputs: Sequence[Output], inputs: Iterable[str]) -> None:

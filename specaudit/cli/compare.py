@@ -1,0 +1,158 @@
+"""`specaudit compare`: the gate between two data sets, or between one and a proposal on it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated, Any
+
+import typer
+
+from specaudit import config
+from specaudit.cli import options, output, policy, rendering, terminal
+from specaudit.errors import ConfigError
+
+SELECTIONS = ("kept", "dropped", "weights")
+PROPOSALS = (*SELECTIONS, "added")
+
+UNSAID = frozenset(
+    ("before", "after", "margin", "outputs", "format_", "report", "plot", "save_rows", "config_file", "exit_zero")
+) | {"on_inconclusive", "max_memory", "dry_run", "quiet", "verbose"}
+"""Parameters that change no number of the document, or are told apart."""
+
+
+def compare(
+    context: typer.Context,
+    before: Annotated[
+        str,
+        typer.Argument(metavar="BEFORE", help="A file, FILE::member, directory, glob, @list or saved baseline."),
+    ],
+    after: Annotated[
+        str | None, typer.Argument(metavar="AFTER", help="The same, unless a proposal is given.")
+    ] = None,
+    kept: Annotated[
+        str | None, typer.Option(metavar="FILE", help="AFTER is these rows of BEFORE: numbers, ids or a mask.")
+    ] = None,
+    dropped: Annotated[str | None, typer.Option(metavar="FILE", help="AFTER is BEFORE without these rows.")] = None,
+    weights: Annotated[str | None, typer.Option(metavar="FILE", help="AFTER is BEFORE with these weights.")] = None,
+    added: Annotated[
+        str | None, typer.Option(metavar="EMB", help="AFTER is BEFORE with these rows appended.")
+    ] = None,
+    expect: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(config.EXPECTATIONS), help="How AFTER comes from BEFORE; any finds it from shared rows."
+        ),
+    ] = "any",
+    kernel: options.Kernels = options.KERNELS,
+    bandwidth: options.Bandwidth = None,
+    normalize: options.Normalized = "none",
+    centered: options.Centered = False,
+    model: options.Model = None,
+    model_after: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The embedding model of AFTER; another one cannot be compared.")
+    ] = None,
+    ids: options.Ids = None,
+    ids_after: Annotated[str | None, typer.Option(metavar="FILE", help="Names of AFTER's rows.")] = None,
+    dtype: options.Dtype = None,
+    shape: options.Shape = None,
+    column: options.Column = None,
+    drop_bad_rows: options.DropBadRows = False,
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+    max_rows: options.MaxRows = options.MAX_ROWS,
+    max_memory: options.MaxMemory = None,
+    margin: options.Margin = None,
+    max_drop: options.MaxDrop = None,
+    min_rows: options.MinRows = None,
+    waive: options.Waive = None,
+    on_inconclusive: options.OnInconclusive = "fail",
+    exit_zero: options.ExitZero = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Also find the smallest change that fails with 80 % power.")
+    ] = False,
+    outputs: Annotated[list[str] | None, options.output_option(output.suffixes("compare"))] = None,
+    format_: Annotated[str, options.format_option(output.STDOUT["compare"])] = "text",
+    report: options.Report = None,
+    plot: options.Plot = None,
+    save_rows: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the removed rows: .csv, .txt or .npy.")
+    ] = None,
+    config_file: options.ConfigFile = None,
+    dry_run: options.DryRun = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Gate a change of a data set on its spectral tail.
+
+    AFTER is another data set, or a proposal on BEFORE: --kept, --dropped or --weights, and --added.
+
+    Exits 0 if every gate passed, 1 if one failed, 3 if one cannot decide, 2 if it could not run.
+    """
+    proposal = {name: context.params[name] for name in PROPOSALS}
+    _check_sides(after, proposal)
+    arguments: dict[str, Any] = {
+        **options.measurement(context.params),
+        **proposal,
+        "expect": options.checked("expect", expect),
+        "ids_after": ids_after,
+        "model_after": model_after,
+        "calibrate": calibrate,
+        "policy": policy.read_policy(context),
+        "command": command_line(context),
+    }
+    output.check_stdout(format_, "compare", dry_run=dry_run)
+    files = output.requested("compare", documents=outputs, report=report, plot=plot, rows=save_rows)
+    sources = options.given(before, after, *proposal.values())
+    inputs = [*(name.partition("::")[0] for name in sources), *options.given(ids, ids_after, config_file)]
+    output.check_outputs(files, inputs)
+
+    from specaudit import api
+
+    if dry_run:
+        rendering.show_plan(api.compare_plan(before, after, **arguments))
+        return
+    result = api.compare(before, after, **arguments, progress=terminal.progress(quiet=quiet, verbose=verbose))
+    rendering.write(result, files)
+    rendering.append_summary(result)
+    about = rendering.remarked_file(options.settings(context).file, before)
+    rendering.show(result, format_, quiet=quiet, about=about)
+    policy.exit_by([result], exit_zero=exit_zero, told=format_ == "text")
+
+
+def command_line(context: typer.Context) -> str:
+    """Return the shell line that gives the same numbers without any configuration.
+
+    What file and environment set is spelled out, and what changes no number is left out. Waivers of a file stay
+    out too: no flag gives their last day.
+    """
+    words = ["specaudit", "compare", *options.given(context.params["before"], context.params["after"])]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in UNSAID or source is None or source.name == "DEFAULT":
+            continue
+        words += _spelled(parameter.opts[0], parameter.secondary_opts, context.params[name])
+    for name, value in policy.margins(context).items():
+        words += ["--margin", f"{name}={value:g}"]
+    return shlex.join(words)
+
+
+def _spelled(flag: str, opposite: list[str], value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [flag] if value else opposite[:1]
+    values = value if isinstance(value, list | tuple) else [value]
+    return [word for item in values for word in (flag, str(item))]
+
+
+def _check_sides(after: str | None, proposal: dict[str, str | None]) -> None:
+    """Refuse anything but AFTER alone, or a proposal with at most one selection."""
+    given = [f"--{name}" for name, value in proposal.items() if value is not None]
+    selections = [f"--{name}" for name in SELECTIONS if proposal[name] is not None]
+    if after is None and not given:
+        raise ConfigError(
+            "nothing to compare BEFORE with", next_step="give AFTER, or --kept, --dropped, --weights or --added"
+        )
+    if after is not None and given:
+        raise ConfigError(f"AFTER and {given[0]} exclude each other", next_step="give one of them")
+    if len(selections) > 1:
+        raise ConfigError(f"{' and '.join(selections)} exclude each other", next_step="give one of them")

@@ -1,0 +1,76 @@
+"""What a pipeline demands: the policy that flags, environment and file give, and the exit code that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from specaudit import config
+from specaudit.cli import options, rendering, terminal
+from specaudit.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from specaudit.documents import Comparison
+    from specaudit.gates import Policy, WaiverRule
+
+FLAGS = ("margin", "max_drop", "min_rows", "waive", "on_inconclusive", "exit_zero")
+"""The parameters of a command that make its policy."""
+WORSE = (ExitCode.PASS, ExitCode.INCONCLUSIVE, ExitCode.FAIL)
+
+
+def read_policy(context: typer.Context) -> Policy:
+    """Return the policy that a command's parameters and settings give, margins by name."""
+    from specaudit.gates import Policy, WaiverRule
+
+    given, found = context.params, options.settings(context)
+    return Policy(
+        margins=margins(context),
+        max_drop=options.checked("max-drop", given["max_drop"]),
+        min_rows=options.checked("min-rows", given["min_rows"]),
+        waivers=(*(WaiverRule(**asdict(waiver)) for waiver in found.waivers), *_waived(given["waive"])),
+        on_inconclusive=options.checked("on-inconclusive", given["on_inconclusive"]),
+    )
+
+
+def margins(context: typer.Context) -> dict[str, float]:
+    """Return the margins that file, environment and flags give; the later wins."""
+    flags = config.read_margins(context.params["margin"] or (), "--margin")
+    return {**options.settings(context).margins, **flags}
+
+
+def exit_by(comparisons: Sequence[Comparison], *, exit_zero: bool, told: bool) -> None:
+    """Leave with the worst exit code of the comparisons; without any, return.
+
+    Parameters
+    ----------
+    comparisons
+        What was judged.
+    exit_zero
+        Leave with 0 instead of 1 or 3, and say so.
+    told
+        Standard output has told people the verdict.
+    """
+    worst = max(comparisons, key=lambda comparison: WORSE.index(ExitCode(comparison.exit_code)), default=None)
+    if worst is None or worst.exit_code == ExitCode.PASS:
+        return
+    if not told:
+        terminal.note(rendering.headline(worst))
+    if exit_zero:
+        terminal.note(f"exit code 0 instead of {worst.exit_code}, as --exit-zero demands")
+        return
+    raise typer.Exit(worst.exit_code)
+
+
+def _waived(texts: list[str] | None) -> list[WaiverRule]:
+    from specaudit.gates import WaiverRule
+
+    rules = []
+    for text in texts or ():
+        gate, mark, reason = text.partition("=")
+        if not mark:
+            raise ConfigError(f"--waive: expected GATE=REASON, got {text!r}", next_step="say why it does not count")
+        rules.append(WaiverRule(gate=gate.strip(), reason=reason.strip()))
+    return rules

@@ -1,0 +1,126 @@
+"""Documents as files and on standard output: which renderer makes what."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specaudit.cli import terminal
+from specaudit.cli.output import PAGE, Output, Subject, write_all
+from specaudit.cli.rows import ROW_FORMATS
+from specaudit.report.formats import COMPARISON_FORMATS, FORMATS
+
+if TYPE_CHECKING:
+    from specaudit.api import Plan
+    from specaudit.documents import Comparison, Fit
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+WORKSPACE = "GITHUB_WORKSPACE"
+
+
+def subject(document: Fit | Comparison) -> Subject:
+    """Return what the document is about, which decides its formats."""
+    return "fit" if document.schema_ == "specaudit.fit/1" else "compare"
+
+
+def write(document: Fit | Comparison, outputs: Sequence[Output]) -> None:
+    """Write every output of the document, or none."""
+    write_all([(output.path, _content(document, output)) for output in outputs])
+
+
+def show(document: Fit | Comparison, format_: str, *, quiet: bool = False, about: str | None = None) -> None:
+    """Write the document to standard output; ``about`` is the file to which a pull request's remarks belong."""
+    if format_ == "text" and quiet:
+        terminal.emit(headline(document) + "\n")
+        return
+    if format_ == "github" and document.schema_ == "specaudit.compare/1":
+        from specaudit.report.compare.github import render_github
+
+        terminal.emit(render_github(document, file=about), exact=True)
+        return
+    text = _text(document, format_, terminal.width(), terminal.colored(sys.stdout))
+    terminal.emit(text, exact=format_ in ("json", "junit"))
+
+
+def headline(document: Fit | Comparison) -> str:
+    """Return the finding in a sentence."""
+    if document.schema_ == "specaudit.fit/1":
+        from specaudit.report import facts
+
+        return facts.headline(document)
+    from specaudit.report.compare import facts as comparison_facts
+
+    return comparison_facts.headline(document)
+
+
+def append_summary(comparison: Comparison) -> None:
+    """Append the Markdown of the comparison to the summary of a GitHub job, where there is one.
+
+    Nobody named that file on the command line, so that one which cannot be written is noted and no error.
+    """
+    path = os.environ.get(SUMMARY)
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(_text(comparison, "markdown", terminal.WIDTH, False) + "\n")
+    except OSError as error:
+        terminal.note(f"{SUMMARY} {path}: cannot append the summary: {error.strerror}")
+
+
+def remarked_file(config_file: Path | None, document: str) -> str | None:
+    """Return the file to which remarks on a pull request belong, named from the root of the repository.
+
+    That is the configuration file in use, else the document (a baseline, say) where there is one.
+    """
+    path = config_file or (Path(document) if document.endswith(".json") else None)
+    if path is None:
+        return None
+    relative = os.path.relpath(path, os.environ.get(WORKSPACE) or os.getcwd())
+    return str(path) if relative.startswith(os.pardir) else Path(relative).as_posix()
+
+
+def show_plan(plan: Plan) -> None:
+    """Write what a run would take to standard output."""
+    from specaudit.report.plan import render_plan
+
+    terminal.emit(
+        render_plan(
+            rows=plan.rows,
+            dimensions=plan.dimensions,
+            size=plan.bytes,
+            peak_memory=plan.peak_memory,
+            stages=plan.stages,
+        )
+    )
+
+
+def _content(document: Fit | Comparison, output: Output) -> bytes:
+    if output.kind == "plot":
+        return _picture(document, output.format)
+    if output.kind == "rows" and document.schema_ == "specaudit.compare/1":
+        return ROW_FORMATS[output.format](document.rows.removed_all)
+    return _text(document, output.format, terminal.WIDTH, False).encode("utf-8", "backslashreplace")
+
+
+def _text(document: Fit | Comparison, format_: str, width: int, color: bool) -> str:
+    if document.schema_ == "specaudit.fit/1":
+        return FORMATS[format_](document, width, color)
+    if format_ == PAGE:
+        from specaudit.report.compare.page import render_page
+
+        return render_page(document)
+    return COMPARISON_FORMATS[format_](document, width, color)
+
+
+def _picture(document: Fit | Comparison, kind: str) -> bytes:
+    if document.schema_ == "specaudit.fit/1":
+        from specaudit.report import plots
+
+        return plots.picture(document, kind)
+    from specaudit.report.compare import plots as comparison_plots
+
+    return comparison_plots.picture(document, kind)

@@ -1,0 +1,38 @@
+"""Files of named rows, for the program that goes on with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from specaudit.documents import NamedRow
+
+
+def _csv(rows: Sequence[NamedRow]) -> bytes:
+    """Return a table of row number, id (empty without) and distance."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("row", "id", "distance"))
+    writer.writerows((row.row, row.id or "", f"{row.distance:.6g}") for row in rows)
+    return stream.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _txt(rows: Sequence[NamedRow]) -> bytes:
+    """Return one id a line, or row number without ids."""
+    return "".join(f"{row.row if row.id is None else row.id}\n" for row in rows).encode("utf-8", "backslashreplace")
+
+
+def _npy(rows: Sequence[NamedRow]) -> bytes:
+    """Return the row numbers as a .npy file of int64."""
+    import numpy as np
+
+    stream = io.BytesIO()
+    np.save(stream, np.array([row.row for row in rows], dtype=np.int64))
+    return stream.getvalue()
+
+
+ROW_FORMATS: dict[str, Callable[[Sequence[NamedRow]], bytes]] = {".csv": _csv, ".txt": _txt, ".npy": _npy}
+"""Suffix -> what a file of rows holds."""

@@ -1,0 +1,127 @@
+"""Saved documents, read back: the one place that decides whether a JSON file is one of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from specaudit.documents.base import Document
+from specaudit.documents.compare import Comparison
+from specaudit.documents.fit import Fit
+from specaudit.errors import InputError
+
+READABLE: Mapping[str, type[Fit] | type[Comparison]] = {"specaudit.fit": Fit, "specaudit.compare": Comparison}
+"""Name of a schema without its version -> the document."""
+
+_BANDED = ("kappa", "kappa_low", "kappa_high", "n1")
+_SLOPES = ("n2", "exponent", "exponent_low", "exponent_high")
+COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "counting": (("eigenvalue", "count"),),
+    "capacity": (("kappa", "kappa_low", "kappa_high", "n1", "n2"),),
+    "local_exponent": (("n2", "value", "low", "high", "b1", "b3"),),
+    "gain": (("dimension", "kappa_ratio", "low", "high"),),
+    "before": (_BANDED, _SLOPES),
+    "after": (_BANDED, _SLOPES),
+}
+"""Part of a spectrum -> the groups of its columns that have one length."""
+
+LARGEST = 64 * 2**20  # bytes; documents have less than a hundredth of it
+
+
+def read_document(path: str | os.PathLike[str]) -> Fit | Comparison:
+    """Return the fit or the comparison that a file holds; writing it again gives the same bytes.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or holds no such document; the message names the file and the field.
+    """
+    name = os.fsdecode(path)
+    text = _text(name)
+    model = _model(name, _object(name, text).get("schema"))
+    try:
+        found = model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        first, *more = error.errors(include_url=False)
+        others = f" (and {len(more)} more)" if more else ""
+        _refuse(f"{name}: {_field(first['loc'])}: {first['msg'].lower()}{others}")
+    if found.primary not in found.spectra:
+        _refuse(f"{name}: primary: {found.primary!r} is not among spectra")
+    _check_lengths(name, found)
+    return found
+
+
+def _text(name: str) -> str:
+    try:
+        with Path(name).open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}", next_step="check the name") from error
+    if len(content) > LARGEST:
+        _refuse(f"{name}: has more than {LARGEST // 2**20} MB, which no document has")
+    try:
+        return content.decode("utf-8")
+    except ValueError:
+        _refuse(f"{name}: is not UTF-8 text")
+
+
+def _object(name: str, text: str) -> dict[str, Any]:
+    def no_number(constant: str) -> NoReturn:
+        _refuse(f"{name}: holds {constant}, which is no JSON")
+
+    try:
+        data = json.loads(text, parse_constant=no_number)
+    except json.JSONDecodeError as error:
+        what = "is cut off or no JSON" if error.pos >= len(text.rstrip()) else "is no JSON"
+        _refuse(f"{name}: {what}: line {error.lineno} column {error.colno}: {error.msg.lower()}")
+    except (ValueError, RecursionError):  # digits or brackets without end
+        _refuse(f"{name}: is no document of specaudit")
+    if not isinstance(data, dict):
+        _refuse(f"{name}: is no document of specaudit: expected an object, got {type(data).__name__}")
+    return data
+
+
+def _model(name: str, schema: object) -> type[Fit] | type[Comparison]:
+    kind, mark, version = schema.partition("/") if isinstance(schema, str) else ("", "", "")
+    if kind == "specaudit.error":
+        _refuse(f"{name}: tells why a run failed; it holds no result", "read its field `error`")
+    if kind not in READABLE or not mark:
+        wanted = ", ".join(f"{known}/1" for known in READABLE)
+        _refuse(f"{name}: schema: expected one of {wanted}, got {schema!r:.80}")
+    model = READABLE[kind]
+    if schema != model.model_fields["schema_"].default:
+        _refuse(f"{name}: schema: version {version:.20} of {kind} is not known here", "update specaudit")
+    return model
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """Return where a field is, such as ``spectra.laplace.tests[0].status``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+
+
+def _check_lengths(name: str, document: Fit | Comparison) -> None:
+    """Refuse curves whose columns do not belong together, which no schema can say."""
+    for kernel, spectrum in document.spectra.items():
+        for where, part, columns in _curves(spectrum):
+            lengths = {column: len(getattr(part, column)) for column in columns}
+            if len(set(lengths.values())) > 1:
+                told = ", ".join(f"{column} {length}" for column, length in lengths.items())
+                _refuse(f"{name}: spectra.{kernel}.{where}: columns of unequal length: {told}")
+
+
+def _curves(spectrum: Document) -> list[tuple[str, Document, tuple[str, ...]]]:
+    """Return the curves of one kernel: where each is, itself, and the columns that go together."""
+    found = []
+    for where, groups in COLUMNS.items():
+        part = getattr(spectrum, where, None)
+        found += [(where, part, group) for group in groups if isinstance(part, Document)]
+    return found
+
+
+def _refuse(problem: str, next_step: str = "name a document that specaudit wrote with -o FILE.json") -> NoReturn:
+    raise InputError(problem, next_step=next_step)
