@@ -1,6 +1,6 @@
 """Audit the spectral tail of a data set's embeddings.
 
-`fit` is the library's verb; the command line is a client of it.
+`fit` and `compare` are the library's verbs; the command line is a client of them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from specaudit.version import __version__
 
 if TYPE_CHECKING:
-    from specaudit.api import Plan, fit, plan
-    from specaudit.documents import Fit
+    from specaudit.api import Plan, Policy, WaiverRule, compare, fit, plan
+    from specaudit.documents import Comparison, Fit
 
-__all__ = ["Fit", "Plan", "__version__", "fit", "plan"]
+__all__ = ["Comparison", "Fit", "Plan", "Policy", "WaiverRule", "__version__", "compare", "fit", "plan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from specaudit.errors import BudgetError, ConfigError
 from specaudit.moments import moments_bytes
 from specaudit.operators import dense_bytes
-from specaudit.spectrum import EXACT_ROWS, MAX_STEPS, PROBES
+from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
 
 BASE = 400 << 20
 """Interpreter, libraries and block buffers, measured."""
@@ -34,9 +34,27 @@ def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, it
     scan = 40 * rows
     sample = 3 * 8 * unique * dimensions
     steps = min(MAX_STEPS, unique // PROBES)
-    krylov = itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
+    krylov = _krylov_bytes(unique, steps, itemsize)
     matrix = dense_bytes(unique, dimensions, itemsize) + (krylov if unique > EXACT_ROWS else 3 * 8 * unique**2)
     return BASE + scan + sample + max(matrix, moments_bytes(dimensions) if covariance else 0)
+
+
+def comparison_memory(
+    rows: tuple[int, int], unique: tuple[int, int], dimensions: int, threads: int, itemsize: int = 4
+) -> int:
+    """Return the bytes that a comparison of sides of `rows` rows needs, `unique` of them in kernel matrices.
+
+    One side's matrix is in memory at a time, with as many subsets of it as there are threads.
+    """
+    large, small = max(unique), min(unique)
+    sample = 8 * sum(unique) * dimensions
+    subsets = threads * (itemsize * small**2 + _krylov_bytes(small, CHECKS[0], itemsize))
+    matrix = dense_bytes(large, dimensions, itemsize) + max(_krylov_bytes(large, CHECKS[1], itemsize), subsets)
+    return BASE + 64 * sum(rows) + sample + matrix
+
+
+def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
+    return itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
 
 
 def check_memory(need: int, allowed: int | None, max_rows: int) -> None:

@@ -16,18 +16,15 @@ from typing import Literal, get_args
 from specaudit.documents import Comparison, Gate, Test, Waiver, Warning_
 from specaudit.documents.compare import GateId, GateStatus, TailChange, Verdict
 from specaudit.errors import ConfigError, ExitCode
+from specaudit.relation import PROVEN
 
 Status = Literal["pass", "fail", "inconclusive"]
 
 MARGINS = {"capacity": 0.02, "capacity.linear": 0.05, "tail": 0.03, "repeats": 0.8}
 """Default margins: fall of ln kappa (by kernel where named), rise of b_2, and the least share of BEFORE's
 effective rows over unique rows."""
-PROVEN = 0.5
-"""Share of the smaller side's unique rows that must be shared before two data sets count as related."""
-MUCH_LESS = 0.25
-"""Share of the rows below which the amount itself is worth a warning."""
-SHALLOW = 5.0
-COPIES = 0.05
+NEAR = 0.25
+"""Share of a margin within which a change counts as near it."""
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
 
 
@@ -112,12 +109,16 @@ def harm(test: Test) -> float:
     return -test.change if test.statistic == "capacity" else test.change
 
 
-def decide(test: Test, margin: float, critical: float) -> Status:
-    """Return how a statistic stands against its margin."""
-    lost = harm(test)
-    if lost > margin and (test.z is None or lost > critical * test.error):
+def decide(lost: float, half_width: float, margin: float) -> Status:
+    """Return how a harm with an interval of that half-width stands against its margin."""
+    if lost > margin and lost > half_width:
         return "fail"
-    return "pass" if lost + critical * test.error < margin else "inconclusive"
+    return "pass" if lost + half_width < margin else "inconclusive"
+
+
+def near_limit(lost: float, half_width: float, margin: float) -> bool:
+    """Tell whether a better measurement of a harm could change what is decided."""
+    return decide(lost, half_width, margin) == "inconclusive" or abs(lost - margin) < margin * NEAR
 
 
 def judge(comparison: Comparison, policy: Policy) -> Comparison:
@@ -153,8 +154,7 @@ def tail_change(comparison: Comparison) -> TailChange:
     tests = _tests(comparison)
     if any(test.status == "fail" for test in tests):
         return "steeper"
-    critical = comparison.null.critical_value
-    if any(-harm(t) > abs(t.limit) and -harm(t) > critical * t.error for t in tests):
+    if any(-harm(t) > max(abs(t.limit), _half_width(t)) for t in tests):
         return "flatter"
     return "preserved" if tests and all(test.status == "pass" for test in tests) else "undecided"
 
@@ -167,17 +167,20 @@ def unproven(comparison: Comparison) -> bool:
 
 def _judged(test: Test, kernel: str, comparison: Comparison, policy: Policy) -> Test:
     margin = policy.margin(test.statistic, kernel)
-    critical = comparison.null.critical_value
-    status = decide(test, margin, critical)
-    needed = _rows_needed(test, margin, critical, comparison.null.rows) if status == "inconclusive" else None
+    status = decide(harm(test), _half_width(test), margin)
+    needed = _rows_needed(test, margin, comparison.null.rows) if status == "inconclusive" else None
     limit = -margin if test.statistic == "capacity" else margin
     return test.model_copy(update={"status": status, "limit": limit, "rows_needed": needed})
 
 
-def _rows_needed(test: Test, margin: float, critical: float, rows: int) -> int | None:
+def _half_width(test: Test) -> float:
+    return (test.high - test.low) / 2
+
+
+def _rows_needed(test: Test, margin: float, rows: int) -> int | None:
     """Return the rows at which the same change would be decided: errors fall with the root of the rows."""
     distance = margin - harm(test) if harm(test) < margin else harm(test)
-    needed = rows * (critical * test.error / distance) ** 2 if distance > 0 else float("inf")
+    needed = rows * (_half_width(test) / distance) ** 2 if distance > 0 else float("inf")
     if not needed < 1e9:
         return None
     unit: int = 10 ** max(int(log10(max(needed, 1.0))) - 1, 0)

@@ -126,6 +126,7 @@ class SpectrumChange(Document):
     """Everything compared under one kernel."""
 
     kernel: Kernel
+    draws: int = Field(default=0, description="random row subsets drawn under this kernel")
     tests: tuple[Test, ...]
     delta_exponent: Change | None = Field(description="change of b_2 over the window; null if no window was reached")
     window: tuple[float, float] | None = Field(description="effective dimensions N_2 of delta_exponent")

@@ -1,37 +1,31 @@
-"""The library's verbs; the command line is a client of them."""
+"""`fit`: what one data set's embeddings say of its spectral tail."""
 
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
 from specaudit.budget import check_memory, peak_memory, usable_threads
-from specaudit.documents import Environment, Fit
+from specaudit.documents import Fit
 from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.errors import ConfigError, InputError
 from specaudit.estimate import Estimate, estimate_covariance, estimate_dense
-from specaudit.graph import Neighbours, nearest_neighbours
+from specaudit.graph import nearest_neighbours
 from specaudit.kernels import DOUBLE, FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
 from specaudit.moments import second_moments
 from specaudit.operators import dense_operator
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.assemble import assemble_fit
 from specaudit.scan import Scan, scan
-from specaudit.version import __version__
 
 if TYPE_CHECKING:
-    Source = str | os.PathLike[str] | npt.NDArray[Any] | Embeddings
+    from specaudit.api.common import Source
 
-MAX_ROWS = 16_384
-LARGEST_NORM = 1e60
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
 
@@ -120,7 +114,7 @@ def fit(
     BudgetError
         The run needs more memory than it may use.
     """
-    _check_arguments(kernels, max_rows)
+    check_arguments(kernels, max_rows)
     report = progress or SilentProgress()
     cores = usable_threads(threads)
     with ExitStack() as stack:
@@ -137,9 +131,9 @@ def fit(
                 max_rows=max_rows,
                 normalize=normalize,
                 drop_bad_rows=drop_bad_rows,
-                progress=_fraction(stage.update),
+                progress=fraction(stage.update),
             )
-        _check_scale(embeddings, found)
+        check_scale(embeddings, found)
         stored = embeddings.take(found.sample.rows)
         with report.stage("neighbours") as stage:
             neighbours = nearest_neighbours(
@@ -148,7 +142,7 @@ def fit(
                 sample=stored,
                 normalize=normalize,
                 threads=cores,
-                progress=_fraction(stage.update),
+                progress=fraction(stage.update),
             )
         sample = prepare_rows(stored, normalize=normalize)
         estimates = {}
@@ -158,7 +152,7 @@ def fit(
             )
             with report.stage(f"{name} spectrum") as stage:
                 estimates[name] = _estimate(kernel, embeddings, found, sample, cores, stage.update)
-        return assemble_fit(embeddings, found, neighbours, estimates, model=model, environment=_environment(cores))
+        return assemble_fit(embeddings, found, neighbours, estimates, model=model, environment=environment(cores))
 
 
 def plan(
@@ -175,7 +169,7 @@ def plan(
     **_: object,
 ) -> Plan:
     """Return what `fit` with the same arguments would take, from the shape of the data alone."""
-    _check_arguments(kernels, max_rows)
+    check_arguments(kernels, max_rows)
     with open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column) as embeddings:
         n, d = embeddings.rows, embeddings.dimensions
         m = min(n, max_rows)
@@ -195,25 +189,6 @@ def plan(
             bytes=size,
             peak_memory=_peak(embeddings, kernels, max_rows),
             stages=tuple(stages),
-        )
-
-
-def _check_arguments(kernels: Sequence[str], max_rows: int) -> None:
-    if not kernels:
-        raise ConfigError("no kernel given", next_step="name at least one, for example laplace")
-    if len(set(kernels)) < len(kernels):
-        raise ConfigError(f"a kernel is named twice in {', '.join(kernels)}")
-    if max_rows < 2:
-        raise ConfigError(f"max-rows must be at least 2, got {max_rows}")
-
-
-def _check_scale(embeddings: Embeddings, found: Scan) -> None:
-    """Refuse rows whose fourth powers would leave the range of float64."""
-    if not 1 / LARGEST_NORM < found.norm_max < LARGEST_NORM:
-        raise InputError(
-            f"{embeddings.name}: the largest norm of a row is {found.norm_max:.3g}, expected between "
-            f"{1 / LARGEST_NORM:g} and {LARGEST_NORM:g}",
-            next_step="multiply all rows by one number, which changes no exponent",
         )
 
 
@@ -243,21 +218,3 @@ def _estimate(
         return estimate_covariance(kernel, moments, sample - moments.mean, weights)
     operator = dense_operator(kernel, sample, weights, threads=threads)
     return estimate_dense(kernel, operator, weights, seed=found.seed, progress=progress)
-
-
-def _fraction(update: Callable[[float], None]) -> Callable[[str, float], None]:
-    return lambda _, fraction: update(fraction)
-
-
-def _environment(threads: int) -> Environment:
-    return Environment(
-        specaudit=__version__,
-        python=platform.python_version(),
-        numpy=version("numpy"),
-        scipy=version("scipy"),
-        faiss=version("faiss-cpu"),
-        threads=threads,
-    )
-
-
-__all__ = ["MAX_ROWS", "Fit", "Neighbours", "Plan", "fit", "plan"]

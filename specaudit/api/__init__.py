@@ -1,0 +1,11 @@
+"""The library's verbs; the command line is a client of them."""
+
+from __future__ import annotations
+
+from specaudit.api.common import MAX_ROWS
+from specaudit.api.comparing import compare
+from specaudit.api.fitting import Plan, fit, plan
+from specaudit.documents import Comparison, Fit
+from specaudit.gates import Policy, WaiverRule
+
+__all__ = ["MAX_ROWS", "Comparison", "Fit", "Plan", "Policy", "WaiverRule", "compare", "fit", "plan"]

@@ -1,0 +1,201 @@
+"""Which rows of two data sets are the same: by ids, by content, and by nearest neighbour for what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from specaudit.dataset import DataSet, Hashes, IntArray
+from specaudit.embeddings import Embeddings
+from specaudit.errors import InputError
+from specaudit.graph import match_rows
+from specaudit.kernels import Normalize, prepare_rows
+
+Kind = Literal["identical", "reweighted", "prune", "augment", "replace", "fresh"]
+Expectation = Literal["prune", "augment", "fresh", "any"]
+MatchedBy = Literal["ids", "content", "selection"]
+
+TOLERANCE = 1e-3
+"""Rows are the same when they are closer than this share of BEFORE's median distance."""
+PROVEN = 0.5
+"""Share of the smaller side's different rows that must be shared for two data sets to be one that was changed."""
+PILOT = 512
+"""Unmatched rows that are looked at before all are."""
+BATCH = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """How two data sets relate; counts are of different rows.
+
+    Attributes
+    ----------
+    kind
+        What was done to BEFORE.
+    shared, near, removed, added
+        Rows in both, those of them matched by nearest neighbour, rows only in BEFORE, rows only in AFTER.
+    tolerance
+        Distance within which rows were matched; None if none had to be.
+    subset
+        No row occurs more often in AFTER than in BEFORE.
+    gone
+        (removed,) places among BEFORE's different rows.
+    """
+
+    kind: Kind
+    matched_by: MatchedBy
+    shared: int
+    near: int
+    removed: int
+    added: int
+    tolerance: float | None
+    subset: bool
+    gone: IntArray = field(repr=False)
+
+
+def match_by_ids(before: DataSet, after: DataSet, tolerance: float, normalize: Normalize) -> DataSet:
+    """Return AFTER with the labels of BEFORE's rows of the same ids.
+
+    Raises
+    ------
+    InputError
+        Rows of one id differ by more than `tolerance`.
+    """
+    ids = before.embeddings.ids or ()
+    known = {name: row for row, name in enumerate(ids) if before.times[row]}
+    pairs = [
+        (known[name], row)
+        for row, name in enumerate(after.embeddings.ids or ())
+        if after.times[row] and name in known
+    ]
+    if not pairs:
+        return after
+    old, new = np.array(pairs, dtype=np.int64).T
+    changed = np.flatnonzero(before.contents[old] != after.contents[new])
+    for start in range(0, len(changed), BATCH):
+        part = changed[start : start + BATCH]
+        distance = _paired_distances(before.embeddings, old[part], after.embeddings, new[part], normalize)
+        far = part[distance > tolerance]
+        if len(far):
+            raise InputError(
+                f"{after.embeddings.locate(int(new[far[0]]))}: differs from the row of the same id, "
+                f"{before.embeddings.locate(int(old[far[0]]))}, by {distance.max():.3g}",
+                next_step="compare embeddings of one model, or drop the ids to match rows by content",
+            )
+    labels = after.labels.copy()
+    labels[new] = before.labels[old]
+    return after.relabelled(labels)
+
+
+def _paired_distances(
+    one: Embeddings, rows: IntArray, other: Embeddings, others: IntArray, normalize: Normalize
+) -> np.ndarray:
+    difference = prepare_rows(one.take(rows), normalize=normalize) - prepare_rows(
+        other.take(others), normalize=normalize
+    )
+    return np.asarray(np.linalg.norm(difference, axis=1))
+
+
+def match_by_distance(
+    before: DataSet,
+    after: DataSet,
+    tolerance: float,
+    *,
+    normalize: Normalize,
+    threads: int,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> tuple[DataSet, int]:
+    """Return AFTER with rows that have no label in BEFORE matched to the nearest such row, and how many were.
+
+    A pilot of the rows comes first: where none of it has a match, the data sets are taken to share no more rows.
+    """
+    free = np.flatnonzero(~np.isin(before.unique_labels, after.unique_labels))
+    lone = np.flatnonzero(~np.isin(after.unique_labels, before.unique_labels))
+    if not (len(free) and len(lone)):
+        return after, 0
+    wanted = np.zeros(before.embeddings.rows, np.bool_)
+    wanted[before.places[free]] = True
+    found = np.full(len(lone), -1)
+    pilot = lone[:: max(1, len(lone) // PILOT)][:PILOT]
+    for batch in (pilot, *(lone[start : start + BATCH] for start in range(0, len(lone), BATCH))):
+        rows = match_rows(
+            after.embeddings.take(after.places[batch]),
+            before.embeddings,
+            wanted,
+            tolerance=tolerance,
+            normalize=normalize,
+            threads=threads,
+            progress=progress,
+        )
+        if (rows < 0).all() and batch is pilot:
+            return after, 0
+        if batch is not pilot:
+            found[np.searchsorted(lone, batch)] = rows
+            wanted[rows[rows >= 0]] = False
+    matched = found >= 0
+    labels = after.unique_labels.copy()
+    labels[lone[matched]] = before.labels[found[matched]]
+    old = np.searchsorted(after.unique_labels, after.labels).clip(max=len(labels) - 1)
+    known = after.unique_labels[old] == after.labels
+    return after.relabelled(np.where(known, labels[old], after.labels)), int(matched.sum())
+
+
+def relate(before: DataSet, after: DataSet, *, near: int, tolerance: float | None, matched_by: MatchedBy) -> Relation:
+    """Return the relation of two data sets whose labels say which rows are the same."""
+    shared, old, new = np.intersect1d(
+        before.unique_labels, after.unique_labels, assume_unique=True, return_indices=True
+    )
+    removed, added = len(before.copies) - len(shared), len(after.copies) - len(shared)
+    gone = np.setdiff1d(np.arange(len(before.copies)), old, assume_unique=True)
+    return Relation(
+        kind=_kind(before.copies[old], after.copies[new], removed, added),
+        matched_by=matched_by,
+        shared=len(shared),
+        near=near,
+        removed=removed,
+        added=added,
+        tolerance=tolerance,
+        subset=not added and bool((after.copies[new] <= before.copies[old]).all()),
+        gone=gone,
+    )
+
+
+def _kind(old: IntArray, new: IntArray, removed: int, added: int) -> Kind:
+    if not removed and not added:
+        proportional = bool((old * new[0] == new * old[0]).all())
+        return "identical" if proportional else "reweighted"
+    if not added:
+        return "prune"
+    if not removed:
+        return "augment"
+    smaller = len(old) + min(removed, added)
+    return "replace" if len(old) >= PROVEN * smaller else "fresh"
+
+
+def check_expectation(relation: Relation, expected: Expectation, before: DataSet, after: DataSet) -> None:
+    """Raise InputError where the relation is not the one that was expected."""
+    if expected == "prune" and relation.added:
+        lone = after.places[np.flatnonzero(~np.isin(after.unique_labels, before.unique_labels))]
+        raise InputError(
+            f"{relation.added:,} of AFTER's {len(after.copies):,} different rows are not rows of BEFORE, "
+            f"first {after.embeddings.locate(int(lone.min()))}",
+            next_step="--expect augment or any if rows were added; else check that one model made both files",
+        )
+    if expected == "augment" and relation.removed:
+        raise InputError(
+            f"{relation.removed:,} of BEFORE's {len(before.copies):,} different rows are missing in AFTER, "
+            f"first {before.embeddings.locate(int(before.places[relation.gone].min()))}",
+            next_step="--expect prune or any if rows were removed; else check that one model made both files",
+        )
+
+
+def overlap(before: Hashes, after: Hashes) -> IntArray:
+    """Return where each of AFTER's labels (m,) is among BEFORE's (n,), both without repeats; -1 where it is not."""
+    if not len(before):
+        return np.full(len(after), -1)
+    order = np.argsort(before)
+    place = order[np.searchsorted(before[order], after).clip(max=len(before) - 1)]
+    return np.where(before[place] == after, place, -1)

@@ -1,0 +1,250 @@
+"""From the numbers of a comparison to its document, before gates are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from specaudit import documents as doc
+from specaudit.comparison import KernelChange, Outcome, SideCurve
+from specaudit.dataset import DataSet
+from specaudit.documents.compare import Expectation
+from specaudit.draws import Design
+from specaudit.exponent import CONFIDENCE
+from specaudit.front import FrontAndTail
+from specaudit.kernels import FloatArray, Kernel
+from specaudit.relation import Relation
+from specaudit.version import ESTIMATOR_VERSION
+
+MOST_EIGENVALUES = 200
+MOST_NAMED = 20
+SHALLOW = 5.0
+"""Effective dimensions below which a window says little of the tail."""
+MUCH = 0.05
+FAR_LESS = 0.25
+"""Share of the rows below which the amount is worth a warning of its own."""
+POWER = 0.8416212335729143
+"""Normal quantile of 80 % power."""
+
+
+def assemble_comparison(
+    before: doc.Side,
+    after: doc.Side,
+    relation: doc.Relation,
+    changes: Mapping[str, KernelChange],
+    design: Design,
+    rows: doc.Rows,
+    consistency: doc.Consistency | None,
+    *,
+    command: str,
+    seed: int,
+    environment: doc.Environment,
+) -> doc.Comparison:
+    """Return the document of a comparison; the first change is the primary kernel's. `gates.judge` completes it."""
+    primary = next(iter(changes))
+    spectra = {name: _spectrum(change) for name, change in changes.items()}
+    most = max(changes.values(), key=lambda change: change.draws)
+    return doc.Comparison(
+        verdict="inconclusive",
+        exit_code=3,
+        relation=relation,
+        tail="undecided",
+        primary=primary,
+        delta_exponent=spectra[primary].delta_exponent,
+        spectra=spectra,
+        finite_region=spectra[primary].finite_region,
+        consistency=consistency,
+        null=doc.Null(
+            rows=design.size,
+            draws=most.draws,
+            drawn_from=design.drawn,
+            critical_value=most.critical,
+            statistics=sum(len(change.outcomes) for change in changes.values()),
+        ),
+        gates=(),
+        rows=rows,
+        before=before,
+        after=after,
+        reproduce=doc.Reproduce(
+            command=command, seed=seed, estimator=ESTIMATOR_VERSION, before=before.digest, after=after.digest
+        ),
+        environment=environment,
+        warnings=tuple(_warnings(before, after, relation, changes)),
+    )
+
+
+def smallest_harms(comparison: doc.Comparison, margins: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Return per statistic the smallest harm that would fail with 80 % power; `margins` by (statistic, kernel)."""
+    found = {}
+    for name, change in comparison.spectra.items():
+        for test in change.tests:
+            where = f"tail ({name})" if test.dimension is None else f"capacity at {test.dimension:.3g} ({name})"
+            half = (test.high - test.low) / 2
+            found[where] = max(margins[test.statistic, name], half) + POWER * test.error
+    return found
+
+
+def side(data: DataSet, *, name: str, model: str | None, sampled: int) -> doc.Side:
+    """Return the facts of one side."""
+    unique = len(data.copies)
+    return doc.Side(
+        source=name,
+        model=model,
+        rows=data.rows,
+        dimensions=data.embeddings.dimensions,
+        dtype=str(data.embeddings.dtype),
+        digest=data.digest,
+        dropped_rows=data.dropped,
+        unique_rows=unique,
+        effective_rows=data.effective_rows,
+        duplicate_fraction=1 - unique / data.rows,
+        sampled_rows=sampled,
+    )
+
+
+def relation_document(relation: Relation, expected: Expectation, overlap: int) -> doc.Relation:
+    """Return the relation as the document has it; `overlap` rows are in both samples."""
+    return doc.Relation(
+        kind=relation.kind,
+        expected=expected,
+        matched_by=relation.matched_by,
+        shared=relation.shared,
+        near=relation.near,
+        tolerance=relation.tolerance,
+        removed=relation.removed,
+        added=relation.added,
+        sample_overlap=overlap,
+    )
+
+
+def kernel_document(kernel: Kernel) -> doc.Kernel:
+    """Return the kernel as documents have it."""
+    return doc.Kernel(
+        name=kernel.name,
+        bandwidth=kernel.bandwidth,
+        bandwidth_rule=kernel.bandwidth_rule,
+        normalize=kernel.normalize,
+        centered=kernel.centered,
+    )
+
+
+def _spectrum(change: KernelChange) -> doc.SpectrumChange:
+    tail = next((o for o in change.outcomes if o.window is not None), None)
+    low, high = (np.exp(change.gain + sign * change.critical * change.gain_error) for sign in (-1, 1))
+    return doc.SpectrumChange(
+        kernel=kernel_document(change.kernel),
+        draws=change.draws,
+        tests=tuple(_test(outcome) for outcome in change.outcomes),
+        delta_exponent=None if tail is None else doc.Change(value=tail.change, low=tail.low, high=tail.high),
+        window=None if tail is None else tail.window,
+        depth=change.depth,
+        gain=doc.Gain(
+            dimension=_floats(change.dimension),
+            kappa_ratio=_floats(np.exp(change.gain)),
+            low=_floats(low),
+            high=_floats(high),
+        ),
+        before=_curve(change.before, change.n2, change.draws),
+        after=_curve(change.after, change.n2, change.draws),
+        finite_region=None if change.front is None else _front(change.front),
+    )
+
+
+def _test(outcome: Outcome) -> doc.Test:
+    return doc.Test(
+        statistic="capacity" if outcome.window is None else "tail",
+        dimension=outcome.dimension,
+        window=outcome.window,
+        change=outcome.change,
+        low=outcome.low,
+        high=outcome.high,
+        error=outcome.error,
+        z=outcome.change / outcome.error if outcome.error > 0 else None,
+        limit=0.0,
+        status="inconclusive",
+        rows_needed=None,
+    )
+
+
+def _curve(side: SideCurve, n2: FloatArray, draws: int) -> doc.Curve:
+    from scipy.special import stdtrit
+
+    wide = float(stdtrit(max(draws - 1, 1), 0.5 + CONFIDENCE / 2)) if draws else 0.0
+    kappa_margin, exponent_margin = wide * side.log_kappa_error, wide * side.exponent_error
+    return doc.Curve(
+        eigenvalues=_floats(side.eigenvalues[:MOST_EIGENVALUES]),
+        kappa=_floats(np.exp(side.log_kappa)),
+        kappa_low=_floats(np.exp(side.log_kappa - kappa_margin)),
+        kappa_high=_floats(np.exp(side.log_kappa + kappa_margin)),
+        n1=_floats(side.n1),
+        n2=_floats(n2),
+        exponent=_floats(side.exponent),
+        exponent_low=_floats(side.exponent - exponent_margin),
+        exponent_high=_floats(side.exponent + exponent_margin),
+    )
+
+
+def _front(front: FrontAndTail) -> doc.FiniteRegion:
+    return doc.FiniteRegion(
+        rank=_floats(front.rank),
+        log_ratio=_floats(front.log_ratio),
+        error=_floats(front.error),
+        cutoff=front.cutoff,
+        peak_gain=front.peak_gain,
+        tail_ratio=front.tail_ratio,
+        tail_flat=front.tail_flat,
+    )
+
+
+def _warnings(
+    before: doc.Side, after: doc.Side, relation: doc.Relation, changes: Mapping[str, KernelChange]
+) -> list[doc.Warning_]:
+    found: list[doc.Warning_] = []
+
+    def warn(id_: str, message: str, next_step: str) -> None:
+        found.append(doc.Warning_(id=id_, message=message, next_step=next_step))
+
+    for name, data in (("BEFORE", before), ("AFTER", after)):
+        if data.dropped_rows:
+            warn("SPA003", f"{name}: {data.dropped_rows:,} bad rows were dropped", "find out where they come from")
+        if data.sampled_rows < data.unique_rows:
+            warn(
+                "SPA005",
+                f"{name}: {data.sampled_rows:,} of {data.unique_rows:,} different rows are compared",
+                "raise --max-rows for a deeper tail",
+            )
+    for name, change in changes.items():
+        window = next((o.window for o in change.outcomes if o.window is not None), None)
+        if window is None or window[1] < SHALLOW:
+            depth = f"only {window[1]:.2g}" if window else "less than 1"
+            warn(
+                "SPA011",
+                f"{name}: the comparison reaches {depth} effective dimensions",
+                "compare more rows: depth comes with rows",
+            )
+    if relation.near:
+        warn(
+            "SPA014",
+            f"{relation.near:,} rows were matched by nearest neighbour, within {relation.tolerance:.3g}",
+            "nothing, if AFTER was rounded or normalised again; else compare the files as the model wrote them",
+        )
+    if after.duplicate_fraction > before.duplicate_fraction + MUCH:
+        warn(
+            "SPA015",
+            f"{after.duplicate_fraction:.1%} of AFTER's rows are copies, {before.duplicate_fraction:.1%} of BEFORE's",
+            "deduplicate, unless the copies are meant",
+        )
+    if after.unique_rows < FAR_LESS * before.unique_rows:
+        depths = next(iter(changes.values())).depth
+        warn(
+            "SPA017",
+            f"different rows {before.unique_rows:,} -> {after.unique_rows:,}: the tail is measurable to "
+            f"{depths[1]:.3g} instead of {depths[0]:.3g} effective dimensions",
+            "gate on the amount with --min-rows or --max-drop if it matters",
+        )
+    return found
+
+
+def _floats(values: FloatArray | Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)
