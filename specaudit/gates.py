@@ -24,7 +24,7 @@ MARGINS = {"capacity": 0.02, "capacity.linear": 0.05, "tail": 0.03, "repeats": 0
 """Default margins: fall of ln kappa (by kernel where named), rise of b_2, and the least share of BEFORE's
 effective rows over unique rows."""
 NEAR = 0.25
-"""Share of a margin within which a change counts as near it."""
+"""Share by which the half-width of an interval may be off with the fewest subsets."""
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
 
 
@@ -117,8 +117,8 @@ def decide(lost: float, half_width: float, margin: float) -> Status:
 
 
 def near_limit(lost: float, half_width: float, margin: float) -> bool:
-    """Tell whether a better measurement of a harm could change what is decided."""
-    return decide(lost, half_width, margin) == "inconclusive" or abs(lost - margin) < margin * NEAR
+    """Tell whether a slightly narrower or wider interval, as more subsets would give, changes what is decided."""
+    return decide(lost, (1 - NEAR) * half_width, margin) != decide(lost, (1 + NEAR) * half_width, margin)
 
 
 def judge(comparison: Comparison, policy: Policy) -> Comparison:
