@@ -138,15 +138,15 @@ def _draw(fit: Fit, figure: Figure) -> None:
         _scree(scree, spectrum, color)
         _capacity(capacity, spectrum, color)
         _local(local, spectrum, color)
-    _label(scree, "a  Eigenvalues", "rank k", "eigenvalue λₖ of K/n")
-    _label(capacity, "b  Capacity", "ridge κ", "effective dimensions")
-    _label(local, "c  Local exponent", "effective dimensions N₂", "b = −d ln κ / d ln N₂")
+    label(scree, "a  Eigenvalues", "rank k", "eigenvalue λₖ of K/n")
+    label(capacity, "b  Capacity", "ridge κ", "effective dimensions")
+    label(local, "c  Local exponent", "effective dimensions N₂", "b = −d ln κ / d ln N₂")
     capacity.invert_xaxis()  # to the right is deeper, as in the other panels
     local.set_yscale("linear")
     local.set_ylim(*_span(list(fit.spectra.values())))
     kernels = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
     handles = [Line2D([], [], color=COLORS.get(name, OTHER), label=_kernel(fit.spectra[name])) for name in kernels]
-    handles += [_key("N₁, b₁", "--", 0.8), _key("N₂, b₂", "-", 1.1), _key("b₃", ":", 0.8), _window_key()]
+    handles += [key("N₁, b₁", "--", 0.8), key("N₂, b₂", "-", 1.1), key("b₃", ":", 0.8), _window_key()]
     handles += [Line2D([], [], color=FADED, label="past trusted depth")]
     figure.legend(handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS)
 
@@ -211,7 +211,8 @@ def _window(
     axes.plot(*points, color=color, linewidth=2.4, marker="o", markersize=3, markevery=[0, -1])
 
 
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
+def label(axes: Axes, title: str, x: str, y: str) -> None:
+    """Name a panel and its axes, which are logarithmic; a panel without points says so."""
     axes.set(title=title, xlabel=x, ylabel=y)
     if not any(np.size(line.get_xdata()) for line in axes.lines):
         axes.set(xticks=[], yticks=[])
@@ -243,8 +244,9 @@ def _kernel(spectrum: Spectrum) -> str:
     return name if exponent.value is None else f"{name}, b = {exponent.value:.3f}"
 
 
-def _key(label: str, linestyle: Any, width: float) -> Line2D:
-    return Line2D([], [], color=INK, linestyle=linestyle, linewidth=width, label=label)
+def key(label: str, linestyle: Any, width: float, color: str = INK) -> Line2D:
+    """Return a line for a legend."""
+    return Line2D([], [], color=color, linestyle=linestyle, linewidth=width, label=label)
 
 
 def _window_key() -> Line2D:

@@ -1,14 +1,228 @@
-"""The figure of a comparison: scree, capacity curves, gain and local exponents."""
+"""The figure of a comparison: scree, capacity curves, gain and local exponents, and its panels one by one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from specaudit.embeddings.display import shown
+from specaudit.report.compare.facts import kernels
+from specaudit.report.facts import number
+from specaudit.report.plots import COLORS, INK, drawn, key, kind_of, label
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from specaudit.documents import Comparison, Curve, SpectrumChange
+
+BEFORE = "#8c8c8c"  # wider and below AFTER, so that it shows where the two agree
+AFTER = COLORS["laplace"]
+BELOW = 2.2  # widths of the two lines
+ABOVE = 1.1
+SHADED = "#ececec"  # the window of a slope
+SHADE = 6.0  # width of its key
+WIDTH, ROW, LEGEND = 7.2, 1.9, 0.3  # inches: of a page, of the panels of one kernel, of the key below them
+PANEL = (3.3, 2.4)  # inches of a panel on its own
+POINTS = 100  # of a curve, which is more than a line of this width shows
+BESIDE = 1.5  # how far a margin reaches on both sides of its dimension, as a factor
+ROOM = 0.08  # share of a span that is left free at its ends
+CEILING = 0.5  # share of the span within which the ceiling may be above it and still be drawn
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A drawing of one kernel's spectra.
+
+    Attributes
+    ----------
+    title, x, y
+        What it shows and what is on its axes.
+    draw
+        Draws on axes what the ceiling n/m (None where there is none) and the spectra say.
+    linear
+        Whether the y axis is linear; the x axis never is.
+    """
+
+    title: str
+    x: str
+    y: str
+    draw: Callable[[Axes, SpectrumChange, float | None], None]
+    linear: bool = False
 
 
 def save_comparison(comparison: Comparison, path: str | Path) -> None:
-    """Write the figure of `comparison` to a .svg, .pdf or .png file."""
-    raise NotImplementedError(path)
+    """Write the figure of ``comparison`` to a .svg, .pdf or .png file.
+
+    Raises
+    ------
+    ConfigError
+        The suffix is another one.
+    """
+    Path(path).write_bytes(picture(comparison, kind_of(path)))
+
+
+def picture(comparison: Comparison, kind: str) -> bytes:
+    """Return the figure as svg, pdf or png content; the same comparison gives the same bytes."""
+    return drawn(partial(_draw, comparison), (WIDTH, ROW * len(comparison.spectra) + LEGEND), kind)
+
+
+def panel(name: str, spectrum: SpectrumChange, ceiling: float | None) -> bytes:
+    """Return one of ``PANELS`` as svg content, without a title."""
+
+    def draw(figure: Figure) -> None:
+        figure.patch.set_alpha(0)
+        axes = figure.subplots()
+        axes.patch.set_alpha(0)
+        _fill(axes, PANELS[name], spectrum, ceiling)
+        axes.set_title("")
+
+    return drawn(draw, PANEL, "svg")
+
+
+def _draw(comparison: Comparison, figure: Figure) -> None:
+    names = list(kernels(comparison))
+    grid = figure.subplots(len(names), len(FIGURE), squeeze=False)
+    ceiling = comparison.consistency.limit if comparison.consistency else None
+    for name, row in zip(names, grid, strict=True):
+        for which, axes in zip(FIGURE, row, strict=True):
+            _fill(axes, PANELS[which], comparison.spectra[name], ceiling)
+        if len(names) > 1:
+            row[0].set_ylabel(f"{_name(name)}\n{row[0].get_ylabel()}")
+    for letter, axes in zip(ascii_lowercase, grid.flat, strict=False):
+        axes.set_title(f"{letter}  {axes.get_title(loc='left')}")
+    for axes in grid[:-1].flat:
+        axes.set_xlabel("")
+    handles = [
+        key(f"before, {comparison.rows.unique_before:,} different rows", "-", BELOW, BEFORE),
+        key(f"after, {comparison.rows.unique_after:,}", "-", ABOVE, AFTER),
+        key("margin of a test", ":", ABOVE),
+        key("window of b₂", "-", SHADE, SHADED),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+
+
+def _fill(axes: Axes, which: Panel, spectrum: SpectrumChange, ceiling: float | None) -> None:
+    which.draw(axes, spectrum, ceiling)
+    limits = axes.get_ylim()
+    label(axes, which.title, which.x, which.y)
+    if not axes.lines:
+        return
+    axes.xaxis.set_major_formatter(FuncFormatter(_power))
+    if which.linear:
+        axes.set_yscale("linear")
+        axes.set_ylim(*limits)
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(_power))
+
+
+def _scree(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
+    for curve, color, width in _sides(spectrum):
+        values = np.asarray(curve.eigenvalues)
+        values = values[values > 0]
+        if len(values):
+            ranks = np.unique(np.geomspace(1, len(values), POINTS).round().astype(int))
+            axes.plot(ranks, values[ranks - 1], color=color, linewidth=width)
+
+
+def _capacity(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
+    for curve, color, width in _sides(spectrum):
+        _banded(axes, (curve.n1, curve.kappa, curve.kappa_low, curve.kappa_high), color, width)
+
+
+def _gain(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
+    gain = spectrum.gain
+    if not gain.dimension:
+        return
+    axes.axhline(1.0, color=INK, linewidth=0.6)
+    _banded(axes, (gain.dimension, gain.kappa_ratio, gain.low, gain.high), AFTER, ABOVE)
+    seen = [1.0, *gain.low, *gain.high]
+    for test in spectrum.tests:
+        if test.dimension is not None:
+            margin = np.exp(test.limit)
+            ends = (test.dimension / BESIDE, test.dimension * BESIDE)
+            axes.plot(ends, (margin, margin), color=INK, linestyle=":", linewidth=ABOVE)
+            axes.plot(test.dimension, np.exp(test.change), color=AFTER, marker="o", markersize=3)
+            seen.append(margin)
+    _limit(axes, seen, ceiling)
+
+
+def _limit(axes: Axes, seen: list[float], ceiling: float | None) -> None:
+    """Set the limits of y to what must be seen; a ceiling far above it is told instead of drawn."""
+    low, high = min(seen), max(seen)
+    span = max(high - low, 0.02)
+    if ceiling is not None and ceiling <= high + CEILING * span:
+        axes.axhline(ceiling, color=INK, linestyle="--", linewidth=0.6)
+        high = max(high, ceiling)
+    elif ceiling is not None:
+        told = f"ceiling n/m = {number(ceiling, 3)} ↑"
+        axes.text(0.98, 0.97, told, transform=axes.transAxes, ha="right", va="top", fontsize=6.5)
+        high += 2 * ROOM * span
+    axes.set_ylim(low - ROOM * span, high + ROOM * span)
+
+
+def _exponent(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
+    for curve, color, width in _sides(spectrum):
+        _banded(axes, (curve.n2, curve.exponent, curve.exponent_low, curve.exponent_high), color, width)
+    if spectrum.window is not None:
+        axes.axvspan(*spectrum.window, color=SHADED, linewidth=0, zorder=0)
+
+
+def _region(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
+    region = spectrum.finite_region
+    if region is None:
+        return
+    ratio, error = np.exp(region.log_ratio), np.asarray(region.error)
+    reach: NDArray[Any] = np.stack([ratio * (1 - np.exp(-2 * error)), ratio * (np.exp(2 * error) - 1)])
+    axes.axhline(1.0, color=INK, linewidth=0.6)
+    axes.errorbar(region.rank, ratio, reach, color=AFTER, linewidth=ABOVE, elinewidth=0.8, marker="o", markersize=3)
+    if region.cutoff is not None:
+        axes.axvline(region.cutoff, color=INK, linestyle=":", linewidth=ABOVE)
+
+
+PANELS: dict[str, Panel] = {
+    "scree": Panel(title="Eigenvalues", x="rank k", y="eigenvalue λₖ of K/n", draw=_scree),
+    "capacity": Panel(title="Capacity", x="effective dimensions N₁", y="ridge κ", draw=_capacity),
+    "gain": Panel(title="Gain", x="effective dimensions N₁", y="κ after / κ before", draw=_gain, linear=True),
+    "exponent": Panel(
+        title="Local exponent", x="effective dimensions N₂", y="b₂ = −d ln κ / d ln N₂", draw=_exponent, linear=True
+    ),
+    "region": Panel(title="Finite region", x="rank k", y="λₖ after / λₖ before", draw=_region, linear=True),
+}
+"""Name -> panel."""
+
+FIGURE = ("scree", "capacity", "gain", "exponent")
+"""The panels of the figure, from left to right; each kernel has a row."""
+
+
+def _sides(spectrum: SpectrumChange) -> tuple[tuple[Curve, str, float], tuple[Curve, str, float]]:
+    return ((spectrum.before, BEFORE, BELOW), (spectrum.after, AFTER, ABOVE))
+
+
+def _banded(axes: Axes, lines: tuple[Sequence[float], ...], color: str, width: float) -> None:
+    """Draw a curve and its band at no more than ``POINTS`` of its points: x, y, low and high."""
+    if len(lines[0]):
+        at = np.unique(np.linspace(0, len(lines[0]) - 1, POINTS).round().astype(int))
+        x, y, low, high = (np.asarray(line)[at] for line in lines)
+        axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+        axes.plot(x, y, color=color, linewidth=width)
+
+
+def _power(value: float, position: int | None = None) -> str:
+    """Return a number as text alone, where matplotlib would set mathematics: 0.1, 100, 10⁻⁵."""
+    if value > 0 and not 1e-2 <= value < 1e4:
+        return f"10{f'{np.log10(value):.0f}'.translate(SUPERSCRIPTS)}"
+    return f"{value:,.4g}"
+
+
+def _name(name: str) -> str:
+    return shown(name, 20).replace("$", r"\$")
