@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import jsonschema
 import numpy as np
 import pytest
-from report_fixtures import STATUSES, WARNINGS, make_fit
+from cli_fixtures import refused, stub_api
+from report_fixtures import STATUSES, make_fit
 
-import specaudit
 from specaudit import documents
 from specaudit.cli import main, output, terminal
 from specaudit.errors import InputError
@@ -24,48 +24,9 @@ from specaudit.errors import InputError
 PROGRAM = [sys.executable, "-m", "specaudit"]
 
 
-class StubApi:
-    """Stands for `specaudit.api`: notes how it was called, then returns or raises what it was told to."""
-
-    def __init__(self):
-        self.result = make_fit(warnings=WARNINGS)
-        self.calls = []
-
-    def fit(self, source, **arguments):
-        self.calls.append((source, arguments))
-        if isinstance(self.result, BaseException):
-            raise self.result
-        with arguments["progress"].stage("kernel") as stage:
-            stage.update(0.5)
-        return self.result
-
-    def plan(self, source, **arguments):
-        self.calls.append((source, arguments))
-        return SimpleNamespace(
-            rows=8000, dimensions=384, bytes=12_288_000, peak_memory=2**30, stages=(("read", 0.5),)
-        )
-
-
 @pytest.fixture
 def api(monkeypatch, tmp_path):
-    stub = StubApi()
-    monkeypatch.setitem(sys.modules, "specaudit.api", stub)
-    monkeypatch.setattr(specaudit, "api", stub, raising=False)
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("SPECAUDIT_")]:
-        monkeypatch.delenv(name)
-    return stub
-
-
-def refused(capsys, *arguments):
-    """Run the program, assert that it exits 2 with a short message alone, and return the message."""
-    assert main(list(arguments)) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("specaudit: error: ")
-    assert err.count("\n") <= 2
-    assert "Traceback" not in err
-    return err
+    return stub_api(monkeypatch, tmp_path)
 
 
 # ---------------------------------------------------------------- exit codes
@@ -415,20 +376,35 @@ def test_a_dry_run_says_the_plan_and_does_not_fit(api, capsys, tmp_path):
 # ---------------------------------------------------------------- help and the other commands
 
 
-def test_help_lists_every_option(capsys):
-    assert main(["fit", "--help"]) == 0
+INPUTS = (
+    "kernel bandwidth normalize centered model ids dtype shape column drop-bad-rows seed threads max-rows max-memory"
+)
+GATE = "margin max-drop min-rows waive on-inconclusive exit-zero"
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("fit", f"{INPUTS} output format plot require config dry-run quiet verbose exit-zero"),
+        (
+            "compare",
+            f"{INPUTS} {GATE} kept dropped weights added expect ids-after model-after calibrate output format report "
+            "plot save-rows config dry-run quiet verbose",
+        ),
+        ("show", f"{GATE} gate output format report plot config quiet"),
+    ],
+)
+def test_help_lists_every_option(capsys, command, options):
+    assert main([command, "--help"]) == 0
     text = capsys.readouterr().out
-    options = (
-        "kernel bandwidth normalize centered model ids dtype shape column drop-bad-rows seed threads "
-        "max-rows max-memory output format plot require config dry-run quiet verbose exit-zero"
-    )
     assert [name for name in options.split() if f"--{name}" not in text] == []
 
 
-def test_help_imports_nothing_heavy():
-    heavy = {"numpy", "scipy", "faiss", "matplotlib", "rich"}
+@pytest.mark.parametrize("command", ["fit", "compare", "show"])
+def test_help_imports_nothing_heavy(command):
+    heavy = {"numpy", "scipy", "faiss", "matplotlib", "rich", "specaudit.documents"}
     code = (
-        "import sys; from specaudit.cli import main; main(['fit', '--help']); "
+        f"import sys; from specaudit.cli import main; main(['{command}', '--help']); "
         f"print(*sorted({heavy} & set(sys.modules)), file=sys.stderr)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -438,7 +414,7 @@ def test_help_imports_nothing_heavy():
 def test_help_of_the_program_names_the_commands(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert all(f"  {name} " in out for name in ("fit", "demo", "schema", "explain"))
+    assert all(f"  {name} " in out for name in ("fit", "compare", "show", "demo", "schema", "explain"))
 
 
 def test_version(capsys):

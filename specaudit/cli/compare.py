@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from specaudit import config
 from specaudit.cli import options, output, policy, rendering, terminal
 from specaudit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from specaudit.documents import Comparison
 
 SELECTIONS = ("kept", "dropped", "weights")
 PROPOSALS = (*SELECTIONS, "added")
@@ -113,10 +116,17 @@ def compare(
         return
     result = api.compare(before, after, **arguments, progress=terminal.progress(quiet=quiet, verbose=verbose))
     rendering.write(result, files)
+    _note_unsaved(result, save_rows)
     rendering.append_summary(result)
     about = rendering.remarked_file(options.settings(context).file, before)
     rendering.show(result, format_, quiet=quiet, about=about)
     policy.exit_by([result], exit_zero=exit_zero, told=format_ == "text")
+
+
+def _note_unsaved(comparison: Comparison, save_rows: str | None) -> None:
+    saved, removed = comparison.rows.searched, comparison.relation.removed
+    if save_rows is not None and saved < removed:
+        terminal.note(f"{save_rows} holds {saved:,} of {removed:,} removed rows: those whose distance was looked at")
 
 
 def command_line(context: typer.Context) -> str:
