@@ -8,36 +8,40 @@ from typing import Literal
 
 import numpy as np
 
-from specaudit.capacity import CapacityCurve, probe_curves, rising
+from specaudit.capacity import CapacityCurve, probe_curves
 from specaudit.cells import IntArray
 from specaudit.draws import Design, Draw, draw
-from specaudit.exponent import WINDOW_RATIO, jackknife_error, slope_over, window_of
+from specaudit.exponent import jackknife_error, slope_over, window_of
 from specaudit.front import FrontAndTail, front_and_tail
 from specaudit.kernels import FloatArray, Kernel
+from specaudit.profiles import (
+    DIMENSIONS,
+    Profile,
+    Quantity,
+    Targets,
+    at_n1,
+    profile_of,
+    slopes,
+    targets_of,
+    test_dimensions,
+)
 from specaudit.spectrum import CHECKS
 from specaudit.subsets import SampledRows, Subsets, SubsetSpectrum, spectra, subsets_of
 
 SideName = Literal["before", "after"]
-Pair = tuple[FloatArray, FloatArray]
 
 ROUNDS = (24, 48, 96)
 """Random subsets: the first count, and those it grows to while a gate is close to its limit."""
-DIMENSIONS = (10.0, 30.0)
-"""Effective dimensions N_1 of the capacity tests, beside the deepest."""
-DEEPEST_TEST = 1 / 4
-"""The deepest capacity test is at this share of the compared rows, or of the rank."""
 TESTS = len(DIMENSIONS) + 2
 """Statistics per kernel."""
 ALPHA = 0.01
 """Error rate, one-sided, over all statistics together."""
 SETTLED = 5e-4
 """The quadrature has enough steps when the next ones move no tested statistic by more."""
-POINTS = 48
-"""Of the gain curve and of the two capacity curves."""
-FEWEST = 16
-"""Compared rows below which there is no statistic."""
 CEILING_SLACK = 1e-3
 """Relative excess of an eigenvalue over its ceiling that rounding explains."""
+CEILING_DEPTH = 1e-6
+"""Eigenvalues below this share of the largest are not held against the ceiling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +65,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SideCurve:
-    """The mean curve of one side at the compared size, on the N_2 of the change (k,), with standard errors."""
-
-    eigenvalues: FloatArray
-    log_kappa: FloatArray
-    log_kappa_error: FloatArray
-    n1: FloatArray
-    exponent: FloatArray
-    exponent_error: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class KernelChange:
     """What changed under one kernel.
 
@@ -82,10 +74,10 @@ class KernelChange:
         The tested statistics: capacity by rising dimension, then the tail.
     draws, critical
         Random subsets drawn, and how many standard errors make an interval.
-    dimension, gain, gain_error
-        (k,) N_1, change of ln kappa there, its standard error.
-    n2, before, after
-        (k,) common N_2, and the two sides' curves on it.
+    targets, before, after
+        Where both sides were looked at, and what was found there.
+    gain_error
+        (k,) standard error of the change of ln kappa at the gain curve's N_1.
     depth
         Deepest trusted N_2 of each side with all its rows.
     ceiling
@@ -96,12 +88,10 @@ class KernelChange:
     outcomes: tuple[Outcome, ...]
     draws: int
     critical: float
-    dimension: FloatArray
-    gain: FloatArray
+    targets: Targets
+    before: Profile
+    after: Profile
     gain_error: FloatArray
-    n2: FloatArray
-    before: SideCurve
-    after: SideCurve
     depth: tuple[float, float]
     ceiling: tuple[float, int] | None
     front: FrontAndTail | None
@@ -146,17 +136,131 @@ def compare_kernel(
     """
     sides = _Sides(kernel, before, after, design, places, seed=seed, threads=threads)
     whole = {name: sides.whole(name) for name in _NAMES}
-    ceiling = _ceiling(whole["before"], whole["after"]) if subset else None
     values = {name: [whole[name]] for name in _NAMES}
-    change = None
     for count in ROUNDS:
         for name in sides.drawn:
-            values[name] = sides.draw(name, values[name] if change else [], count, progress)
-        change = _change(kernel, design, whole, values, critical_value(count, kernels), ceiling)
+            values[name] = sides.draw(name, values[name] if count > ROUNDS[0] else [], count, progress)
+        targets = targets_of(values["before"], values["after"])
+        one, other = (profile_of(values[name], targets) for name in _NAMES)
+        change = change_between(
+            kernel,
+            targets,
+            one,
+            other,
+            between_rows(design, one, other) if sides.drawn else _same_rows(targets, whole),
+            critical=critical_value(count, kernels),
+            depth=(depth_of(whole["before"]), depth_of(whole["after"])),
+        )
         if not sides.drawn or not near(change.outcomes):
             break
-    assert change is not None
-    return change
+    ceiling = ceiling_of(whole["before"].eigenvalues, whole["after"].eigenvalues) if subset else None
+    if not sides.drawn:
+        return replace(change, draws=0, ceiling=ceiling)
+    before_values, after_values = ([s.eigenvalues for s in values[name]] for name in _NAMES)
+    return replace(change, ceiling=ceiling, front=front_and_tail(before_values, after_values, design))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors:
+    """Standard errors of the changes of a profile's quantities."""
+
+    capacity: FloatArray
+    exponent: FloatArray
+    gain: FloatArray
+
+
+def change_between(
+    kernel: Kernel,
+    targets: Targets,
+    before: Profile,
+    after: Profile,
+    errors: Errors,
+    *,
+    critical: float,
+    depth: tuple[float, float],
+) -> KernelChange:
+    """Return the change from one profile to another."""
+
+    def outcome(change: float, error: float, dimension: float | None, window: tuple[float, float] | None) -> Outcome:
+        half = critical * float(error)
+        return Outcome(
+            dimension=dimension,
+            window=window,
+            change=float(change),
+            error=float(error),
+            low=float(change) - half,
+            high=float(change) + half,
+        )
+
+    capacity = zip(after.capacity.mean - before.capacity.mean, errors.capacity, targets.dimensions, strict=True)
+    tail = zip(after.exponent.mean - before.exponent.mean, errors.exponent, strict=True)
+    return KernelChange(
+        kernel=kernel,
+        outcomes=(
+            *(outcome(change, error, float(n1), None) for change, error, n1 in capacity),
+            *(outcome(change, error, None, targets.window) for change, error in tail),
+        ),
+        draws=max(before.draws, after.draws),
+        critical=critical,
+        targets=targets,
+        before=before,
+        after=after,
+        gain_error=errors.gain,
+        depth=depth,
+        ceiling=None,
+        front=None,
+    )
+
+
+def between_rows(design: Design, before: Profile, after: Profile) -> Errors:
+    """Return the errors that the choice of rows leaves, from the spread of the subsets."""
+
+    def error(one: Quantity, other: Quantity) -> FloatArray:
+        return design.combined(one.sd, before.draws, other.sd, after.draws)
+
+    return Errors(
+        capacity=error(before.capacity, after.capacity),
+        exponent=error(before.exponent, after.exponent),
+        gain=error(before.gain, after.gain),
+    )
+
+
+def _same_rows(targets: Targets, whole: dict[SideName, SubsetSpectrum]) -> Errors:
+    """Return the errors of changes between two spectra of the same rows: those of the probes, which both share."""
+    curves = [_without_probes(whole[name]) for name in _NAMES]
+
+    def error(statistic: Callable[[CapacityCurve], FloatArray], size: int) -> FloatArray:
+        if not all(curves):
+            return np.zeros(size)
+        before, after = (np.array([statistic(curve) for curve in side]) for side in curves)
+        return jackknife_error(after - before)
+
+    return Errors(
+        capacity=error(lambda c: at_n1(c, targets.dimensions), len(targets.dimensions)),
+        exponent=error(lambda c: slopes(c, targets.window), int(targets.window is not None)),
+        gain=error(lambda c: at_n1(c, targets.gain), len(targets.gain)),
+    )
+
+
+def _without_probes(spectrum: SubsetSpectrum) -> list[CapacityCurve]:
+    """Return the curve without each of its probes; none where the spectrum is exact."""
+    if not len(spectrum.measure.probe_weights):
+        return []
+    batch = probe_curves(spectrum.measure, spectrum.multiplicities, spectrum.curve.delta)
+    parts = zip(batch.kappa, batch.n1, batch.n2, batch.n3, strict=True)
+    return [CapacityCurve(delta=batch.delta, kappa=kappa, n1=n1, n2=n2, n3=n3) for kappa, n1, n2, n3 in parts]
+
+
+def depth_of(spectrum: SubsetSpectrum) -> float:
+    """Return the deepest trusted N_2."""
+    window = window_of(spectrum.curve, spectrum.deepest)
+    return window[1] if window else 0.0
+
+
+def ceiling_of(before: FloatArray, after: FloatArray) -> tuple[float, int]:
+    """Return the largest ratio of eigenvalues of K/n after / before, and how many ranks were compared."""
+    ranks = max(1, min(len(before), len(after), int((before > CEILING_DEPTH * before[0]).sum())))
+    return float((after[:ranks] / before[:ranks]).max()), ranks
 
 
 _NAMES: tuple[SideName, SideName] = ("before", "after")
@@ -224,168 +328,7 @@ def _moved(one: SubsetSpectrum, other: SubsetSpectrum) -> float:
     """Return the largest difference of any tested statistic of two estimates of one spectrum."""
     window = window_of(one.curve, one.deepest)
     dimensions = test_dimensions(one.unique, one.limit, float(one.curve.n1[-1]))
-    moved = [abs(_at_n1(one.curve, dimensions) - _at_n1(other.curve, dimensions)).max(initial=0.0)]
+    moved = [abs(at_n1(one.curve, dimensions) - at_n1(other.curve, dimensions)).max(initial=0.0)]
     if window is not None:
         moved.append(abs(slope_over(one.curve, window) - slope_over(other.curve, window)))
     return float(np.nanmax(moved))
-
-
-def test_dimensions(unique: int, limit: int, reach: float) -> FloatArray:
-    """Return the N_1 of the capacity tests: 10 and 30 where they are below the deepest, and that one."""
-    deepest = min(unique * DEEPEST_TEST, limit * DEEPEST_TEST, reach)
-    return np.array([*(n1 for n1 in DIMENSIONS if n1 < deepest), deepest])
-
-
-def _at_n1(curve: CapacityCurve, n1: FloatArray) -> FloatArray:
-    """Return ln kappa (k,) at N_1; beyond the end of a curve the last value, which bounds it from above."""
-    x, y = rising(np.log(curve.n1), np.log(curve.kappa))
-    return np.interp(np.log(n1), x, y)
-
-
-def _change(
-    kernel: Kernel,
-    design: Design,
-    whole: dict[SideName, SubsetSpectrum],
-    values: dict[SideName, list[SubsetSpectrum]],
-    critical: float,
-    ceiling: tuple[float, int] | None,
-) -> KernelChange:
-    before, after = values["before"], values["after"]
-    end = min(float(np.median([s.curve.n1[-1] for s in before])), before[0].unique / 2)
-    dimensions = test_dimensions(design.size, min(s.limit for s in before), end)
-    if design.size < FEWEST:
-        dimensions = dimensions[:0]
-    window = _window(before, after) if design.size >= FEWEST else None
-    judged = _Judge(design, before, after, critical)
-    capacity = judged.change(lambda s: _at_n1(s.curve, dimensions))
-    outcomes = [
-        judged.outcome(change, error, dimension=float(n1))
-        for n1, change, error in zip(dimensions, *capacity, strict=True)
-    ]
-    if window is not None:
-        change, error = judged.change(lambda s: np.atleast_1d(slope_over(s.curve, window)))
-        outcomes.append(judged.outcome(change[0], error[0], window=window))
-    grid = np.geomspace(1.0, max(min(end, float(np.median([s.curve.n1[-1] for s in after]))), 2.0), POINTS)
-    gain, gain_error = judged.change(lambda s: _at_n1(s.curve, grid))
-    n2 = _common_n2(before, after)
-    return KernelChange(
-        kernel=kernel,
-        outcomes=tuple(outcomes),
-        draws=max(len(before), len(after)) if design.drawn != "none" else 0,
-        critical=critical,
-        dimension=grid,
-        gain=gain,
-        gain_error=gain_error,
-        n2=n2,
-        before=_side_curve(before, n2),
-        after=_side_curve(after, n2),
-        depth=(_depth(whole["before"]), _depth(whole["after"])),
-        ceiling=ceiling,
-        front=None
-        if design.drawn == "none"
-        else front_and_tail([s.eigenvalues for s in before], [s.eigenvalues for s in after], design),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """What turns a statistic of spectra into a change with an error."""
-
-    design: Design
-    before: list[SubsetSpectrum]
-    after: list[SubsetSpectrum]
-    critical: float
-
-    def change(self, statistic: Callable[[SubsetSpectrum], FloatArray]) -> Pair:
-        """Return the change (k,) of a statistic and its standard error (k,)."""
-        before, after = (np.array([statistic(s) for s in side]) for side in (self.before, self.after))
-        change = after.mean(axis=0) - before.mean(axis=0)
-        if self.design.drawn != "none":
-            return change, self.design.error(before, after)
-        return change, self._probe_error(statistic)
-
-    def _probe_error(self, statistic: Callable[[SubsetSpectrum], FloatArray]) -> FloatArray:
-        """Return the error of the change between spectra of the same rows, from the probes that both share."""
-        (before,), (after,) = self.before, self.after
-        if not (len(before.measure.probe_weights) and len(after.measure.probe_weights)):
-            return np.zeros(len(statistic(before)))
-        without = [np.array([statistic(s) for s in _without_probes(side)]) for side in (before, after)]
-        return jackknife_error(without[1] - without[0])
-
-    def outcome(
-        self,
-        change: float,
-        error: float,
-        *,
-        dimension: float | None = None,
-        window: tuple[float, float] | None = None,
-    ) -> Outcome:
-        """Return the outcome of a test."""
-        half = self.critical * float(error)
-        return Outcome(
-            dimension=dimension,
-            window=window,
-            change=float(change),
-            error=float(error),
-            low=float(change) - half,
-            high=float(change) + half,
-        )
-
-
-def _without_probes(spectrum: SubsetSpectrum) -> list[SubsetSpectrum]:
-    """Return the spectrum without each of its probes."""
-    batch = probe_curves(spectrum.measure, spectrum.multiplicities, spectrum.curve.delta)
-    parts = zip(batch.kappa, batch.n1, batch.n2, batch.n3, strict=True)
-    return [
-        replace(spectrum, curve=CapacityCurve(delta=batch.delta, kappa=kappa, n1=n1, n2=n2, n3=n3))
-        for kappa, n1, n2, n3 in parts
-    ]
-
-
-def _window(before: list[SubsetSpectrum], after: list[SubsetSpectrum]) -> tuple[float, float] | None:
-    """Return the window of N_2 that both sides reach, [hi/4, hi]."""
-    ends = []
-    for side in (before, after):
-        windows = [window_of(s.curve, s.deepest) for s in side]
-        ends.append(np.mean([w[1] for w in windows if w is not None]) if all(windows) else np.nan)
-    high = float(min(ends))
-    return (high / WINDOW_RATIO, high) if high > 1 else None
-
-
-def _depth(spectrum: SubsetSpectrum) -> float:
-    window = window_of(spectrum.curve, spectrum.deepest)
-    return window[1] if window else 0.0
-
-
-def _common_n2(before: list[SubsetSpectrum], after: list[SubsetSpectrum]) -> FloatArray:
-    """Return N_2 (k,) within the reach of all curves."""
-    curves = [s.curve for s in (*before, *after)]
-    reach = [rising(c.log_n2, np.log(c.kappa))[0] for c in curves]
-    low, high = max(x[0] for x in reach), min(x[-1] for x in reach)
-    return np.exp(np.linspace(min(low, high), high, POINTS))
-
-
-def _side_curve(side: list[SubsetSpectrum], n2: FloatArray) -> SideCurve:
-    def on_grid(quantity: Callable[[CapacityCurve], FloatArray]) -> FloatArray:
-        return np.array([np.interp(np.log(n2), *rising(s.curve.log_n2, quantity(s.curve))) for s in side])
-
-    log_kappa, exponent = on_grid(lambda c: np.log(c.kappa)), on_grid(lambda c: c.b2)
-    log_n1 = on_grid(lambda c: np.log(c.n1))
-    shown = min(len(s.eigenvalues) for s in side)
-    several = len(side) > 1
-    nothing = np.zeros(len(n2))
-    return SideCurve(
-        eigenvalues=np.mean([s.eigenvalues[:shown] for s in side], axis=0),
-        log_kappa=log_kappa.mean(axis=0),
-        log_kappa_error=log_kappa.std(axis=0, ddof=1) if several else nothing,
-        n1=np.exp(log_n1.mean(axis=0)),
-        exponent=exponent.mean(axis=0),
-        exponent_error=exponent.std(axis=0, ddof=1) if several else nothing,
-    )
-
-
-def _ceiling(before: SubsetSpectrum, after: SubsetSpectrum) -> tuple[float, int]:
-    ranks = min(len(before.eigenvalues), len(after.eigenvalues), before.measure.exact, after.measure.exact)
-    floor = 1e-6 * before.eigenvalues[0]
-    ranks = max(1, min(ranks, int((before.eigenvalues > floor).sum())))
-    return float((after.eigenvalues[:ranks] / before.eigenvalues[:ranks]).max()), ranks

@@ -93,13 +93,21 @@ class Design:
 
     def error(self, before: FloatArray, after: FloatArray) -> FloatArray:
         """Return the standard error (k,) of the change of statistics with values (R, k) in each side's subsets."""
-        drawn = [(v, u) for v, u in ((before, self.before), (after, self.after)) if self.size < u]
-        variances = [values.var(axis=0, ddof=1) for values, _ in drawn]
-        sigma = [v / (1 / self.size - 1 / unique) for v, (_, unique) in zip(variances, drawn, strict=True)]
-        monte_carlo = sum(v / len(values) for v, (values, _) in zip(variances, drawn, strict=True))
-        return np.asarray(
-            np.sqrt(np.mean(sigma, axis=0) * _spread(self.before, self.after, self.shared) + monte_carlo)
-        )
+        sds = [
+            values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1]) for values in (before, after)
+        ]
+        return self.combined(sds[0], len(before), sds[1], len(after))
+
+    def combined(self, before: FloatArray, draws: int, after: FloatArray, draws_after: int) -> FloatArray:
+        """Return the same from the standard deviations (k,) of a single subset of each side, and their numbers."""
+        sides = [
+            (sd**2, unique, count)
+            for sd, unique, count in ((before, self.before, draws), (after, self.after, draws_after))
+            if self.size < unique
+        ]
+        sigma = np.mean([v / (1 / self.size - 1 / unique) for v, unique, _ in sides], axis=0)
+        monte_carlo = sum(v / count for v, _, count in sides)
+        return np.asarray(np.sqrt(sigma * _spread(self.before, self.after, self.shared) + monte_carlo))
 
 
 def _spread(before: int, after: int, shared: int) -> float:

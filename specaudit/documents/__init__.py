@@ -13,6 +13,7 @@ from specaudit.documents.base import (
     Warning_,
     to_json,
 )
+from specaudit.documents.baseline import Baseline, Ladder, Step
 from specaudit.documents.compare import (
     Change,
     Comparison,
@@ -48,7 +49,12 @@ from specaudit.documents.fit import (
     Status,
 )
 
-SCHEMAS: dict[str, type[Document]] = {"fit": Fit, "compare": Comparison, "error": ErrorDocument}
+SCHEMAS: dict[str, type[Document]] = {
+    "fit": Fit,
+    "baseline": Baseline,
+    "compare": Comparison,
+    "error": ErrorDocument,
+}
 """Every document that the program writes, by the name that `specaudit schema` takes."""
 
 
@@ -61,6 +67,7 @@ def json_schema(name: str) -> str:
 __all__ = [
     "SCHEMAS",
     "SIGNIFICANT_DIGITS",
+    "Baseline",
     "Capacity",
     "Change",
     "Comparison",
@@ -81,6 +88,7 @@ __all__ = [
     "GraphCheck",
     "Interval",
     "Kernel",
+    "Ladder",
     "LocalExponent",
     "NamedRow",
     "Neighbours",
@@ -93,6 +101,7 @@ __all__ = [
     "Spectrum",
     "SpectrumChange",
     "Status",
+    "Step",
     "Test",
     "Waiver",
     "Warning_",

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from specaudit import documents as doc
-from specaudit.comparison import KernelChange, Outcome, SideCurve
+from specaudit.comparison import KernelChange, Outcome
 from specaudit.dataset import DataSet
 from specaudit.documents.compare import Expectation
 from specaudit.draws import Design
 from specaudit.exponent import CONFIDENCE
 from specaudit.front import FrontAndTail
 from specaudit.kernels import FloatArray, Kernel
+from specaudit.profiles import Profile
 from specaudit.relation import Relation
 from specaudit.version import ESTIMATOR_VERSION
 
@@ -131,7 +132,8 @@ def kernel_document(kernel: Kernel) -> doc.Kernel:
 
 def _spectrum(change: KernelChange) -> doc.SpectrumChange:
     tail = next((o for o in change.outcomes if o.window is not None), None)
-    low, high = (np.exp(change.gain + sign * change.critical * change.gain_error) for sign in (-1, 1))
+    gain = change.after.gain.mean - change.before.gain.mean
+    low, high = (np.exp(gain + sign * change.critical * change.gain_error) for sign in (-1, 1))
     return doc.SpectrumChange(
         kernel=kernel_document(change.kernel),
         draws=change.draws,
@@ -140,13 +142,13 @@ def _spectrum(change: KernelChange) -> doc.SpectrumChange:
         window=None if tail is None else tail.window,
         depth=change.depth,
         gain=doc.Gain(
-            dimension=_floats(change.dimension),
-            kappa_ratio=_floats(np.exp(change.gain)),
+            dimension=_floats(change.targets.gain),
+            kappa_ratio=_floats(np.exp(gain)),
             low=_floats(low),
             high=_floats(high),
         ),
-        before=_curve(change.before, change.n2, change.draws),
-        after=_curve(change.after, change.n2, change.draws),
+        before=_curve(change.before, change.targets.n2),
+        after=_curve(change.after, change.targets.n2),
         finite_region=None if change.front is None else _front(change.front),
     )
 
@@ -167,21 +169,22 @@ def _test(outcome: Outcome) -> doc.Test:
     )
 
 
-def _curve(side: SideCurve, n2: FloatArray, draws: int) -> doc.Curve:
+def _curve(side: Profile, n2: FloatArray) -> doc.Curve:
     from scipy.special import stdtrit
 
-    wide = float(stdtrit(max(draws - 1, 1), 0.5 + CONFIDENCE / 2)) if draws else 0.0
-    kappa_margin, exponent_margin = wide * side.log_kappa_error, wide * side.exponent_error
+    wide = float(stdtrit(max(side.draws - 1, 1), 0.5 + CONFIDENCE / 2))
+    kappa_margin, exponent_margin = wide * side.log_kappa.sd, wide * side.local_exponent.sd
+    log_kappa, exponent = side.log_kappa.mean, side.local_exponent.mean
     return doc.Curve(
         eigenvalues=_floats(side.eigenvalues[:MOST_EIGENVALUES]),
-        kappa=_floats(np.exp(side.log_kappa)),
-        kappa_low=_floats(np.exp(side.log_kappa - kappa_margin)),
-        kappa_high=_floats(np.exp(side.log_kappa + kappa_margin)),
-        n1=_floats(side.n1),
+        kappa=_floats(np.exp(log_kappa)),
+        kappa_low=_floats(np.exp(log_kappa - kappa_margin)),
+        kappa_high=_floats(np.exp(log_kappa + kappa_margin)),
+        n1=_floats(np.exp(side.log_n1)),
         n2=_floats(n2),
-        exponent=_floats(side.exponent),
-        exponent_low=_floats(side.exponent - exponent_margin),
-        exponent_high=_floats(side.exponent + exponent_margin),
+        exponent=_floats(exponent),
+        exponent_low=_floats(exponent - exponent_margin),
+        exponent_high=_floats(exponent + exponent_margin),
     )
 
 
