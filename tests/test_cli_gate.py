@@ -1,0 +1,106 @@
+"""The gate end to end on small data: every exit code is one that real rows reach."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from cli_fixtures import clean
+
+from specaudit.cli import main
+from specaudit.documents import json_schema
+
+ROWS, DIMENSIONS = 300, 16
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Return a folder with a data set, the half of it of least norm, a random half, and a broken copy."""
+    folder = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(0)
+    rows = (generator.standard_normal((ROWS, DIMENSIONS)) * np.arange(1, DIMENSIONS + 1) ** -0.5).astype(np.float32)
+    core = np.sort(np.argsort(np.linalg.norm(rows, axis=1))[: ROWS // 2])
+    broken = rows.copy()
+    broken[3, 2] = np.nan
+    sets = {"before": rows, "again": rows[::-1], "core": rows[core], "half": rows[::2], "broken": broken}
+    for name, values in sets.items():
+        np.save(folder / f"{name}.npy", values)
+    np.savetxt(folder / "kept.txt", core, fmt="%d")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path, data):
+    clean(monkeypatch, tmp_path)
+    for path in data.iterdir():
+        Path(path.name).symlink_to(path)
+
+
+def compare(*arguments):
+    return main(["compare", "before.npy", *arguments])
+
+
+def test_equal_content_passes(capsys):
+    assert compare("again.npy", "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, json.loads(json_schema("compare")))
+    assert (document["verdict"], document["exit_code"]) == ("pass", 0)
+    assert document["reproduce"]["command"] == "specaudit compare before.npy again.npy"
+
+
+def test_a_biased_half_fails_and_its_document_can_be_judged_again():
+    assert compare("core.npy", "-o", "a.json", "-o", "a.xml", "--save-rows", "gone.txt") == 1
+    assert {int(row) for row in Path("gone.txt").read_text().split()} <= set(range(ROWS))
+    assert main(["show", "a.json", "--gate"]) == 1
+    assert main(["show", "a.json", "--gate", "-o", "b.json"]) == 1
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+    assert main(["show", "a.json", "--gate", "--waive", "capacity=agreed", "--waive", "tail=agreed"]) == 0
+
+
+def test_a_failure_under_exit_zero_passes_and_its_document_still_fails():
+    assert compare("core.npy", "--exit-zero", "-o", "a.json") == 0
+    assert json.loads(Path("a.json").read_text())["exit_code"] == 1
+
+
+def test_too_few_rows_cannot_decide(capsys):
+    assert compare("half.npy", "-q") == 3
+    assert capsys.readouterr().out.startswith("Inconclusive: ")
+
+
+def test_an_unusable_row_stops_the_run(capsys):
+    assert compare("broken.npy") == 2
+    assert "broken.npy" in capsys.readouterr().err
+
+
+def test_a_proposal_gives_the_verdict_of_its_rows():
+    assert compare("core.npy", "-o", "a.json") == compare("--kept", "kept.txt", "-o", "b.json") == 1
+    a, b = (json.loads(Path(name).read_text()) for name in ("a.json", "b.json"))
+    assert a["after"]["digest"] == b["after"]["digest"]
+    assert a["spectra"] == b["spectra"]
+
+
+def test_the_same_line_gives_the_same_bytes():
+    assert compare("core.npy", "-o", "a.json") == compare("core.npy", "-o", "b.json", "-q") == 1
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_an_interrupt_exits_130_and_leaves_no_file():
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (1_000_000, DIMENSIONS)}
+    )
+    command = [sys.executable, "-m", "specaudit", "compare", "-", "before.npy", "-o", "a.json"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdin.write(header.getvalue() + bytes(2**20))  # more than the pipe holds: it returns when it is read
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=60) == 130
+        assert b"Traceback" not in run.stderr.read()
+    assert not Path("a.json").exists()
