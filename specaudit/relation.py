@@ -16,7 +16,7 @@ from specaudit.kernels import Normalize, prepare_rows
 
 Kind = Literal["identical", "reweighted", "prune", "augment", "replace", "fresh"]
 Expectation = Literal["prune", "augment", "fresh", "any"]
-MatchedBy = Literal["ids", "content", "selection"]
+MatchedBy = Literal["ids", "content", "selection", "sketch"]
 
 TOLERANCE = 1e-3
 """Rows are the same when they are closer than this share of BEFORE's median distance."""
@@ -151,7 +151,7 @@ def relate(before: DataSet, after: DataSet, *, near: int, tolerance: float | Non
     removed, added = len(before.copies) - len(shared), len(after.copies) - len(shared)
     gone = np.setdiff1d(np.arange(len(before.copies)), old, assume_unique=True)
     return Relation(
-        kind=_kind(before.copies[old], after.copies[new], removed, added),
+        kind=kind_of(len(shared), removed, added, proportional=_proportional(before.copies[old], after.copies[new])),
         matched_by=matched_by,
         shared=len(shared),
         near=near,
@@ -163,16 +163,19 @@ def relate(before: DataSet, after: DataSet, *, near: int, tolerance: float | Non
     )
 
 
-def _kind(old: IntArray, new: IntArray, removed: int, added: int) -> Kind:
+def kind_of(shared: int, removed: int, added: int, *, proportional: bool) -> Kind:
+    """Return what was done; `proportional` tells whether every shared row has equally more or fewer copies."""
     if not removed and not added:
-        proportional = bool((old * new[0] == new * old[0]).all())
         return "identical" if proportional else "reweighted"
     if not added:
         return "prune"
     if not removed:
         return "augment"
-    smaller = len(old) + min(removed, added)
-    return "replace" if len(old) >= PROVEN * smaller else "fresh"
+    return "replace" if shared >= PROVEN * (shared + min(removed, added)) else "fresh"
+
+
+def _proportional(old: IntArray, new: IntArray) -> bool:
+    return bool((old * new[:1] == new * old[:1]).all())
 
 
 def check_expectation(relation: Relation, expected: Expectation, before: DataSet, after: DataSet) -> None:
