@@ -9,6 +9,7 @@ import compare_fixtures
 import pytest
 from cli_fixtures import clean, refused
 from report_fixtures import make_fit
+from test_reading import baseline
 
 from specaudit.cli import main
 from specaudit.documents.reading import read_document
@@ -57,6 +58,15 @@ def test_a_fit_is_rendered_too(capsys):
     assert Path("a.md").read_text().startswith("**Tail exponent")
 
 
+def test_a_baseline_is_shown_as_the_fit_that_it_holds(capsys):
+    text = baseline().to_json()
+    Path("baseline.json").write_text(text)
+    assert main(["show", "baseline.json", "--plot", "a.svg"]) == 0
+    assert capsys.readouterr().out.startswith("Tail exponent b = ")
+    assert main(["show", "baseline.json", "--format", "json"]) == 0
+    assert capsys.readouterr().out == text
+
+
 def test_several_documents_are_named(capsys):
     assert main(["show", "-q", "fit.json", "pass.json"]) == 0
     first, second = capsys.readouterr().out.splitlines()
@@ -75,7 +85,7 @@ def test_several_documents_are_named(capsys):
         (["fit.json", "--format", "junit"], "junit reports gates, and fit has none"),
         (["fit.json", "-o", "a.xml"], "junit reports gates, and fit has none"),
         (["fit.json", "--report", "a.html"], "only a comparison can be html"),
-        (["fit.json", "--gate"], "--gate: fit.json is a fit, which has no gates"),
+        (["fit.json", "--gate"], "--gate: fit.json is no comparison and has no gates"),
         (["pass.json", "--format", "csv"], "only a file can be csv"),
         (["pass.json", "-o", "pass.json"], "also an input"),
         (["pass.json", "fit.json", "-o", "a.json"], "-o takes one document"),

@@ -8,6 +8,7 @@ import compare_fixtures
 import pytest
 from report_fixtures import STATUSES, WARNINGS, make_fit
 
+from specaudit import documents
 from specaudit.documents import Comparison, Fit
 from specaudit.documents.reading import COLUMNS, read_document
 from specaudit.errors import InputError
@@ -50,6 +51,38 @@ def test_a_comparison_is_read_and_written_again_to_the_byte(saved, name):
     assert found.to_json() == text
 
 
+def baseline():
+    numbers, none = (1.0, 2.0), ()
+    step = documents.Step(
+        rows=100, draws=8, window=(1.0, 4.0), exponent=1.2, exponent_sd=0.1, eigenvalues=numbers,
+        dimension=numbers, log_kappa=numbers, log_kappa_sd=numbers,
+        gain_dimension=none, gain_log_kappa=none, gain_log_kappa_sd=none,
+        n2=numbers, n1=numbers, curve_log_kappa=numbers, curve_log_kappa_sd=numbers,
+        local_exponent=numbers, local_exponent_sd=numbers,
+    )  # fmt: skip
+    ladders = {"laplace": documents.Ladder(depth=3.0, steps=(step, step))}
+    key = "0123456789abcdef"
+    return documents.Baseline(
+        fit=make_fit(), seed=0, sampled_rows=100, sampled_copies=101, keys=(key,), ladders=ladders
+    )
+
+
+def test_a_baseline_is_read_and_written_again_to_the_byte(saved):
+    text = baseline().to_json()
+    found = read_document(saved(text))
+    assert isinstance(found, documents.Baseline)
+    assert found.to_json() == text
+
+
+def test_a_wrong_field_of_a_baseline_is_named(saved):
+    data = json.loads(baseline().to_json())
+    data["ladders"]["laplace"]["steps"][1]["log_kappa"] = [1.0]
+    path = saved(json.dumps(data))
+    assert refusal(path).startswith("ladders.laplace.steps[1]: columns of unequal length: dimension 2, log_kappa 1")
+    data["fit"]["primary"] = "rbf"
+    assert refusal(saved(json.dumps(data))) == "primary: 'rbf' is not among spectra"
+
+
 def changed(path, value):
     """Return a failing comparison with one field changed (or, with ..., removed)."""
     data = json.loads(compare_fixtures.made("fail").to_json())
@@ -81,10 +114,26 @@ def changed(path, value):
         (["warnings", 0, "id"], "X1", "warnings[0].id: string should match pattern"),
         (["primary"], "rbf", "primary: 'rbf' is not among spectra"),
         (["schema"], "specaudit.compare/2", "schema: version 2 of specaudit.compare is not known here"),
-        (["schema"], "specaudit.compare", "schema: expected one of specaudit.fit/1, specaudit.compare/1, got"),
-        (["schema"], "other/1", "schema: expected one of specaudit.fit/1, specaudit.compare/1, got 'other/1'"),
-        (["schema"], ["x"], "schema: expected one of specaudit.fit/1, specaudit.compare/1, got ['x']"),
-        (["schema"], ..., "schema: expected one of specaudit.fit/1, specaudit.compare/1, got None"),
+        (
+            ["schema"],
+            "specaudit.compare",
+            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got",
+        ),
+        (
+            ["schema"],
+            "other/1",
+            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got 'other/1'",
+        ),
+        (
+            ["schema"],
+            ["x"],
+            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got ['x']",
+        ),
+        (
+            ["schema"],
+            ...,
+            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got None",
+        ),
         (
             ["spectra", "laplace", "gain", "low"],
             [1.0],
@@ -114,10 +163,8 @@ def test_a_newer_document_asks_for_a_newer_program(saved):
 
 
 def test_every_curve_that_a_schema_cannot_hold_together_is_known():
-    fit, comparison = make_fit().spectra["laplace"], compare_fixtures.made("pass").spectra["laplace"]
     for name, groups in COLUMNS.items():
-        part = getattr(fit, name, None) or getattr(comparison, name)
-        assert {column for group in groups for column in group} <= set(type(part).model_fields)
+        assert {column for group in groups for column in group} <= set(getattr(documents, name).model_fields)
 
 
 @pytest.mark.parametrize(

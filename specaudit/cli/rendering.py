@@ -15,23 +15,24 @@ from specaudit.report.formats import COMPARISON_FORMATS, FORMATS
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
-    from specaudit.documents import Comparison, Fit
+    from specaudit.documents import Baseline, Comparison, Fit
+    from specaudit.documents.reading import Saved
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 WORKSPACE = "GITHUB_WORKSPACE"
 
 
-def subject(document: Fit | Comparison) -> Subject:
+def subject(document: Saved) -> Subject:
     """Return what the document is about, which decides its formats."""
-    return "fit" if document.schema_ == "specaudit.fit/1" else "compare"
+    return "compare" if document.schema_ == "specaudit.compare/1" else "fit"
 
 
-def write(document: Fit | Comparison, outputs: Sequence[Output]) -> None:
+def write(document: Saved, outputs: Sequence[Output]) -> None:
     """Write every output of the document, or none."""
     write_all([(output.path, _content(document, output)) for output in outputs])
 
 
-def show(document: Fit | Comparison, format_: str, *, quiet: bool = False, about: str | None = None) -> None:
+def show(document: Saved, format_: str, *, quiet: bool = False, about: str | None = None) -> None:
     """Write the document to standard output; ``about`` is the file to which a pull request's remarks belong."""
     if format_ == "text" and quiet:
         terminal.emit(headline(document) + "\n")
@@ -45,15 +46,15 @@ def show(document: Fit | Comparison, format_: str, *, quiet: bool = False, about
     terminal.emit(text, exact=format_ in ("json", "junit"))
 
 
-def headline(document: Fit | Comparison) -> str:
+def headline(document: Saved) -> str:
     """Return the finding in a sentence."""
-    if document.schema_ == "specaudit.fit/1":
-        from specaudit.report import facts
+    if document.schema_ == "specaudit.compare/1":
+        from specaudit.report.compare import facts as comparison_facts
 
-        return facts.headline(document)
-    from specaudit.report.compare import facts as comparison_facts
+        return comparison_facts.headline(document)
+    from specaudit.report import facts
 
-    return comparison_facts.headline(document)
+    return facts.headline(_measured(document))
 
 
 def append_summary(comparison: Comparison) -> None:
@@ -98,7 +99,7 @@ def show_plan(plan: Plan) -> None:
     )
 
 
-def _content(document: Fit | Comparison, output: Output) -> bytes:
+def _content(document: Saved, output: Output) -> bytes:
     if output.kind == "plot":
         return _picture(document, output.format)
     if output.kind == "rows" and document.schema_ == "specaudit.compare/1":
@@ -106,9 +107,11 @@ def _content(document: Fit | Comparison, output: Output) -> bytes:
     return _text(document, output.format, terminal.WIDTH, False).encode("utf-8", "backslashreplace")
 
 
-def _text(document: Fit | Comparison, format_: str, width: int, color: bool) -> str:
-    if document.schema_ == "specaudit.fit/1":
-        return FORMATS[format_](document, width, color)
+def _text(document: Saved, format_: str, width: int, color: bool) -> str:
+    if format_ == "json":
+        return document.to_json()
+    if document.schema_ != "specaudit.compare/1":
+        return FORMATS[format_](_measured(document), width, color)
     if format_ == PAGE:
         from specaudit.report.compare.page import render_page
 
@@ -116,11 +119,16 @@ def _text(document: Fit | Comparison, format_: str, width: int, color: bool) -> 
     return COMPARISON_FORMATS[format_](document, width, color)
 
 
-def _picture(document: Fit | Comparison, kind: str) -> bytes:
-    if document.schema_ == "specaudit.fit/1":
-        from specaudit.report import plots
+def _picture(document: Saved, kind: str) -> bytes:
+    if document.schema_ == "specaudit.compare/1":
+        from specaudit.report.compare import plots as comparison_plots
 
-        return plots.picture(document, kind)
-    from specaudit.report.compare import plots as comparison_plots
+        return comparison_plots.picture(document, kind)
+    from specaudit.report import plots
 
-    return comparison_plots.picture(document, kind)
+    return plots.picture(_measured(document), kind)
+
+
+def _measured(document: Fit | Baseline) -> Fit:
+    """Return the fit, which a baseline holds."""
+    return document.fit if document.schema_ == "specaudit.baseline/1" else document

@@ -10,12 +10,15 @@ from specaudit.cli import options, output, policy, rendering, terminal
 from specaudit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit
+    from specaudit.documents import Comparison
+    from specaudit.documents.reading import Saved
 
 
 def show(
     context: typer.Context,
-    documents: Annotated[list[str], typer.Argument(metavar="DOC...", help="Saved fits or comparisons (.json).")],
+    documents: Annotated[
+        list[str], typer.Argument(metavar="DOC...", help="Saved fits, baselines or comparisons (.json).")
+    ],
     gate: Annotated[
         bool, typer.Option("--gate", help="Judge by today's margins and waivers, and exit by the verdict.")
     ] = False,
@@ -72,9 +75,9 @@ def _check_flags(context: typer.Context) -> None:
         raise ConfigError(f"{flag} takes one document", next_step="run show once for each")
 
 
-def _judged(name: str, document: Fit | Comparison, context: typer.Context) -> Comparison:
+def _judged(name: str, document: Saved, context: typer.Context) -> Comparison:
     from specaudit.gates import judge
 
-    if document.schema_ == "specaudit.fit/1":
-        raise ConfigError(f"--gate: {name} is a fit, which has no gates", next_step="name a comparison")
+    if document.schema_ != "specaudit.compare/1":
+        raise ConfigError(f"--gate: {name} is no comparison and has no gates", next_step="name a comparison")
     return judge(document, policy.read_policy(context))

@@ -4,37 +4,49 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from specaudit.documents.base import Document
+from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison
 from specaudit.documents.fit import Fit
 from specaudit.errors import InputError
 
-READABLE: Mapping[str, type[Fit] | type[Comparison]] = {"specaudit.fit": Fit, "specaudit.compare": Comparison}
+Saved = Fit | Baseline | Comparison
+
+READABLE: Mapping[str, type[Fit] | type[Baseline] | type[Comparison]] = {
+    "specaudit.fit": Fit,
+    "specaudit.baseline": Baseline,
+    "specaudit.compare": Comparison,
+}
 """Name of a schema without its version -> the document."""
 
 _BANDED = ("kappa", "kappa_low", "kappa_high", "n1")
 _SLOPES = ("n2", "exponent", "exponent_low", "exponent_high")
 COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "counting": (("eigenvalue", "count"),),
-    "capacity": (("kappa", "kappa_low", "kappa_high", "n1", "n2"),),
-    "local_exponent": (("n2", "value", "low", "high", "b1", "b3"),),
-    "gain": (("dimension", "kappa_ratio", "low", "high"),),
-    "before": (_BANDED, _SLOPES),
-    "after": (_BANDED, _SLOPES),
+    "Counting": (("eigenvalue", "count"),),
+    "Capacity": (("kappa", "kappa_low", "kappa_high", "n1", "n2"),),
+    "LocalExponent": (("n2", "value", "low", "high", "b1", "b3"),),
+    "Gain": (("dimension", "kappa_ratio", "low", "high"),),
+    "Curve": (_BANDED, _SLOPES),
+    "FiniteRegion": (("rank", "log_ratio", "error"),),
+    "Step": (
+        ("dimension", "log_kappa", "log_kappa_sd"),
+        ("gain_dimension", "gain_log_kappa", "gain_log_kappa_sd"),
+        ("n2", "n1", "curve_log_kappa", "curve_log_kappa_sd", "local_exponent", "local_exponent_sd"),
+    ),
 }
-"""Part of a spectrum -> the groups of its columns that have one length."""
+"""Model of a curve -> the groups of its columns that have one length, which no schema can say."""
 
 LARGEST = 64 * 2**20  # bytes; documents have less than a hundredth of it
 
 
-def read_document(path: str | os.PathLike[str]) -> Fit | Comparison:
-    """Return the fit or the comparison that a file holds; writing it again gives the same bytes.
+def read_document(path: str | os.PathLike[str]) -> Saved:
+    """Return the fit, baseline or comparison that a file holds; writing it again gives the same bytes.
 
     Raises
     ------
@@ -50,9 +62,11 @@ def read_document(path: str | os.PathLike[str]) -> Fit | Comparison:
         first, *more = error.errors(include_url=False)
         others = f" (and {len(more)} more)" if more else ""
         _refuse(f"{name}: {_field(first['loc'])}: {first['msg'].lower()}{others}")
-    if found.primary not in found.spectra:
-        _refuse(f"{name}: primary: {found.primary!r} is not among spectra")
-    _check_lengths(name, found)
+    measured = found.fit if isinstance(found, Baseline) else found
+    if measured.primary not in measured.spectra:
+        _refuse(f"{name}: primary: {measured.primary!r} is not among spectra")
+    for where, part in _parts(found):
+        _check_lengths(f"{name}: {where}", part)
     return found
 
 
@@ -86,7 +100,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
     return data
 
 
-def _model(name: str, schema: object) -> type[Fit] | type[Comparison]:
+def _model(name: str, schema: object) -> type[Fit] | type[Baseline] | type[Comparison]:
     kind, mark, version = schema.partition("/") if isinstance(schema, str) else ("", "", "")
     if kind == "specaudit.error":
         _refuse(f"{name}: tells why a run failed; it holds no result", "read its field `error`")
@@ -104,23 +118,28 @@ def _field(location: tuple[int | str, ...]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
-def _check_lengths(name: str, document: Fit | Comparison) -> None:
-    """Refuse curves whose columns do not belong together, which no schema can say."""
-    for kernel, spectrum in document.spectra.items():
-        for where, part, columns in _curves(spectrum):
-            lengths = {column: len(getattr(part, column)) for column in columns}
-            if len(set(lengths.values())) > 1:
-                told = ", ".join(f"{column} {length}" for column, length in lengths.items())
-                _refuse(f"{name}: spectra.{kernel}.{where}: columns of unequal length: {told}")
+def _parts(value: object, where: str = "") -> Iterator[tuple[str, Document]]:
+    """Yield every part of a document and where it is."""
+    if isinstance(value, Document):
+        yield where, value
+        inner: list[tuple[str, object]] = [(f".{name}", getattr(value, name)) for name in type(value).model_fields]
+    elif isinstance(value, Mapping):
+        inner = [(f".{name}", item) for name, item in value.items()]
+    elif isinstance(value, tuple) and value and isinstance(value[0], Document):
+        inner = [(f"[{number}]", item) for number, item in enumerate(value)]
+    else:
+        return
+    for name, item in inner:
+        yield from _parts(item, (where + name).lstrip("."))
 
 
-def _curves(spectrum: Document) -> list[tuple[str, Document, tuple[str, ...]]]:
-    """Return the curves of one kernel: where each is, itself, and the columns that go together."""
-    found = []
-    for where, groups in COLUMNS.items():
-        part = getattr(spectrum, where, None)
-        found += [(where, part, group) for group in groups if isinstance(part, Document)]
-    return found
+def _check_lengths(where: str, part: Document) -> None:
+    """Refuse a curve whose columns do not belong together."""
+    for columns in COLUMNS.get(type(part).__name__, ()):
+        lengths = {column: len(getattr(part, column)) for column in columns}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{column} {length}" for column, length in lengths.items())
+            _refuse(f"{where}: columns of unequal length: {told}")
 
 
 def _refuse(problem: str, next_step: str = "name a document that specaudit wrote with -o FILE.json") -> NoReturn:
