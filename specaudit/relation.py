@@ -56,6 +56,34 @@ class Relation:
     gone: IntArray = field(repr=False)
 
 
+def find_relation(
+    before: DataSet,
+    after: DataSet,
+    tolerance: float,
+    *,
+    normalize: Normalize,
+    threads: int,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> tuple[DataSet, Relation]:
+    """Return AFTER with the labels of the rows of BEFORE that its rows are, and the relation of the two.
+
+    Rows are the same that have one id, where both sides have ids, or equal content, or else that are nearest to one
+    another within `tolerance`.
+    """
+    by_ids = before.embeddings.ids is not None and after.embeddings.ids is not None
+    if by_ids:
+        after = match_by_ids(before, after, tolerance, normalize)
+    after, near = match_by_distance(before, after, tolerance, normalize=normalize, threads=threads, progress=progress)
+    relation = relate(
+        before,
+        after,
+        near=near,
+        tolerance=tolerance if near or by_ids else None,
+        matched_by="ids" if by_ids else "content",
+    )
+    return after, relation
+
+
 def match_by_ids(before: DataSet, after: DataSet, tolerance: float, normalize: Normalize) -> DataSet:
     """Return AFTER with the labels of BEFORE's rows of the same ids.
 
@@ -78,11 +106,12 @@ def match_by_ids(before: DataSet, after: DataSet, tolerance: float, normalize: N
     for start in range(0, len(changed), BATCH):
         part = changed[start : start + BATCH]
         distance = _paired_distances(before.embeddings, old[part], after.embeddings, new[part], normalize)
-        far = part[distance > tolerance]
+        far = np.flatnonzero(distance > tolerance)
         if len(far):
+            first = part[far[0]]
             raise InputError(
-                f"{after.embeddings.locate(int(new[far[0]]))}: differs from the row of the same id, "
-                f"{before.embeddings.locate(int(old[far[0]]))}, by {distance.max():.3g}",
+                f"{after.embeddings.locate(int(new[first]))}: differs from the row of the same id, "
+                f"{before.embeddings.locate(int(old[first]))}, by {distance[far[0]]:.3g}",
                 next_step="compare embeddings of one model, or drop the ids to match rows by content",
             )
     labels = after.labels.copy()

@@ -16,10 +16,12 @@ from specaudit.front import FrontAndTail
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.profiles import Profile
 from specaudit.relation import Relation
+from specaudit.removal import RemovedRows
 from specaudit.version import ESTIMATOR_VERSION
 
 MOST_EIGENVALUES = 200
 MOST_NAMED = 20
+"""Removed rows that the document names."""
 SHALLOW = 5.0
 """Effective dimensions below which a window says little of the tail."""
 MUCH = 0.05
@@ -116,6 +118,25 @@ def relation_document(relation: Relation, expected: Expectation, overlap: int) -
         removed=relation.removed,
         added=relation.added,
         sample_overlap=overlap,
+    )
+
+
+def rows_document(before: DataSet, after: DataSet, removed: RemovedRows, kernels: Sequence[Kernel]) -> doc.Rows:
+    """Return the amounts and the removed rows, with distances in bandwidths of the first kernel that has one."""
+    unit = next((kernel.bandwidth for kernel in kernels if kernel.bandwidth), 1.0)
+    ids = before.embeddings.ids
+    named = tuple(
+        doc.NamedRow(row=int(row), id=None if ids is None else ids[row], distance=float(distance / unit))
+        for row, distance in zip(removed.rows, removed.distances, strict=True)
+    )
+    return doc.Rows(
+        before=before.rows,
+        after=after.rows,
+        unique_before=len(before.copies),
+        unique_after=len(after.copies),
+        removed_far=named[:MOST_NAMED],
+        searched=len(named),
+        removed_all=named,
     )
 
 
