@@ -62,7 +62,7 @@ class Figure:
 
 
 def render_page(comparison: Comparison) -> str:
-    """Return the page, of less than 400 KB whatever the document holds; what is left out for that is counted."""
+    """Return the page, of less than 400 KB for five kernels; rows and warnings left out for that are counted."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )

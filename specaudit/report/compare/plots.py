@@ -117,12 +117,12 @@ def _fill(axes: Axes, which: Panel, spectrum: SpectrumChange, ceiling: float | N
     label(axes, which.title, which.x, which.y)
     if not axes.lines:
         return
-    axes.xaxis.set_major_formatter(FuncFormatter(_power))
+    axes.xaxis.set_major_formatter(FuncFormatter(power))
     if which.linear:
         axes.set_yscale("linear")
         axes.set_ylim(*limits)
     else:
-        axes.yaxis.set_major_formatter(FuncFormatter(_power))
+        axes.yaxis.set_major_formatter(FuncFormatter(power))
 
 
 def _scree(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
@@ -217,7 +217,7 @@ def _banded(axes: Axes, lines: tuple[Sequence[float], ...], color: str, width: f
         axes.plot(x, y, color=color, linewidth=width)
 
 
-def _power(value: float, position: int | None = None) -> str:
+def power(value: float, position: int | None = None) -> str:
     """Return a number as text alone, where matplotlib would set mathematics: 0.1, 100, 10⁻⁵."""
     if value > 0 and not 1e-2 <= value < 1e4:
         return f"10{f'{np.log10(value):.0f}'.translate(SUPERSCRIPTS)}"

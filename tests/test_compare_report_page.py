@@ -1,0 +1,153 @@
+"""The page of a comparison: one safe file that anyone can read, without a browser's help."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from compare_fixtures import DOCUMENTS, huge, made
+
+from specaudit.report.compare import facts
+from specaudit.report.compare.page import render_page
+
+VOID = {"br", "meta", "path", "use"}
+FORBIDDEN = {"script", "link", "iframe", "object", "embed", "img", "form", "base", "foreignobject", "image"}
+NAMES = sorted(DOCUMENTS)
+
+
+class Page(HTMLParser):
+    """A page as read: its elements, its text, and what is wrong with its nesting."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    return {name: render_page(made(name)) for name in NAMES} | {"huge": render_page(huge())}
+
+
+@pytest.fixture(scope="module")
+def pages(texts) -> dict[str, Page]:
+    return {name: Page(text) for name, text in texts.items()}
+
+
+def test_a_page_is_small_whatever_it_holds(texts):
+    assert all(len(text.encode()) < 400_000 for text in texts.values())
+    assert "9,970 more rows are in the JSON document." in texts["huge"]
+    assert "170 more warnings are in the JSON document." in texts["huge"]
+
+
+def test_a_page_is_whole_and_needs_nothing_else(texts, pages):
+    for name, page in pages.items():
+        assert page.open == []
+        assert not FORBIDDEN & {tag for tag, _ in page.elements}
+        for _, attributes in page.elements:
+            assert not any(key.startswith("on") for key in attributes)
+            assert all((attributes.get(key) or "#").startswith("#") for key in ("src", "href", "xlink:href"))
+        style = re.search(r"<style>(.*?)</style>", texts[name], re.DOTALL)[1]
+        assert "@import" not in style
+        assert "url(" not in style
+
+
+def test_hostile_text_is_shown_and_not_obeyed(texts, pages):
+    assert "<script>alert(1)</script>" in pages["hostile"].text
+    assert "<script" not in texts["hostile"]
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]", texts["hostile"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_says_the_verdict_and_everything_that_was_asked(pages, name):
+    document, page = made(name), pages[name]
+    text = re.sub(r"\s+", " ", page.text)
+    assert facts.headline(document).split(":")[0] + ":" in text
+    for heading in (
+        "Gates",
+        "Spectra",
+        "Tests",
+        "Data",
+        "Who matched whom",
+        "How it was computed",
+        "How to reproduce",
+    ):
+        assert heading in text
+    for gate in document.gates:
+        assert all(note in text for _, note in facts.gate_notes(gate))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_can_be_read_without_eyes(pages, name):
+    page = pages[name]
+    headings = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert headings[0] == 1
+    assert headings.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(headings))
+    assert all(attributes.get("scope") in ("row", "col") for tag, attributes in page.elements if tag == "th")
+    assert all(attributes.get("aria-label") for tag, attributes in page.elements if tag == "table")
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in page.elements:
+        if tag == "svg":
+            assert attributes["role"] == "img"
+            assert attributes["aria-labelledby"] in ids
+    assert ("html", {"lang": "en"}) in page.elements
+
+
+def test_what_a_figure_points_to_is_on_the_page(texts, pages):
+    ids = {attributes["id"] for _, attributes in pages["fail"].elements if "id" in attributes}
+    assert set(re.findall(r'(?:href="|url\()#([\w-]+)', texts["fail"])) <= ids
+
+
+def test_each_kernel_has_its_figures_and_only_what_was_measured(pages):
+    figures = {name: sum(tag == "figure" for tag, _ in page.elements) for name, page in pages.items()}
+    assert figures["fail"] == 10
+    assert figures["unmeasured"] == 0
+    assert "too few rows" in pages["unmeasured"].text
+
+
+def test_the_same_comparison_gives_the_same_page(texts):
+    assert render_page(made("fail")) == texts["fail"]
+
+
+def luminance(color: str) -> float:
+    parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    low, high = sorted(map(luminance, (first, second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_and_lines_stand_out_in_light_and_dark(texts):
+    schemes = re.findall(r":root \{(.*?)\}", texts["pass"], re.DOTALL)
+    assert len(schemes) == 2
+    for scheme in schemes:
+        color = dict(re.findall(r"--([\w-]+): (#\w{6})", scheme))
+        for status in ("pass", "fail", "inconclusive", "waived", "skipped"):
+            assert contrast(color[status], color[f"{status}-ground"]) >= 4.5
+        for ground in ("ground", "sheet"):
+            assert min(contrast(color[text], color[ground]) for text in ("ink", "soft")) >= 4.5
+        assert min(contrast(color[line], color["sheet"]) for line in ("before", "after")) >= 3
