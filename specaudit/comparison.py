@@ -153,7 +153,7 @@ def compare_kernel(
         )
         if not sides.drawn or not near(change.outcomes):
             break
-    ceiling = ceiling_of(whole["before"].eigenvalues, whole["after"].eigenvalues) if subset else None
+    ceiling = _ceiling(whole["before"], whole["after"]) if subset else None
     if not sides.drawn:
         return replace(change, draws=0, ceiling=ceiling)
     before_values, after_values = ([s.eigenvalues for s in values[name]] for name in _NAMES)
@@ -257,10 +257,12 @@ def depth_of(spectrum: SubsetSpectrum) -> float:
     return window[1] if window else 0.0
 
 
-def ceiling_of(before: FloatArray, after: FloatArray) -> tuple[float, int]:
-    """Return the largest ratio of eigenvalues of K/n after / before, and how many ranks were compared."""
-    ranks = max(1, min(len(before), len(after), int((before > CEILING_DEPTH * before[0]).sum())))
-    return float((after[:ranks] / before[:ranks]).max()), ranks
+def _ceiling(before: SubsetSpectrum, after: SubsetSpectrum) -> tuple[float, int]:
+    """Return the largest ratio of eigenvalues of K/n after / before that is certain, and the ranks compared."""
+    old, new = before.eigenvalues, after.eigenvalues
+    ranks = max(1, min(len(old), len(new), int((old > CEILING_DEPTH * old[0]).sum())))
+    low, high = (new - after.eigenvalue_errors)[:ranks], (old + before.eigenvalue_errors)[:ranks]
+    return float((low / high).max()), ranks
 
 
 _NAMES: tuple[SideName, SideName] = ("before", "after")
@@ -303,7 +305,7 @@ class _Sides:
         subsets = self.subsets(host)
         # The same probes on both sides: where all rows are shared their noise cancels.
         found = subsets.spectrum(part, seed=self.seed, steps=self.steps)
-        for steps in CHECKS[CHECKS.index(self.steps) + 1 :]:
+        for steps in CHECKS[CHECKS.index(self.steps) + 1 :] if found.measure.steps else ():
             further = subsets.spectrum(part, seed=self.seed, steps=steps)
             if _moved(found, further) <= SETTLED:
                 break

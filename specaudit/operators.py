@@ -102,6 +102,20 @@ class DenseOperator:
                 matrix[part] *= np.outer(root[part], root)
         return DenseOperator(matrix=matrix, diagonal=self.diagonal[rows] * weights)
 
+    def without(self, direction: FloatArray) -> DenseOperator:
+        """Return P K P with P the projection off a `direction` (n,), in place of this operator's matrix.
+
+        With the roots of the rows' multiplicities as direction this subtracts the weighted mean row from all.
+        """
+        unit = direction / np.linalg.norm(direction)
+        image = np.concatenate([part @ unit for part in self._strips()])
+        image -= (unit @ image) / 2 * unit
+        for start in range(0, self.size, TILE):
+            part = slice(start, start + TILE)
+            self.matrix[part] -= np.outer(unit[part], image) + np.outer(image[part], unit)
+        diagonal = np.maximum(self.diagonal - 2 * unit * image, 0.0)
+        return DenseOperator(matrix=self.matrix, diagonal=diagonal)
+
     def principal(self, size: int) -> DenseOperator:
         """Return a view of the first `size` rows and columns."""
         return DenseOperator(matrix=self.matrix[:size, :size], diagonal=self.diagonal[:size])

@@ -78,7 +78,9 @@ class Profile:
     eigenvalues: FloatArray
 
 
-def targets_of(before: Sequence[SubsetSpectrum], after: Sequence[SubsetSpectrum] = ()) -> Targets:
+def targets_of(
+    before: Sequence[SubsetSpectrum], after: Sequence[SubsetSpectrum] = (), *, points: int = POINTS
+) -> Targets:
     """Return where to look, as far as BEFORE reaches, the window and the curves no further than AFTER too."""
     size = before[0].unique
     both = (*before, *after)
@@ -90,8 +92,8 @@ def targets_of(before: Sequence[SubsetSpectrum], after: Sequence[SubsetSpectrum]
     return Targets(
         dimensions=np.empty(0) if few else test_dimensions(size, min(s.limit for s in before), end),
         window=None if few else common_window(window_end(before), window_end(after) if after else np.inf),
-        gain=np.geomspace(1.0, max(shared_end, 2.0), POINTS),
-        n2=np.exp(np.linspace(min(low, high), high, POINTS)),
+        gain=np.geomspace(1.0, max(shared_end, 2.0), points),
+        n2=np.exp(np.linspace(min(low, high), high, points)),
     )
 
 
@@ -109,7 +111,7 @@ def window_end(side: Sequence[SubsetSpectrum]) -> float:
 
 def common_window(before: float, after: float) -> tuple[float, float] | None:
     """Return the window that ends at the shallower of two N_2, or None where it has no depth."""
-    high = min(before, after)
+    high = float(np.minimum(before, after))  # nan where either is
     return (high / WINDOW_RATIO, high) if high > 1 else None
 
 

@@ -81,6 +81,11 @@ class SubsetSpectrum:
         """The leading eigenvalues of K/n."""
         return np.maximum(self.measure.eigenvalues[: self.limit], 0.0) / self.rows
 
+    @property
+    def eigenvalue_errors(self) -> FloatArray:
+        """Bounds on their numerical errors."""
+        return self.measure.errors[: self.limit] / self.rows
+
 
 class Subsets(Protocol):
     """What gives the spectra of subsets of one sample."""
@@ -91,15 +96,27 @@ class Subsets(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixSubsets:
-    """Subsets that are principal parts of one kernel matrix, of unit weights."""
+    """Subsets that are principal parts of one kernel matrix, of unit weights.
+
+    Attributes
+    ----------
+    rank
+        Of the kernel, at most; None if nothing but the rows limits it.
+    centered
+        Whether each subset's own mean row is subtracted, under the linear kernel.
+    """
 
     operator: DenseOperator
+    rank: int | None = None
+    centered: bool = False
 
     def spectrum(self, part: Draw, *, seed: int, steps: int) -> SubsetSpectrum:
         """Return the spectrum of a subset."""
         operator = self.operator.subset(part.rows, part.copies)
+        if self.centered:
+            operator = operator.without(np.sqrt(part.copies))
         measure = plain_measure(operator, seed=seed, steps=steps)
-        return _spectrum(measure, part, FLOOR * operator.rounding, len(part.rows))
+        return _spectrum(measure, part, FLOOR * operator.rounding, self.rank or len(part.rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +154,11 @@ def subsets_of(kernel: Kernel, sample: SampledRows, smallest: int, *, threads: i
     """Return what gives the spectra of subsets of at least `smallest` rows of a sample under a kernel."""
     if kernel.profile is None and sample.rows.shape[1] < smallest:
         return ColumnSubsets(rows=sample.rows, centered=kernel.centered)
-    return MatrixSubsets(operator=dense_operator(kernel, sample.rows, threads=threads))
+    return MatrixSubsets(
+        operator=dense_operator(kernel, sample.rows, threads=threads),
+        rank=sample.rows.shape[1] if kernel.profile is None else None,
+        centered=kernel.centered,
+    )
 
 
 def spectra(
