@@ -258,7 +258,8 @@ def test_a_mistake_in_a_waiver_of_the_file_is_told(api, capsys, tmp_path):
         ("--no-centered a b", "a b --no-centered"),
         ("a b --margin tail=0.5 --max-drop 0.25", "a b --max-drop 0.25 --margin tail=0.5"),
         ("a b --waive 'tail=it is agreed'", "a b --waive 'tail=it is agreed'"),
-        ("a b --on-inconclusive pass --report x.html --plot x.svg --save-rows x.csv", "a b"),
+        ("a b --report x.html --plot x.svg --save-rows x.csv", "a b"),
+        ("a b --on-inconclusive pass", "a b --on-inconclusive pass"),
     ],
 )
 def test_the_command_holds_what_the_numbers_depend_on(api, line, command):

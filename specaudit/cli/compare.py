@@ -17,10 +17,20 @@ if TYPE_CHECKING:
 SELECTIONS = ("kept", "dropped", "weights")
 PROPOSALS = (*SELECTIONS, "added")
 
-UNSAID = frozenset(
-    ("before", "after", "margin", "outputs", "format_", "report", "plot", "save_rows", "config_file", "exit_zero")
-) | {"on_inconclusive", "max_memory", "dry_run", "quiet", "verbose"}
-"""Parameters that change no number of the document, or are told apart."""
+TARGETS = ("outputs", "format_", "report", "plot", "save_rows")
+UNSAID = {
+    "before",
+    "after",
+    "margin",
+    *TARGETS,
+    "config_file",
+    "exit_zero",
+    "max_memory",
+    "dry_run",
+    "quiet",
+    "verbose",
+}
+"""Parameters that change nothing in the document, or are told apart."""
 
 
 def compare(
@@ -130,10 +140,10 @@ def _note_unsaved(comparison: Comparison, save_rows: str | None) -> None:
 
 
 def command_line(context: typer.Context) -> str:
-    """Return the shell line that gives the same numbers without any configuration.
+    """Return the shell line that gives the same document without any configuration.
 
-    What file and environment set is spelled out, and what changes no number is left out. Waivers of a file stay
-    out too: no flag gives their last day.
+    What file and environment set is spelled out, and what changes nothing is left out. Waivers of a file stay out
+    too: no flag gives their last day.
     """
     words = ["specaudit", "compare", *options.given(context.params["before"], context.params["after"])]
     for parameter in context.command.params:
