@@ -10,10 +10,22 @@ from typing import TYPE_CHECKING, Any
 from specaudit.version import __version__
 
 if TYPE_CHECKING:
-    from specaudit.api import Plan, Policy, WaiverRule, compare, fit, plan
-    from specaudit.documents import Comparison, Fit
+    from specaudit.api import Plan, Policy, WaiverRule, baseline, compare, fit, plan
+    from specaudit.documents import Baseline, Comparison, Fit
 
-__all__ = ["Comparison", "Fit", "Plan", "Policy", "WaiverRule", "__version__", "compare", "fit", "plan"]
+__all__ = [
+    "Baseline",
+    "Comparison",
+    "Fit",
+    "Plan",
+    "Policy",
+    "WaiverRule",
+    "__version__",
+    "baseline",
+    "compare",
+    "fit",
+    "plan",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,9 +27,11 @@ from specaudit.subsets import SampledRows, SubsetSpectrum, spectra, subsets_of
 
 KEYS = 1024
 """Smallest row keys that are kept: enough to tell a shared share of the rows to within 3 %."""
-RATIO = 2**-0.5
+RATIO = 0.5
 """Size of a step of the ladder over that of the one above it."""
 SMALLEST_STEP = 64
+POINTS = 16
+"""Of a step's curves: a baseline is kept beside the code."""
 DRAWS = ROUNDS[0]
 
 
@@ -83,20 +85,24 @@ def ladder_of(
 ) -> Ladder:
     """Return the null at falling sizes of a sample under a kernel."""
     sizes = ladder_sizes(sample.unique)
-    subsets = subsets_of(kernel, sample, sizes[-1], threads=threads)
-    steps = []
+    wide = [size for size in sizes if size > sample.rows.shape[1]]
+    steps: list[Step] = []
     whole: SubsetSpectrum | None = None
-    for size in sizes:
-        parts = [sample.all]
-        if whole is not None:
-            sources = np.random.SeedSequence([seed, size]).spawn(DRAWS)
-            parts = [draw(sample.copies, size, np.random.default_rng(source)) for source in sources]
-        tasks = [(part, seed + number) for number, part in enumerate(parts)]
-        found = spectra(subsets, tasks, steps=CHECKS[1], threads=threads)
-        whole = whole or found[0]
-        targets = targets_of(found)
-        steps.append(Step(rows=size, targets=targets, profile=profile_of(found, targets)))
-        progress(len(steps) / len(sizes))
+    # The linear kernel takes the smaller side, rows or columns, as a comparison at that size does.
+    for group in (wide, sizes[len(wide) :]) if kernel.profile is None else (sizes,):
+        subsets = subsets_of(kernel, sample, group[-1], threads=threads) if group else None
+        for size in group:
+            assert subsets is not None
+            parts = [sample.all]
+            if whole is not None:
+                sources = np.random.SeedSequence([seed, size]).spawn(DRAWS)
+                parts = [draw(sample.copies, size, np.random.default_rng(source)) for source in sources]
+            tasks = [(part, seed + number) for number, part in enumerate(parts)]
+            found = spectra(subsets, tasks, steps=CHECKS[1], threads=threads)
+            whole = whole or found[0]
+            targets = targets_of(found, points=POINTS)
+            steps.append(Step(rows=size, targets=targets, profile=profile_of(found, targets)))
+            progress(len(steps) / len(sizes))
     assert whole is not None
     return Ladder(kernel=kernel, depth=depth_of(whole), steps=tuple(steps))
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from specaudit.api.baselines import baseline
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import Plan, fit, plan
-from specaudit.documents import Comparison, Fit
+from specaudit.documents import Baseline, Comparison, Fit
 from specaudit.gates import Policy, WaiverRule
 
-__all__ = ["MAX_ROWS", "Comparison", "Fit", "Plan", "Policy", "WaiverRule", "compare", "fit", "plan"]
+__all__ = [
+    "MAX_ROWS",
+    "Baseline",
+    "Comparison",
+    "Fit",
+    "Plan",
+    "Policy",
+    "WaiverRule",
+    "baseline",
+    "compare",
+    "fit",
+    "plan",
+]

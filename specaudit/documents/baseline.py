@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -9,6 +10,8 @@ from pydantic import Field
 
 from specaudit.documents.base import Document, to_json
 from specaudit.documents.fit import Fit
+
+NUMBERS = re.compile(r"\[[-+\d.eE,\s]+\]")
 
 
 class Step(Document):
@@ -49,9 +52,9 @@ class Baseline(Document):
     seed: int = Field(description="keys the sample and the row keys")
     sampled_rows: int = Field(description="unique rows in the kernel matrices")
     sampled_copies: int = Field(description="the same, copies counted")
-    keys: tuple[str, ...] = Field(description="smallest keys of the unique rows, 16 hexadecimal digits each")
+    keys: str = Field(description="smallest keys of the unique rows, ascending: base64 of big-endian 64-bit numbers")
     ladders: Mapping[str, Ladder]
 
     def to_json(self) -> str:
-        """Return the document: strict JSON, sorted keys, 6 significant digits, ending in a newline."""
-        return to_json(self)
+        """Return the document as others are written, but each list of numbers on one line, to stay small."""
+        return NUMBERS.sub(lambda found: re.sub(r"\s+", " ", found[0]), to_json(self))

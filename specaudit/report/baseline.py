@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from specaudit.baseline import Ladder, Sketch, Step
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.profiles import Profile, Quantity, Targets
 
-MOST_EIGENVALUES = 50
+MOST_EIGENVALUES = 24
 """Of each spectrum and step: a baseline is kept beside the code, and stays below 64 KB."""
 
 
@@ -24,7 +25,7 @@ def assemble_baseline(
         seed=seed,
         sampled_rows=sketch.sampled,
         sampled_copies=sampled_copies,
-        keys=tuple(f"{key:016x}" for key in sketch.keys.tolist()),
+        keys=b64encode(sketch.keys.astype(">u8").tobytes()).decode(),
         ladders={
             ladder.kernel.name: doc.Ladder(depth=ladder.depth, steps=tuple(_step(step) for step in ladder.steps))
             for ladder in ladders
@@ -37,7 +38,7 @@ def sketch_from(baseline: doc.Baseline) -> Sketch:
     return Sketch(
         unique=baseline.fit.dataset.unique_rows,
         sampled=baseline.sampled_rows,
-        keys=np.array([int(key, 16) for key in baseline.keys], dtype=np.uint64),
+        keys=np.frombuffer(b64decode(baseline.keys), dtype=">u8").astype(np.uint64),
     )
 
 
