@@ -15,8 +15,7 @@ from specaudit.report.formats import COMPARISON_FORMATS, FORMATS
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
-    from specaudit.documents import Baseline, Comparison, Fit
-    from specaudit.documents.reading import Saved
+    from specaudit.documents import Baseline, Comparison, Fit, Saved
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 WORKSPACE = "GITHUB_WORKSPACE"

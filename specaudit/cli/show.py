@@ -10,8 +10,7 @@ from specaudit.cli import options, output, policy, rendering, terminal
 from specaudit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison
-    from specaudit.documents.reading import Saved
+    from specaudit.documents import Comparison, Saved
 
 
 def show(
@@ -41,7 +40,7 @@ def show(
     """
     _check_flags(context)
 
-    from specaudit.documents.reading import read_document
+    from specaudit.documents import read_document
 
     found = {name: read_document(name) for name in documents}
     judged = {name: _judged(name, document, context) for name, document in found.items()} if gate else {}

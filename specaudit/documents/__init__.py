@@ -48,6 +48,7 @@ from specaudit.documents.fit import (
     Spectrum,
     Status,
 )
+from specaudit.documents.reading import Saved, read_document
 
 SCHEMAS: dict[str, type[Document]] = {
     "fit": Fit,
@@ -97,6 +98,7 @@ __all__ = [
     "Relation",
     "Reproduce",
     "Rows",
+    "Saved",
     "Side",
     "Spectrum",
     "SpectrumChange",
@@ -106,5 +108,6 @@ __all__ = [
     "Waiver",
     "Warning_",
     "json_schema",
+    "read_document",
     "to_json",
 ]
