@@ -47,7 +47,7 @@ def test_formats_are_those_of_a_fit_and_those_of_gates():
 def test_the_first_sentence_is_one_line_that_names_the_verdict(name):
     sentence = facts.headline(made(name))
     assert "\n" not in sentence
-    assert sentence.endswith(".")
+    assert sentence[-1] in ".?"
     assert sentence.lower().startswith(f"{made(name).verdict}: ")
 
 
@@ -328,7 +328,17 @@ def test_a_picture_of_another_suffix_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.1, "0.1"), (1.0, "1"), (1000.0, "1,000"), (1e-5, "10⁻⁵"), (1e4, "10⁴"), (-0.5, "-0.5")]
+    ("value", "text"),
+    [
+        (0.1, "0.1"),
+        (1.0, "1"),
+        (1000.0, "1,000"),
+        (1e-5, "10⁻⁵"),
+        (1e4, "10⁴"),
+        (2e-3, "2·10⁻³"),
+        (-0.5, "-0.5"),
+        (0.0, "0"),
+    ],
 )
 def test_ticks_are_text(value, text):
     assert plots.power(value) == text
@@ -336,3 +346,9 @@ def test_ticks_are_text(value, text):
 
 def test_hostile_text_is_in_the_hostile_document():
     assert HOSTILE in made("hostile").gates[0].reason
+
+
+def test_rows_without_ids_have_no_column_for_them():
+    plain = [row.model_copy(update={"id": None}) for row in made("pass").rows.removed_far]
+    assert facts.row_table(plain)[0] == ("row", "distance")
+    assert facts.row_table(made("pass").rows.removed_far)[0] == ("row", "distance", "id")

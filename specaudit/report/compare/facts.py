@@ -67,7 +67,6 @@ NAMED = 5  # removed rows that a report for people names
 
 GATE_HEADS = ("gate", "status", "observed [low, high]", "limit", "where")
 TEST_HEADS = ("statistic", "change [low, high]", "limit", "z", "status")
-ROW_HEADS = ("row", "id", "distance")
 
 
 def headline(comparison: Comparison) -> str:
@@ -179,9 +178,13 @@ def region_facts(region: FiniteRegion) -> list[tuple[str, str]]:
     ]
 
 
-def row_cells(row: NamedRow) -> tuple[str, str, str]:
-    """Return a removed row under ``ROW_HEADS``."""
-    return (f"{row.row:,}", shown(row.id or ""), number(row.distance, 3))
+def row_table(rows: Sequence[NamedRow]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the heads and cells of removed rows; ids have a column where there are any."""
+    numbers = [(f"{row.row:,}", number(row.distance, 3)) for row in rows]
+    if all(row.id is None for row in rows):
+        return ("row", "distance"), list(numbers)
+    ids = [shown(row.id or "") for row in rows]
+    return ("row", "distance", "id"), [(*cells, name) for cells, name in zip(numbers, ids, strict=True)]
 
 
 def rows_title(comparison: Comparison) -> str:
@@ -258,7 +261,8 @@ def interval(change: Change) -> str:
 
 
 def _sentence(verdict: str, parts: Sequence[str]) -> str:
-    return f"{verdict}: {'; '.join(parts)}."
+    text = f"{verdict}: {'; '.join(parts)}"
+    return text if text.endswith("?") else f"{text}."
 
 
 def _passed(comparison: Comparison) -> str:

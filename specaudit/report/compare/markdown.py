@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from specaudit.report.compare.facts import (
     GATE_HEADS,
-    ROW_HEADS,
     TEST_HEADS,
     amount,
     gate_cells,
@@ -18,7 +17,7 @@ from specaudit.report.compare.facts import (
     region_facts,
     relation_facts,
     reproduce_facts,
-    row_cells,
+    row_table,
     rows_title,
     statistic_cells,
     tail_facts,
@@ -45,7 +44,7 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
     notes = [(gate.id, note) for gate in comparison.gates for note in gate_notes(gate)]
     if notes:
         yield "\n".join(f"- **{name}** *{label}:* {escape(text)}" for name, (label, text) in notes)
-    yield table(("tail", ""), tail_facts(comparison))
+    yield table(("what became of the tail", ""), tail_facts(comparison))
     yield table(("who matched whom", ""), relation_facts(comparison))
     for name, title in kernels(comparison).items():
         if tests := comparison.spectra[name].tests:
@@ -53,7 +52,7 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
     if comparison.finite_region is not None:
         yield table(("finite region", ""), region_facts(comparison.finite_region))
     if found := comparison.rows.removed_far:
-        cells = table(ROW_HEADS, [row_cells(row) for row in found[:NAMED]])
+        cells = table(*row_table(found[:NAMED]))
         yield f"{escape(rows_title(comparison))}\n\n{cells}{_left(len(found) - NAMED, 'rows')}"
     if comparison.warnings:
         yield "\n".join(warned(comparison.warnings[:WARNED])) + _left(len(comparison.warnings) - WARNED, "warnings")

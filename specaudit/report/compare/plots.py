@@ -10,15 +10,16 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from specaudit.embeddings.display import shown
 from specaudit.report.compare.facts import kernels
 from specaudit.report.facts import number
-from specaudit.report.plots import COLORS, INK, drawn, key, kind_of, label
+from specaudit.report.plots import COLORS, INK, LEAST, drawn, key, kind_of, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -36,6 +37,8 @@ POINTS = 100  # of a curve, which is more than a line of this width shows
 BESIDE = 1.5  # how far a margin reaches on both sides of its dimension, as a factor
 ROOM = 0.08  # share of a span that is left free at its ends
 CEILING = 0.5  # share of the span within which the ceiling may be above it and still be drawn
+LEAST_SPAN = 0.2  # of the exponents shown
+DENSE = 20.0  # ratio of an axis's ends below which its powers of ten are too few
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -117,12 +120,20 @@ def _fill(axes: Axes, which: Panel, spectrum: SpectrumChange, ceiling: float | N
     label(axes, which.title, which.x, which.y)
     if not axes.lines:
         return
-    axes.xaxis.set_major_formatter(FuncFormatter(power))
+    _ticks(axes.xaxis)
     if which.linear:
         axes.set_yscale("linear")
         axes.set_ylim(*limits)
     else:
-        axes.yaxis.set_major_formatter(FuncFormatter(power))
+        _ticks(axes.yaxis)
+
+
+def _ticks(axis: Axis) -> None:
+    """Label a logarithmic axis in plain text, and one of about a decade at more than its powers of ten."""
+    low, high = sorted(axis.get_view_interval())
+    if high < DENSE * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(power))
 
 
 def _scree(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
@@ -171,10 +182,18 @@ def _limit(axes: Axes, seen: list[float], ceiling: float | None) -> None:
 
 
 def _exponent(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
+    seen = []
+    first, last = spectrum.window or (LEAST, np.inf)
     for curve, color, width in _sides(spectrum):
-        _banded(axes, (curve.n2, curve.exponent, curve.exponent_low, curve.exponent_high), color, width)
+        lines = np.array([curve.n2, curve.exponent, curve.exponent_low, curve.exponent_high])
+        lines = lines[:, lines[0] >= LEAST]
+        _banded(axes, tuple(lines), color, width)
+        seen += list(lines[1, (lines[0] >= first) & (lines[0] <= last)])
     if spectrum.window is not None:
-        axes.axvspan(*spectrum.window, color=SHADED, linewidth=0, zorder=0)
+        axes.axvspan(first, last, color=SHADED, linewidth=0, zorder=0)
+    if seen:  # the window and its neighbours set the scale, not where the slope diverges
+        room = max(max(seen) - min(seen), LEAST_SPAN)
+        axes.set_ylim(min(seen) - room / 2, max(seen) + room / 2)
 
 
 def _region(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
@@ -208,7 +227,7 @@ def _sides(spectrum: SpectrumChange) -> tuple[tuple[Curve, str, float], tuple[Cu
     return ((spectrum.before, BEFORE, BELOW), (spectrum.after, AFTER, ABOVE))
 
 
-def _banded(axes: Axes, lines: tuple[Sequence[float], ...], color: str, width: float) -> None:
+def _banded(axes: Axes, lines: Sequence[Sequence[float] | NDArray[Any]], color: str, width: float) -> None:
     """Draw a curve and its band at no more than ``POINTS`` of its points: x, y, low and high."""
     if len(lines[0]):
         at = np.unique(np.linspace(0, len(lines[0]) - 1, POINTS).round().astype(int))
@@ -219,9 +238,10 @@ def _banded(axes: Axes, lines: tuple[Sequence[float], ...], color: str, width: f
 
 def power(value: float, position: int | None = None) -> str:
     """Return a number as text alone, where matplotlib would set mathematics: 0.1, 100, 10⁻⁵."""
-    if value > 0 and not 1e-2 <= value < 1e4:
-        return f"10{f'{np.log10(value):.0f}'.translate(SUPERSCRIPTS)}"
-    return f"{value:,.4g}"
+    if value == 0 or 1e-2 <= abs(value) < 1e4:
+        return f"{value:,.4g}"
+    digit, exponent = f"{value:.0e}".split("e")
+    return f"{'' if digit == '1' else f'{digit}·'}10{f'{int(exponent)}'.translate(SUPERSCRIPTS)}"
 
 
 def _name(name: str) -> str:

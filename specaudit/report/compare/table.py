@@ -13,7 +13,6 @@ from rich.text import Text
 from specaudit.report.compare.facts import (
     GATE_HEADS,
     NAMED,
-    ROW_HEADS,
     TEST_HEADS,
     amount,
     gate_cells,
@@ -24,7 +23,7 @@ from specaudit.report.compare.facts import (
     region_facts,
     relation_facts,
     reproduce_facts,
-    row_cells,
+    row_table,
     rows_title,
     statistic_cells,
     tail_facts,
@@ -68,8 +67,8 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, RenderableType]]:
     if comparison.finite_region is not None:
         yield "Finite region", pairs(region_facts(comparison.finite_region))
     if comparison.rows.removed_far:
-        rows = [row_cells(row) for row in comparison.rows.removed_far[:NAMED]]
-        yield rows_title(comparison), _grid(ROW_HEADS, rows, numbers=(0, 2))
+        heads, rows = row_table(comparison.rows.removed_far[:NAMED])
+        yield rows_title(comparison), _grid(heads, rows, numbers=(0, 1))
     yield "How it was computed", pairs(null_facts(comparison))
     yield "How to reproduce", pairs(reproduce_facts(comparison))
 
