@@ -33,7 +33,7 @@ class StubApi:
             rows=8000, dimensions=384, bytes=12_288_000, peak_memory=2**30, stages=(("read", 0.5),)
         )
 
-    compare, compare_plan = fit, plan
+    baseline, compare, compare_plan = fit, fit, plan
 
 
 def stub_api(monkeypatch, folder):

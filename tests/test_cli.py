@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from cli_fixtures import refused, stub_api
 from report_fixtures import STATUSES, make_fit
+from test_reading import baseline
 
 from specaudit import documents
 from specaudit.cli import main, output, terminal
@@ -157,6 +158,10 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         (["fit", "a", "-o", "yaml=x"], "unknown format 'yaml'"),
         (["fit", "a", "-o", "junit=x.xml"], "junit reports gates"),
         (["fit", "a", "--plot", "x.jpg"], "not a picture"),
+        (["fit", "a", "--baseline", "x.csv"], "--baseline x.csv: not a document"),
+        (["fit", "a", "--baseline", "x.json", "-o", "x.json"], "also the file of another output"),
+        (["fit", "a", "--report", "x.html"], "--report"),
+        (["fit", "a", "-o", "x.html"], "only a comparison can be html"),
         (["fit", "a", "-o", "none/x.json"], "its directory does not exist"),
         (["fit", "a", "-o", "json=."], "is a directory"),
         (["fit", "a", "-o", "x.json", "-o", "json=./x.json"], "also the file of another output"),
@@ -165,7 +170,7 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         (["fit", "a", "--config", "none.toml"], "none.toml: No such file"),
         (["fit", "a", "--dry-run", "--format", "markdown"], "--dry-run says its plan as text"),
         (["explain", "SPA02"], "SPA002"),
-        (["schema", "fitt"], "known: fit, compare, error"),
+        (["schema", "fitt"], "known: fit, baseline, compare, error"),
     ],
 )
 def test_a_mistake_is_told_before_any_work(api, capsys, arguments, part):
@@ -260,6 +265,20 @@ def test_every_output_gets_the_format_of_its_suffix_or_its_name(api, tmp_path):
     assert written["c.md"].startswith("**Tail")
     assert written["d.txt"].startswith("Tail")
     assert written["f.svg"].startswith("<?xml")
+
+
+def test_a_baseline_is_written_beside_the_fit_that_it_holds(api, capsys, tmp_path):
+    fit = api.result
+    api.result = baseline().model_copy(update={"fit": fit})
+    assert main(["fit", "rows.npy", "--baseline", "kept.json", "-o", "fit.json", "--format", "json"]) == 0
+    assert (tmp_path / "kept.json").read_text() == api.result.to_json()
+    assert (tmp_path / "fit.json").read_text() == capsys.readouterr().out == fit.to_json()
+
+
+def test_a_baseline_is_required_to_have_a_status_too(api, tmp_path):
+    api.result = baseline().model_copy(update={"fit": make_fit("unresolved")})
+    assert main(["fit", "rows.npy", "--baseline", "kept.json", "--require", "resolved"]) == 3
+    assert (tmp_path / "kept.json").exists()
 
 
 def test_new_files_have_the_users_permissions_and_links_stay_links(api, tmp_path):
@@ -385,7 +404,7 @@ GATE = "margin max-drop min-rows waive on-inconclusive exit-zero"
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("fit", f"{INPUTS} output format plot require config dry-run quiet verbose exit-zero"),
+        ("fit", f"{INPUTS} output format plot baseline require config dry-run quiet verbose exit-zero"),
         (
             "compare",
             f"{INPUTS} {GATE} kept dropped weights added expect ids-after model-after calibrate output format report "
@@ -431,7 +450,7 @@ def test_explain_lists_and_explains(capsys):
 
 def test_schema_lists_and_prints(capsys):
     assert main(["schema"]) == 0
-    assert capsys.readouterr().out == "fit\ncompare\nerror\n"
+    assert capsys.readouterr().out == "fit\nbaseline\ncompare\nerror\n"
     assert main(["schema", "fit"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Fit"
 

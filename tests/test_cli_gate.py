@@ -91,6 +91,14 @@ def test_the_same_line_gives_the_same_bytes():
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
 
 
+def test_a_baseline_is_a_document_that_is_read_and_written_again():
+    assert main(["fit", "before.npy", "--baseline", "kept.json", "-q"]) == 0
+    document = json.loads(Path("kept.json").read_text())
+    jsonschema.validate(document, json.loads(json_schema("baseline")))
+    assert main(["show", "kept.json", "-q", "-o", "again.json"]) == 0
+    assert Path("again.json").read_bytes() == Path("kept.json").read_bytes()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 def test_an_interrupt_exits_130_and_leaves_no_file():
     header = io.BytesIO()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from functools import cache
 
 import compare_fixtures
+import numpy as np
 import pytest
 from report_fixtures import STATUSES, WARNINGS, make_fit
 
-from specaudit import documents
+from specaudit import api, documents
 from specaudit.documents import Comparison, Fit
 from specaudit.documents.reading import COLUMNS, read_document
 from specaudit.errors import InputError
@@ -51,20 +54,12 @@ def test_a_comparison_is_read_and_written_again_to_the_byte(saved, name):
     assert found.to_json() == text
 
 
+@cache
 def baseline():
-    numbers, none = (1.0, 2.0), ()
-    step = documents.Step(
-        rows=100, draws=8, window=(1.0, 4.0), exponent=1.2, exponent_sd=0.1, eigenvalues=numbers,
-        dimension=numbers, log_kappa=numbers, log_kappa_sd=numbers,
-        gain_dimension=none, gain_log_kappa=none, gain_log_kappa_sd=none,
-        n2=numbers, n1=numbers, curve_log_kappa=numbers, curve_log_kappa_sd=numbers,
-        local_exponent=numbers, local_exponent_sd=numbers,
-    )  # fmt: skip
-    ladders = {"laplace": documents.Ladder(depth=3.0, steps=(step, step))}
-    key = "0123456789abcdef"
-    return documents.Baseline(
-        fit=make_fit(), seed=0, sampled_rows=100, sampled_copies=101, keys=(key,), ladders=ladders
-    )
+    """Return the baseline of a few real rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/rows.npy", np.random.default_rng(0).standard_normal((200, 8)))
+        return api.baseline(f"{folder}/rows.npy", kernels=["laplace"])
 
 
 def test_a_baseline_is_read_and_written_again_to_the_byte(saved):
@@ -76,9 +71,9 @@ def test_a_baseline_is_read_and_written_again_to_the_byte(saved):
 
 def test_a_wrong_field_of_a_baseline_is_named(saved):
     data = json.loads(baseline().to_json())
-    data["ladders"]["laplace"]["steps"][1]["log_kappa"] = [1.0]
+    data["ladders"]["laplace"]["steps"][1]["log_kappa"] += [1.0]
     path = saved(json.dumps(data))
-    assert refusal(path).startswith("ladders.laplace.steps[1]: columns of unequal length: dimension 2, log_kappa 1")
+    assert refusal(path).startswith("ladders.laplace.steps[1]: columns of unequal length: dimension ")
     data["fit"]["primary"] = "rbf"
     assert refusal(saved(json.dumps(data))) == "primary: 'rbf' is not among spectra"
 

@@ -125,7 +125,7 @@ def compare(
         rendering.show_plan(api.compare_plan(before, after, **arguments))
         return
     result = api.compare(before, after, **arguments, progress=terminal.progress(quiet=quiet, verbose=verbose))
-    rendering.write(result, files)
+    rendering.write((result, file) for file in files)
     _note_unsaved(result, save_rows)
     rendering.append_summary(result)
     about = rendering.remarked_file(options.settings(context).file, before)

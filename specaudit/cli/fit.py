@@ -12,7 +12,7 @@ from specaudit.cli import options, output, rendering, terminal
 from specaudit.errors import UnresolvedError
 
 if TYPE_CHECKING:
-    from specaudit.documents import Fit
+    from specaudit.documents import Fit, Saved
 
 
 def fit(
@@ -37,6 +37,9 @@ def fit(
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
     plot: options.Plot = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="FILE.json", help="Also write what compare needs in the place of BEFORE.")
+    ] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,15 +63,24 @@ def fit(
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
     files = output.requested("fit", documents=outputs, plot=plot)
-    output.check_outputs(files, [source.partition("::")[0], *options.given(ids, config_file)])
+    kept = None if baseline is None else output.baseline_output(baseline)
+    output.check_outputs(
+        [*files, *([kept] if kept else [])], [source.partition("::")[0], *options.given(ids, config_file)]
+    )
 
     from specaudit import api
 
     if dry_run:
         rendering.show_plan(api.plan(source, **arguments))
         return
-    result = api.fit(source, **arguments, progress=terminal.progress(quiet=quiet, verbose=verbose))
-    rendering.write(result, files)
+    reporter = terminal.progress(quiet=quiet, verbose=verbose)
+    contents: list[tuple[Saved, output.Output]] = []
+    if kept is None:
+        result = api.fit(source, **arguments, progress=reporter)
+    else:
+        found = api.baseline(source, **arguments, progress=reporter)
+        result, contents = found.fit, [(found, kept)]
+    rendering.write([*contents, *((result, file) for file in files)])
     rendering.show(result, format_, quiet=quiet)
     if required and result.exponent.status not in required:
         _refuse(result, required, exit_zero)

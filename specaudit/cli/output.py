@@ -103,6 +103,13 @@ def rows_output(text: str) -> Output:
     return Output(path=Path(text), kind="rows", format=suffix)
 
 
+def baseline_output(text: str) -> Output:
+    """Return the baseline that ``text`` names; compare knows it by its suffix."""
+    if Path(text).suffix.lower() != ".json":
+        raise ConfigError(f"--baseline {text}: not a document", next_step="use .json")
+    return Output(path=Path(text), kind="document", format="json")
+
+
 def picture_output(text: str) -> Output:
     """Return the picture that ``text`` names, by its suffix."""
     suffix = Path(text).suffix.lower()

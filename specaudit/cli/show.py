@@ -49,7 +49,7 @@ def show(
         output.check_stdout(format_, subject)
         files = output.requested(subject, documents=outputs, report=report, plot=plot)
         output.check_outputs(files, [*documents, *options.given(config_file)])
-        rendering.write(document, files)
+        rendering.write((document, file) for file in files)
         if len(found) > 1:
             terminal.emit(f"{name}: " if quiet else "\n" * (number > 0) + f"{name}\n\n")
         about = rendering.remarked_file(options.settings(context).file, name)
