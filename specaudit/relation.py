@@ -25,6 +25,8 @@ PROVEN = 0.5
 PILOT = 512
 """Unmatched rows that are looked at before all are."""
 BATCH = 1 << 16
+PASSES = 8
+"""Rows that are near to a row which a nearer one got look for another this often, less one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,39 +139,48 @@ def match_by_distance(
     threads: int,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> tuple[DataSet, int]:
-    """Return AFTER with rows that have no label in BEFORE matched to the nearest such row, and how many were.
+    """Return AFTER with rows that have no label in BEFORE matched to the nearest such row, and how many got a match.
 
-    A pilot of the rows comes first: where none of it has a match, the data sets are taken to share no more rows.
+    A row of BEFORE is matched as often as it occurs there, so that copies that were embedded again, each with its own
+    rounding, are copies still. A pilot of the rows comes first: where none of it has a match, the data sets are taken
+    to share no more rows.
     """
     free = np.flatnonzero(~np.isin(before.unique_labels, after.unique_labels))
     lone = np.flatnonzero(~np.isin(after.unique_labels, before.unique_labels))
     if not (len(free) and len(lone)):
         return after, 0
-    wanted = np.zeros(before.embeddings.rows, np.bool_)
-    wanted[before.places[free]] = True
-    found = np.full(len(lone), -1)
-    pilot = lone[:: max(1, len(lone) // PILOT)][:PILOT]
-    for batch in (pilot, *(lone[start : start + BATCH] for start in range(0, len(lone), BATCH))):
-        rows = match_rows(
-            after.embeddings.take(after.places[batch]),
+    room = np.zeros(before.embeddings.rows, np.int64)
+    room[before.places[free]] = before.copies[free]
+
+    def match(numbers: IntArray) -> IntArray:
+        return match_rows(
+            after.embeddings.take(after.places[numbers]),
             before.embeddings,
-            wanted,
+            room > 0,
             tolerance=tolerance,
             normalize=normalize,
             threads=threads,
             progress=progress,
         )
-        if (rows < 0).all() and batch is pilot:
-            return after, 0
-        if batch is not pilot:
-            found[np.searchsorted(lone, batch)] = rows
-            wanted[rows[rows >= 0]] = False
+
+    if (match(lone[:: max(1, len(lone) // PILOT)][:PILOT]) < 0).all():
+        return after, 0
+    found = np.full(len(after.unique_labels), -1)
+    for start in range(0, len(lone), BATCH):
+        left = lone[start : start + BATCH]
+        for _ in range(PASSES):
+            rows = match(left)
+            hit = rows >= 0
+            found[left[hit]] = rows[hit]
+            room[rows[hit]] -= after.copies[left[hit]]
+            left = left[~hit]
+            if not (hit.any() and len(left)):
+                break
     matched = found >= 0
-    labels = after.unique_labels.copy()
-    labels[lone[matched]] = before.labels[found[matched]]
+    labels = np.where(matched, before.labels[found], after.unique_labels)
     old = np.searchsorted(after.unique_labels, after.labels).clip(max=len(labels) - 1)
     known = after.unique_labels[old] == after.labels
-    return after.relabelled(np.where(known, labels[old], after.labels)), int(matched.sum())
+    return after.relabelled(np.where(known, labels[old], after.labels)), len(np.unique(found[matched]))
 
 
 def relate(before: DataSet, after: DataSet, *, near: int, tolerance: float | None, matched_by: MatchedBy) -> Relation:
