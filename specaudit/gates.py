@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from specaudit.documents import Comparison, Gate, Test, Waiver, Warning_
 from specaudit.documents.compare import GateId, GateStatus, TailChange, Verdict
 from specaudit.errors import ConfigError, ExitCode
+from specaudit.kernels import KERNELS
 from specaudit.relation import PROVEN
 
 Status = Literal["pass", "fail", "inconclusive"]
@@ -87,8 +88,10 @@ class Policy:
     def __post_init__(self) -> None:
         """Refuse margins and limits that cannot be meant."""
         for name, value in self.margins.items():
-            if name.partition(".")[0] not in MARGINS or name.startswith("repeats."):
-                raise ConfigError(f"unknown margin {name!r}", next_step=f"known: {', '.join(MARGINS)}")
+            gate, dot, kernel = name.partition(".")
+            if gate not in MARGINS or (dot and (gate == "repeats" or kernel not in KERNELS)):
+                known = f"known: capacity, tail, repeats, and the first two with one of .{', .'.join(KERNELS)}"
+                raise ConfigError(f"unknown margin {name!r}", next_step=known)
             if not 0 < value < (1 if name == "repeats" else 10):
                 raise ConfigError(f"margin {name}: {value:g} is out of range", next_step="give a number above 0")
         if self.max_drop is not None and not 0 < self.max_drop < 1:
@@ -282,9 +285,10 @@ def _repeats(comparison: Comparison, policy: Policy) -> Gate:
     shares = [side.effective_rows / side.unique_rows for side in (comparison.before, comparison.after)]
     observed, limit = shares[1] / shares[0], policy.margin("repeats", "")
     bad = observed < limit
+    lost: Status = "inconclusive" if unproven(comparison) else "fail"
     return Gate(
         id="repeats",
-        status="fail" if bad else "pass",
+        status=lost if bad else "pass",
         observed=observed,
         low=observed,
         high=observed,
