@@ -99,6 +99,16 @@ def test_a_baseline_is_a_document_that_is_read_and_written_again():
     assert Path("again.json").read_bytes() == Path("kept.json").read_bytes()
 
 
+def test_a_baseline_stands_in_for_before(capsys):
+    assert main(["fit", "before.npy", "--baseline", "kept.json", "-q"]) == 0
+    assert main(["compare", "kept.json", "again.npy"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "kept.json", "core.npy", "--format", "github"]) == 1
+    assert "::error file=kept.json,title=specaudit " in capsys.readouterr().out
+    assert main(["compare", "kept.json", "--kept", "kept.txt"]) == 2
+    assert main(["compare", "kept.json", "core.npy", "-o", "kept.json"]) == 2
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 def test_an_interrupt_exits_130_and_leaves_no_file():
     header = io.BytesIO()
