@@ -32,6 +32,8 @@ RATIO = 0.5
 SMALLEST_STEP = 64
 POINTS = 16
 """Of a step's curves: a baseline is kept beside the code."""
+MUCH_EARLIER = 0.8
+"""AFTER's window must end before this share of BEFORE's for the shorter one to be taken."""
 DRAWS = ROUNDS[0]
 
 
@@ -201,7 +203,7 @@ def compare_ladder(
     return change, design
 
 
-def unchanged(ladder: Ladder) -> KernelChange:
+def unchanged(ladder: Ladder, kernels: int) -> KernelChange:
     """Return the change to data of equal content: zero everywhere."""
     step = ladder.steps[0]
     nothing = Errors(
@@ -215,7 +217,7 @@ def unchanged(ladder: Ladder) -> KernelChange:
         step.profile,
         step.profile,
         nothing,
-        critical=critical_value(DRAWS, 1),
+        critical=critical_value(DRAWS, kernels),
         depth=(ladder.depth, ladder.depth),
     )
     return replace(change, draws=0)
@@ -237,12 +239,14 @@ def _meet(ladder: Ladder, before: int, after: int, shared: int) -> tuple[Step | 
 
 
 def _within_reach(step: Step, end: float) -> tuple[Targets, Profile]:
-    """Return the step's targets and profile with the window cut to where AFTER's ends.
+    """Return the step's targets and profile with the window cut to where AFTER's ends, if that is much earlier.
 
-    The slope of BEFORE over the shorter window is read off its stored curve.
+    The slope of BEFORE over the shorter window is read off a spline through its stored curve.
     """
+    from scipy.interpolate import CubicSpline
+
     targets, profile = step.targets, step.profile
-    if targets.window is None or not end < targets.window[1]:
+    if targets.window is None or not end < MUCH_EARLIER * targets.window[1]:
         return targets, profile
     window = common_window(targets.window[1], end)
     if window is None:
@@ -250,6 +254,6 @@ def _within_reach(step: Step, end: float) -> tuple[Targets, Profile]:
         return replace(targets, window=None), replace(profile, exponent=nothing)
     grid = np.linspace(np.log(window[0]), np.log(window[1]), GRID)
     x = grid - grid.mean()
-    slope = -(np.interp(grid, np.log(targets.n2), profile.log_kappa.mean) @ x) / (x @ x)
+    slope = -(CubicSpline(np.log(targets.n2), profile.log_kappa.mean)(grid) @ x) / (x @ x)
     exponent = Quantity(mean=np.array([slope]), sd=profile.exponent.sd)
     return replace(targets, window=window), replace(profile, exponent=exponent)

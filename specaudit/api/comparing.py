@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from specaudit.api.against import compare_with_baseline, find_baseline
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
 from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
 from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import CEILING_SLACK, KernelChange, Outcome, compare_kernel
 from specaudit.dataset import DataSet
-from specaudit.documents import Comparison, Consistency
+from specaudit.documents import Baseline, Comparison, Consistency
 from specaudit.errors import ConfigError, InputError
 from specaudit.gates import Policy, judge, near_limit
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Kernel, Normalize, choose_kernel, median_distance
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    before: Source,
+    before: Source | Baseline,
     after: Source | None = None,
     *,
     kept: Rule | None = None,
@@ -72,7 +73,8 @@ def compare(
     Parameters
     ----------
     before, after
-        The two data sets; AFTER is left out when a proposal is given.
+        The two data sets. BEFORE may be a saved baseline, whose kernels and seed are used then; AFTER is left out
+        when a proposal is given.
     kept, dropped, weights
         Rows of BEFORE that a proposal keeps or drops (numbers, mask or ids), or bounded weights of all rows, which
         are audited on rows thinned in proportion; at most one of the three.
@@ -104,8 +106,30 @@ def compare(
     check_arguments(kernels, max_rows)
     proposal = Proposal(kept=kept, dropped=dropped, weights=weights, added=added)
     _check_sides(after, proposal)
-    check_models(model, model_after)
     rules, report, cores = policy or Policy(), progress or SilentProgress(), usable_threads(threads)
+    baseline = find_baseline(before)
+    if baseline is not None:
+        if after is None:
+            raise ConfigError("a proposal needs BEFORE's embeddings", next_step="give them in place of the baseline")
+        found = compare_with_baseline(
+            baseline,
+            after,
+            expect=expect,
+            kernels=kernels,
+            given={"bandwidth": bandwidth, "normalize": normalize, "centered": centered},
+            model=model,
+            model_after=model_after,
+            opening={"dtype": dtype, "shape": shape, "column": column},
+            drop_bad_rows=drop_bad_rows,
+            threads=threads,
+            max_rows=max_rows,
+            max_memory=max_memory,
+            command=command,
+            progress=progress,
+        )
+        return judge(_calibrated(found, rules) if calibrate else found, rules)
+    assert not isinstance(before, Baseline)
+    check_models(model, model_after)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))
         reader = Reader.of(
