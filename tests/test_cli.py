@@ -296,6 +296,16 @@ def test_a_device_is_written_to_and_not_replaced(api):
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="needs names for open files")
+def test_a_pipe_is_written_to_and_not_looked_for_behind_its_name(api):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    assert main(["fit", "rows.npy", "-o", f"markdown=/dev/fd/{writing}", "-q"]) == 0
+    assert os.read(reading, 6) == b"**Tail"
+    os.close(reading)
+    os.close(writing)
+
+
 @pytest.mark.parametrize("function", ["replace", "fdopen"])
 def test_a_failed_write_leaves_old_files_intact_and_nothing_else(api, capsys, tmp_path, monkeypatch, function):
     (tmp_path / "a.json").write_text("old")

@@ -152,7 +152,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str]) -> None:
     """
     taken = {os.path.realpath(name): "an input" for name in inputs}
     for output in outputs:
-        real = os.path.realpath(output.path)
+        real = _target(output.path)
         if real in taken and not _is_device(real):
             raise ConfigError(f"{output.path} is also {taken[real]}", next_step="write to another file")
         taken[real] = "the file of another output"
@@ -177,7 +177,7 @@ def write_all(contents: Sequence[tuple[Path, bytes]]) -> None:
     path = Path()
     try:
         for number, (path, content) in enumerate(contents):
-            real = os.path.realpath(path)
+            real = _target(path)
             if _is_device(real):
                 Path(real).write_bytes(content)
                 continue
@@ -197,6 +197,11 @@ def write_all(contents: Sequence[tuple[Path, bytes]]) -> None:
         for temporary, _ in pending:
             with suppress(OSError):
                 os.unlink(temporary)
+
+
+def _target(path: Path) -> str:
+    """Return what is written to: the file behind links, but a device or a pipe by its own name."""
+    return os.fspath(path) if _is_device(os.fspath(path)) else os.path.realpath(path)
 
 
 def _is_device(real: str) -> bool:
