@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import signal
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from cli_fixtures import clean
 
+from specaudit import api
 from specaudit.cli import main
 from specaudit.documents import json_schema
 
@@ -107,6 +109,34 @@ def test_a_baseline_stands_in_for_before(capsys):
     assert "::error file=kept.json,title=specaudit " in capsys.readouterr().out
     assert main(["compare", "kept.json", "--kept", "kept.txt"]) == 2
     assert main(["compare", "kept.json", "core.npy", "-o", "kept.json"]) == 2
+
+
+@pytest.mark.parametrize("sides", [["before.npy", "core.npy"], ["before.npy", "--kept", "kept.txt"]])
+def test_a_dry_run_tells_rows_memory_and_time(capsys, sides):
+    assert main(["compare", *sides, "--dry-run"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:4]] == [
+        "rows",
+        "dimensions",
+        "size",
+        "peak",
+    ]
+
+
+@pytest.mark.parametrize(("verb", "options"), [("fit", ["rows.npy"]), ("compare", ["before.npy", "core.npy"])])
+def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, options):
+    defaults = {name: p.default for name, p in inspect.signature(getattr(api, verb)).parameters.items()}
+    given = {}
+
+    def note(*sources, **arguments):
+        given.update(arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, verb, note)
+    assert main([verb, *options]) == 130
+    for name in ("policy", "command", "progress"):
+        given.pop(name, None)
+    assert given == {name: defaults[name] for name in given}
+    assert set(defaults) - set(given) <= {"source", "before", "after", "policy", "command", "progress"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
