@@ -307,7 +307,10 @@ def _repeats(comparison: Comparison, policy: Policy) -> Gate:
 def _consistency(comparison: Comparison, policy: Policy) -> Gate:
     found = comparison.consistency
     if found is None:
-        return _gate("consistency", "skipped", "AFTER is not a subset of BEFORE, so that no ceiling applies", "")
+        reason = "AFTER is not a subset of BEFORE, so that no ceiling applies"
+        if comparison.before.baseline:
+            reason = "a baseline keeps too few eigenvalues to hold AFTER's against"
+        return _gate("consistency", "skipped", reason, "")
     return Gate(
         id="consistency",
         status="pass" if found.holds else "fail",

@@ -12,6 +12,7 @@ import pytest
 
 import specaudit
 from specaudit import api, fit, plan
+from specaudit.api import fitting
 from specaudit.documents import Fit, json_schema
 from specaudit.errors import BudgetError, ConfigError, InputError
 from specaudit.kernels import KERNELS
@@ -295,7 +296,7 @@ def test_too_little_memory_stops_before_any_work(monkeypatch: pytest.MonkeyPatch
     def work(*_: object, **__: object) -> None:
         raise AssertionError("work began")
 
-    monkeypatch.setattr(api, "scan", work)
+    monkeypatch.setattr(fitting, "scan", work)
     with pytest.raises(BudgetError) as caught:
         fit(rows_of(), max_memory=10 << 20)
     assert "--max-memory" in str(caught.value)

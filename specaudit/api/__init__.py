@@ -5,7 +5,8 @@ from __future__ import annotations
 from specaudit.api.baselines import baseline
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
-from specaudit.api.fitting import Plan, fit, plan
+from specaudit.api.fitting import fit
+from specaudit.api.planning import Plan, compare_plan, plan
 from specaudit.documents import Baseline, Comparison, Fit
 from specaudit.gates import Policy, WaiverRule
 
@@ -19,6 +20,7 @@ __all__ = [
     "WaiverRule",
     "baseline",
     "compare",
+    "compare_plan",
     "fit",
     "plan",
 ]

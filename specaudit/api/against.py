@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
 from specaudit import documents as doc
 from specaudit.api.common import MAX_ROWS, environment
+from specaudit.api.planning import is_baseline
 from specaudit.api.sides import Reader, check_models
 from specaudit.baseline import Ladder, Sketch, compare_ladder, unchanged
 from specaudit.budget import check_memory, comparison_memory, usable_threads
@@ -30,8 +30,6 @@ from specaudit.version import ESTIMATOR_VERSION
 if TYPE_CHECKING:
     from specaudit.api.common import Source
 
-SUFFIX = ".json"
-
 
 def find_baseline(before: object) -> doc.Baseline | None:
     """Return the baseline that BEFORE names, or None where it names embeddings.
@@ -43,8 +41,8 @@ def find_baseline(before: object) -> doc.Baseline | None:
     """
     if isinstance(before, doc.Baseline):
         found: object = before
-    elif isinstance(before, str | os.PathLike) and Path(os.fsdecode(before)).suffix.lower() == SUFFIX:
-        found = read_document(before)
+    elif is_baseline(before):
+        found = before if isinstance(before, doc.Baseline) else read_document(before)
     else:
         return None
     name = "BEFORE" if before is found else os.fsdecode(before)  # type: ignore[arg-type]

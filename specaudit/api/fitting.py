@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
-from specaudit.budget import check_memory, peak_memory, usable_threads
+from specaudit.api.planning import on_columns, peak_of
+from specaudit.budget import check_memory, usable_threads
 from specaudit.documents import Fit
 from specaudit.embeddings import Embeddings, open_embeddings
 from specaudit.estimate import Estimate, estimate_covariance, estimate_dense
 from specaudit.graph import nearest_neighbours
-from specaudit.kernels import DOUBLE, FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
+from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
 from specaudit.moments import second_moments
 from specaudit.operators import dense_operator
 from specaudit.progress import Progress, SilentProgress
@@ -25,30 +25,6 @@ from specaudit.scan import Scan, scan
 
 if TYPE_CHECKING:
     from specaudit.api.common import Source
-
-WIDEST_COVARIANCE = 4096
-"""Columns up to which the linear kernel of all rows is worked out on the d x d side."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a fit would take.
-
-    Attributes
-    ----------
-    rows, dimensions, bytes
-        Shape of the data and bytes to read.
-    peak_memory
-        Bytes.
-    stages
-        Expected seconds of each stage on two cores.
-    """
-
-    rows: int
-    dimensions: int
-    bytes: int
-    peak_memory: int
-    stages: tuple[tuple[str, float], ...]
 
 
 def fit(
@@ -122,7 +98,7 @@ def fit(
         embeddings = stack.enter_context(
             open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory)
         )
-        needed = _peak(embeddings, kernels, max_rows)
+        needed = peak_of(embeddings, kernels, max_rows)
         check_memory(needed, max_memory, max_rows)
         with report.stage("scan") as stage:
             found = scan(
@@ -155,55 +131,6 @@ def fit(
         return assemble_fit(embeddings, found, neighbours, estimates, model=model, environment=environment(cores))
 
 
-def plan(
-    source: Source,
-    *,
-    ids: str | os.PathLike[str] | Sequence[str] | None = None,
-    dtype: str | None = None,
-    shape: tuple[int, int] | None = None,
-    column: str | None = None,
-    kernels: Sequence[str] = ("laplace", "linear"),
-    threads: int | None = None,
-    max_rows: int = MAX_ROWS,
-    max_memory: int | None = None,
-    **_: object,
-) -> Plan:
-    """Return what `fit` with the same arguments would take, from the shape of the data alone."""
-    check_arguments(kernels, max_rows)
-    with open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column) as embeddings:
-        n, d = embeddings.rows, embeddings.dimensions
-        m = min(n, max_rows)
-        size = n * d * embeddings.dtype.itemsize
-        speed = 40e9 * usable_threads(threads)
-        dense = [name for name in kernels if not _on_columns(name, n, d)]
-        stages = [("start", 1.5), ("scan", size / 1e9), ("neighbours", 2.0 * m * m * d / speed)]
-        stages += [(f"{name} spectrum", (m * m * d + 4000.0 * m * m) / speed + 0.3) for name in dense]
-        stages += [
-            (f"{name} spectrum", (2.0 * n * d * d + 30.0 * d**3) / speed + 0.1)
-            for name in kernels
-            if name not in dense
-        ]
-        return Plan(
-            rows=n,
-            dimensions=d,
-            bytes=size,
-            peak_memory=_peak(embeddings, kernels, max_rows),
-            stages=tuple(stages),
-        )
-
-
-def _on_columns(name: str, rows: int, dimensions: int) -> bool:
-    """Whether a kernel's spectrum is worked out on the d x d side over all rows."""
-    return name == "linear" and rows > dimensions and dimensions <= WIDEST_COVARIANCE
-
-
-def _peak(embeddings: Embeddings, kernels: Sequence[str], max_rows: int) -> int:
-    n, d = embeddings.rows, embeddings.dimensions
-    covariance = any(_on_columns(name, n, d) for name in kernels)
-    itemsize = 8 if set(kernels) & set(DOUBLE) else 4
-    return peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize)
-
-
 def _estimate(
     kernel: Kernel,
     embeddings: Embeddings,
@@ -213,7 +140,7 @@ def _estimate(
     progress: Callable[[float], None],
 ) -> Estimate:
     weights = found.sample.weights
-    if _on_columns(kernel.name, found.unique_rows, embeddings.dimensions):
+    if on_columns(kernel.name, found.unique_rows, embeddings.dimensions):
         moments = second_moments(embeddings, found, kernel, progress=progress)
         return estimate_covariance(kernel, moments, sample - moments.mean, weights)
     operator = dense_operator(kernel, sample, weights, threads=threads)

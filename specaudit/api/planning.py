@@ -1,0 +1,155 @@
+"""What a run would take, told before it starts from the shape of the data alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeGuard
+
+from specaudit.api.common import MAX_ROWS, check_arguments
+from specaudit.budget import comparison_memory, peak_memory, usable_threads
+from specaudit.comparison import ROUNDS
+from specaudit.documents import Baseline
+from specaudit.documents.reading import read_document
+from specaudit.embeddings import Embeddings, open_embeddings
+from specaudit.kernels import DOUBLE
+
+if TYPE_CHECKING:
+    from specaudit.api.common import Source
+
+WIDEST_COVARIANCE = 4096
+"""Columns up to which the linear kernel of all rows is worked out on the d x d side."""
+SPEED = 40e9
+"""Floating-point operations per second and core that the expected times assume."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a fit would take.
+
+    Attributes
+    ----------
+    rows, dimensions, bytes
+        Shape of the data and bytes to read.
+    peak_memory
+        Bytes.
+    stages
+        Expected seconds of each stage on two cores.
+    """
+
+    rows: int
+    dimensions: int
+    bytes: int
+    peak_memory: int
+    stages: tuple[tuple[str, float], ...]
+
+
+def plan(
+    source: Source,
+    *,
+    ids: str | os.PathLike[str] | Sequence[str] | None = None,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    kernels: Sequence[str] = ("laplace", "linear"),
+    threads: int | None = None,
+    max_rows: int = MAX_ROWS,
+    max_memory: int | None = None,
+    **_: object,
+) -> Plan:
+    """Return what `fit` with the same arguments would take, from the shape of the data alone."""
+    check_arguments(kernels, max_rows)
+    with open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column) as embeddings:
+        n, d = embeddings.rows, embeddings.dimensions
+        m = min(n, max_rows)
+        size = n * d * embeddings.dtype.itemsize
+        speed = SPEED * usable_threads(threads)
+        dense = [name for name in kernels if not on_columns(name, n, d)]
+        stages = [("start", 1.5), ("scan", size / 1e9), ("neighbours", 2.0 * m * m * d / speed)]
+        stages += [(f"{name} spectrum", (m * m * d + 4000.0 * m * m) / speed + 0.3) for name in dense]
+        stages += [
+            (f"{name} spectrum", (2.0 * n * d * d + 30.0 * d**3) / speed + 0.1)
+            for name in kernels
+            if name not in dense
+        ]
+        return Plan(
+            rows=n,
+            dimensions=d,
+            bytes=size,
+            peak_memory=peak_of(embeddings, kernels, max_rows),
+            stages=tuple(stages),
+        )
+
+
+def compare_plan(
+    before: Source | Baseline,
+    after: Source | None = None,
+    *,
+    added: Source | None = None,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    kernels: Sequence[str] = ("laplace", "linear"),
+    threads: int | None = None,
+    max_rows: int = MAX_ROWS,
+    max_memory: int | None = None,
+    **_: object,
+) -> Plan:
+    """Return what `compare` with the same arguments would take, from the shape of the data alone.
+
+    Both sides are taken to have no copies, and the smaller one to be part of the larger.
+    """
+    check_arguments(kernels, max_rows)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
+            for source in (before, after, added)
+            if not (source is None or isinstance(source, Baseline) or is_baseline(source))
+        ]
+        rows = [embeddings.rows for embeddings in opened]
+        d = opened[0].dimensions
+        size = sum(e.rows * e.dimensions * e.dtype.itemsize for e in opened)
+    if is_baseline(before):
+        document = before if isinstance(before, Baseline) else read_document(before)
+        rows.insert(0, document.sampled_rows if isinstance(document, Baseline) else rows[0])
+    large, small = (min(max_rows, pick(rows)) for pick in (max, min))
+    cores = usable_threads(threads)
+    speed = SPEED * cores
+    stages = [("start", 2.0), ("scan", size / 1e9)]
+    for name in kernels:
+        if on_columns(name, small, d):
+            stages.append((f"{name} null", ROUNDS[0] * (2.0 * small * d * d + 30.0 * d**3) / speed))
+        else:
+            whole = (large * large * d + 6000.0 * large * large) / speed
+            stages.append((f"{name} null", whole + ROUNDS[0] * 2000.0 * small * small / speed))
+    return Plan(
+        rows=sum(rows),
+        dimensions=d,
+        bytes=size,
+        peak_memory=comparison_memory(
+            (rows[0], rows[-1]), (large, small), d, cores, itemsize=8 if set(kernels) & set(DOUBLE) else 4
+        ),
+        stages=tuple(stages),
+    )
+
+
+def is_baseline(source: object) -> TypeGuard[Baseline | str | os.PathLike[str]]:
+    """Tell whether a source is a baseline or names a saved one."""
+    return isinstance(source, Baseline) or (
+        isinstance(source, str | os.PathLike) and os.fsdecode(source).lower().endswith(".json")
+    )
+
+
+def on_columns(name: str, rows: int, dimensions: int) -> bool:
+    """Whether a kernel's spectrum is worked out on the d x d side over all rows."""
+    return name == "linear" and rows > dimensions and dimensions <= WIDEST_COVARIANCE
+
+
+def peak_of(embeddings: Embeddings, kernels: Sequence[str], max_rows: int) -> int:
+    """Return the bytes that a fit needs."""
+    n, d = embeddings.rows, embeddings.dimensions
+    covariance = any(on_columns(name, n, d) for name in kernels)
+    itemsize = 8 if set(kernels) & set(DOUBLE) else 4
+    return peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize)
