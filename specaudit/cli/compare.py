@@ -153,7 +153,7 @@ def command_line(context: typer.Context) -> str:
             continue
         words += _spelled(parameter.opts[0], parameter.secondary_opts, context.params[name])
     for name, value in policy.margins(context).items():
-        words += ["--margin", f"{name}={value:g}"]
+        words += ["--margin", f"{name}={value}"]
     return shlex.join(words)
 
 
