@@ -20,6 +20,8 @@ FEWEST = 16
 """Compared rows below which there is no statistic."""
 POINTS = 48
 """Of the gain curve and of the capacity curves."""
+ROUNDING = 1e-9
+"""Relative distance from the end of a curve at which a point is surely on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +88,7 @@ def targets_of(
     both = (*before, *after)
     end = min(_median_end(before), size / 2)
     shared_end = min(end, _median_end(after)) if after else end
-    reach = [rising(s.curve.log_n2, np.log(s.curve.kappa))[0] for s in both]
-    low, high = max(x[0] for x in reach), min(x[-1] for x in reach)
+    low, high = max(reach_of(s)[0] for s in both), min(reach_of(s)[1] for s in both)
     few = size < FEWEST
     return Targets(
         dimensions=np.empty(0) if few else test_dimensions(size, min(s.limit for s in before), end),
@@ -104,9 +105,16 @@ def test_dimensions(unique: int, limit: int, reach: float) -> FloatArray:
 
 
 def window_end(side: Sequence[SubsetSpectrum]) -> float:
-    """Return the N_2 at which the window of a side ends, nan if a subset reaches none."""
+    """Return the N_2 at which the window of a side ends, reached by all its subsets; nan if one reaches none."""
     windows = [window_of(s.curve, s.deepest) for s in side]
-    return float(np.mean([w[1] if w else np.nan for w in windows]))
+    reach = min(reach_of(s)[1] for s in side)
+    return float(np.minimum(np.mean([w[1] if w else np.nan for w in windows]), (1 - ROUNDING) * reach))
+
+
+def reach_of(spectrum: SubsetSpectrum) -> tuple[float, float]:
+    """Return the least and the largest N_2 of a curve."""
+    x, _ = rising(spectrum.curve.log_n2, np.log(spectrum.curve.kappa))
+    return float(np.exp(x[0])), float(np.exp(x[-1]))
 
 
 def common_window(before: float, after: float) -> tuple[float, float] | None:
@@ -119,9 +127,13 @@ def _median_end(side: Sequence[SubsetSpectrum]) -> float:
     return float(np.median([s.curve.n1[-1] for s in side]))
 
 
-def at_n1(curve: CapacityCurve, n1: FloatArray) -> FloatArray:
-    """Return ln kappa (k,) at N_1; beyond the end of a curve the last value, which bounds it from above."""
-    x, y = rising(np.log(curve.n1), np.log(curve.kappa))
+def at_n1(curve: CapacityCurve, n1: FloatArray, past: CapacityCurve | None = None) -> FloatArray:
+    """Return ln kappa (k,) at N_1 from a curve and, if given, what lies past its end.
+
+    Beyond both it is the last value, which bounds it from above: past the rank of an operator there is no capacity.
+    """
+    parts = (curve,) if past is None else (curve, past)
+    x, y = rising(*(np.log(np.concatenate([getattr(part, name) for part in parts])) for name in ("n1", "kappa")))
     return np.interp(np.log(n1), x, y)
 
 
@@ -138,19 +150,19 @@ def slopes(curve: CapacityCurve, window: tuple[float, float] | None) -> FloatArr
 def profile_of(side: Sequence[SubsetSpectrum], targets: Targets) -> Profile:
     """Return the profile of one side from the spectra of its subsets."""
 
-    def over(statistic: Callable[[CapacityCurve], FloatArray]) -> Quantity:
-        values = np.array([statistic(s.curve) for s in side])
+    def over(statistic: Callable[[SubsetSpectrum], FloatArray]) -> Quantity:
+        values = np.array([statistic(s) for s in side])
         sd = values.std(axis=0, ddof=1) if len(side) > 1 else np.zeros(values.shape[1])
         return Quantity(mean=values.mean(axis=0), sd=sd)
 
     shown = min(len(s.eigenvalues) for s in side)
     return Profile(
         draws=len(side),
-        capacity=over(lambda c: at_n1(c, targets.dimensions)),
-        exponent=over(lambda c: slopes(c, targets.window)),
-        gain=over(lambda c: at_n1(c, targets.gain)),
-        log_kappa=over(lambda c: at_n2(c, np.log(c.kappa), targets.n2)),
-        log_n1=over(lambda c: at_n2(c, np.log(c.n1), targets.n2)).mean,
-        local_exponent=over(lambda c: at_n2(c, c.b2, targets.n2)),
+        capacity=over(lambda s: at_n1(s.curve, targets.dimensions, s.past)),
+        exponent=over(lambda s: slopes(s.curve, targets.window)),
+        gain=over(lambda s: at_n1(s.curve, targets.gain, s.past)),
+        log_kappa=over(lambda s: at_n2(s.curve, np.log(s.curve.kappa), targets.n2)),
+        log_n1=over(lambda s: at_n2(s.curve, np.log(s.curve.n1), targets.n2)).mean,
+        local_exponent=over(lambda s: at_n2(s.curve, s.curve.b2, targets.n2)),
         eigenvalues=np.mean([s.eigenvalues[:shown] for s in side], axis=0),
     )

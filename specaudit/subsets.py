@@ -18,6 +18,8 @@ from specaudit.kernels import FloatArray, Kernel
 from specaudit.operators import DenseOperator, dense_operator
 from specaudit.spectrum import SpectralMeasure, covariance_measure, plain_measure
 
+PAST = 64
+"""Ridges of a curve past its end."""
 Task = tuple[Draw, int]
 """A subset and the seed of its probes."""
 
@@ -56,6 +58,8 @@ class SubsetSpectrum:
     ----------
     measure, curve
         Spectral measure (of the matrix, not divided by the rows) and capacity curve.
+    past
+        The curve past its end, to the smallest ridge that rounding allows, where the rank ends it; else None.
     multiplicities
         Of its rows.
     limit
@@ -66,6 +70,7 @@ class SubsetSpectrum:
 
     measure: SpectralMeasure
     curve: CapacityCurve
+    past: CapacityCurve | None
     multiplicities: Multiplicities
     limit: int
     unique: int
@@ -140,9 +145,12 @@ def _spectrum(measure: SpectralMeasure, part: Draw, floor: float, rank: int) -> 
     unique = len(part.rows)
     limit = min(unique, rank)
     multiplicities = Multiplicities.of(part.copies)
+    delta = ridges(measure, floor, drawn_n1(unique, limit))
+    past = np.geomspace(delta[-1], min(floor, delta[-1]), PAST)
     return SubsetSpectrum(
         measure=measure,
-        curve=capacity_curve(measure, multiplicities, ridges(measure, floor, drawn_n1(unique, limit))),
+        curve=capacity_curve(measure, multiplicities, delta),
+        past=capacity_curve(measure, multiplicities, past) if limit < unique else None,
         multiplicities=multiplicities,
         limit=limit,
         unique=unique,

@@ -200,6 +200,28 @@ def test_a_side_of_lower_rank_is_bounded_from_above_and_fails() -> None:
         assert outcome.high < -0.05
 
 
+def test_directions_that_are_gone_are_lost_however_weak_they_were() -> None:
+    """Eight strong directions and a weak tail of 32, cut off: what is left has no tenth dimension at any ridge."""
+    rows = rows_of(400, 40, b=0) * np.where(np.arange(40) < 8, 1.0, 0.03)
+    flat = np.where(np.arange(40) < 8, rows[::2], 0.0)
+    capacity = [outcome for outcome in separate("linear", rows, flat).outcomes if outcome.window is None]
+    assert [outcome.dimension for outcome in capacity] == [10.0]
+    assert capacity[0].high < -5
+    nearly = np.where(np.arange(40) < 14, rows[::2], 0.0)
+    assert -5 < separate("linear", rows, nearly).outcomes[0].high < -0.05
+
+
+def test_one_row_beyond_all_scales_leaves_a_number_for_every_statistic() -> None:
+    rows = rows_of(200, 10)
+    rows[17] *= 1e8
+    for name in ("laplace", "linear"):
+        for kept in (np.arange(0, 200, 2), np.arange(1, 200, 2)):
+            change = pruned(name, rows, kept)
+            assert np.isfinite([(o.change, o.error, o.low, o.high) for o in change.outcomes]).all()
+            assert np.isfinite(change.before.log_kappa.mean).all()
+            assert np.isfinite(change.after.local_exponent.mean).all()
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 @pytest.mark.parametrize("name", ["laplace", "linear"])
 def test_no_subset_exceeds_its_ceiling(name: str, share: float) -> None:

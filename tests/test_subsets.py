@@ -121,6 +121,22 @@ def test_projecting_off_a_direction_is_exact_and_symmetric() -> None:
     np.testing.assert_array_equal(found.matrix, found.matrix.T)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_curve_that_the_rank_ends_goes_on_to_the_rank(weighted: bool) -> None:
+    sample = sample_of(200, 10, weighted=weighted)
+    found = subsets_of(kernel_of("linear"), sample, 100, threads=1).spectrum(sample.all, seed=0, steps=6)
+    assert found.past is not None
+    assert found.curve.n1[-1] == pytest.approx(9, rel=0.01)
+    assert found.past.n1[0] == found.curve.n1[-1]
+    assert found.past.n1[-1] == pytest.approx(10, rel=1e-6)
+    rows = sample.rows * np.sqrt(sample.copies)[:, None]
+    values = np.linalg.eigvalsh(rows.T @ rows)
+    np.testing.assert_allclose(found.past.n1, (values / (values + found.past.delta[:, None])).sum(axis=1), rtol=1e-9)
+    assert (np.diff(found.past.kappa) < 0).all()
+    laplace = subsets_of(kernel_of("laplace"), sample, 100, threads=1).spectrum(sample.all, seed=0, steps=6)
+    assert laplace.past is None
+
+
 def test_all_rows_are_a_subset() -> None:
     sample = sample_of(80, 6, weighted=True)
     whole = sample.all
