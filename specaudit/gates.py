@@ -277,7 +277,7 @@ def _harm_sentence(failing: Sequence[tuple[str, Test]]) -> str:
     name, worst = max(failing, key=lambda item: harm(item[1]) / abs(item[1].limit))
     if worst.statistic == "capacity":
         first = min(test.dimension or 0.0 for kernel, test in failing if kernel == name)
-        return f"{1 - exp(worst.change):.0%} less capacity from mode {first:.3g} on ({name})"
+        return f"{100 * (1 - exp(worst.change)):.0f} % less capacity from mode {first:.3g} on ({name})"
     return f"the tail exponent rises by {worst.change:.3f} {_depth(worst)} ({name}): the tail is steeper"
 
 
