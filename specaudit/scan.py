@@ -12,6 +12,7 @@ import numpy.typing as npt
 from specaudit.embeddings import Block, Embeddings
 from specaudit.errors import InputError
 from specaudit.hashing import digest_of, hash_ids, hash_rows, row_keys
+from specaudit.tally import Moments, no_moments, sum_rows
 
 Normalize = Literal["none", "l2"]
 Progress = Callable[[str, float], None]
@@ -45,33 +46,6 @@ class Sample:
     rows: Integers  # (m,) number of one copy of each row
     weights: Integers  # (m,) >= 1, how often the row occurs in the whole data set
     keys: Hashes  # (m,) ascending
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moments:
-    """Sums over usable rows that merge; sums are pairs (high, low) so that no order of merging shows."""
-
-    count: int  # usable rows
-    column_sum: Floats  # (2, d)
-    norm_sum: Floats  # (2,)
-    norm_min: float
-    norm_max: float
-    first: Floats  # (d,) values of some usable row
-    constant: Flags  # (d,) columns where all usable rows equal ``first``
-
-    def merge(self, other: Moments) -> Moments:
-        """Return the moments of both sets of rows together."""
-        if not (self.count and other.count):
-            return self if self.count else other
-        return Moments(
-            count=self.count + other.count,
-            column_sum=_add(self.column_sum, other.column_sum),
-            norm_sum=_add(self.norm_sum, other.norm_sum),
-            norm_min=min(self.norm_min, other.norm_min),
-            norm_max=max(self.norm_max, other.norm_max),
-            first=self.first,
-            constant=self.constant & other.constant & (self.first == other.first),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +187,7 @@ def _read(embeddings: Embeddings, normalize: Normalize, progress: Progress | Non
     contents = np.empty(embeddings.rows, np.uint64)
     usable = np.empty(embeddings.rows, np.bool_)
     defects: dict[str, list[Integers]] = {name: [] for name in DEFECTS}
-    moments = _no_moments(embeddings.dimensions)
+    moments = no_moments(embeddings.dimensions)
     for block in embeddings.blocks():
         _check_integers(embeddings, block)
         for start, values in _split(block):
@@ -257,7 +231,7 @@ def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDAr
         contents=contents,
         usable=~bad,
         defects={name: start + np.flatnonzero(flags) for name, flags in defects.items()},
-        moments=_sum_rows(double, np.sqrt(squared), suspects),
+        moments=sum_rows(double, np.sqrt(squared), suspects),
     )
 
 
@@ -285,43 +259,6 @@ def _find_defects(squared: Floats, double: Floats) -> dict[str, Flags]:
         "overflow": infinite & ~nonfinite,
         "zero": squared < np.finfo(np.float64).tiny,
     }
-
-
-def _no_moments(dimensions: int) -> Moments:
-    return Moments(
-        count=0,
-        column_sum=np.zeros((2, dimensions)),
-        norm_sum=np.zeros(2),
-        norm_min=np.inf,
-        norm_max=0.0,
-        first=np.zeros(dimensions),
-        constant=np.ones(dimensions, np.bool_),
-    )
-
-
-def _sum_rows(double: Floats, norms: Floats, suspects: Integers) -> Moments:
-    """Return the moments of rows (k, d); only the suspected columns can be found constant."""
-    if not len(double):
-        return _no_moments(double.shape[1])
-    constant = np.zeros(double.shape[1], np.bool_)
-    constant[suspects] = (double[:, suspects] == double[0, suspects]).all(axis=0)
-    return Moments(
-        count=len(double),
-        column_sum=np.stack([double.sum(axis=0), np.zeros(double.shape[1])]),
-        norm_sum=np.array([norms.sum(), 0.0]),
-        norm_min=float(norms.min()),
-        norm_max=float(norms.max()),
-        first=double[0].copy(),
-        constant=constant,
-    )
-
-
-def _add(a: Floats, b: Floats) -> Floats:
-    """Return the sum of two (high, low) pairs; the low part keeps the rounding error of the high one."""
-    high = a[0] + b[0]
-    part = high - a[0]
-    error = (a[0] - (high - part)) + (b[0] - part)
-    return np.stack([high, a[1] + b[1] + error])
 
 
 def _assemble(

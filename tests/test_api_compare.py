@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from specaudit import Comparison, Policy, compare, fit
+from specaudit import Comparison, Policy, compare, comparison, fit
 from specaudit.api import comparing
 from specaudit.documents import json_schema
 from specaudit.documents.reading import read_document
@@ -68,6 +68,14 @@ def strict(found: Comparison) -> dict[str, Any]:
 
 def ids_of(found: Comparison) -> set[str]:
     return {warning.id for warning in found.warnings}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_round() -> Iterator[None]:
+    """As many random subsets as there are at first; that they grow near a limit is tested with `compare_kernel`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "ROUNDS", comparison.ROUNDS[:1])
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from report_fixtures import make_fit
 from specaudit.cli import main
 from specaudit.documents import NamedRow
 from specaudit.errors import InputError
-from specaudit.gates import Policy, WaiverRule
+from specaudit.policy import Policy, WaiverRule
 
 
 @pytest.fixture

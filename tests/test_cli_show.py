@@ -13,7 +13,8 @@ from test_reading import baseline
 
 from specaudit.cli import main
 from specaudit.documents.reading import read_document
-from specaudit.gates import Policy, judge
+from specaudit.gates import judge
+from specaudit.policy import Policy
 from specaudit.report.facts import headline
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from specaudit import config, gates
+from specaudit import config, policy
 from specaudit.documents import Status
 from specaudit.documents.compare import Expectation, GateId
 from specaudit.errors import ConfigError
@@ -294,5 +294,5 @@ def test_gates_and_expectations_are_those_of_the_document():
 
 def test_every_margin_is_one_that_a_policy_takes():
     values = dict.fromkeys(config.MARGINS, 0.5)
-    assert gates.Policy(margins=values).margins == values
-    assert set(gates.MARGINS) <= set(config.MARGINS)
+    assert policy.Policy(margins=values).margins == values
+    assert set(policy.MARGINS) <= set(config.MARGINS)

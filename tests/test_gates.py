@@ -14,7 +14,8 @@ from specaudit import documents as doc
 from specaudit.documents import json_schema
 from specaudit.documents.reading import read_document
 from specaudit.errors import ConfigError, VerdictError
-from specaudit.gates import GATES, MARGINS, Policy, WaiverRule, decide, harm, judge, near_limit, unproven
+from specaudit.gates import GATES, decide, harm, judge, near_limit, unproven
+from specaudit.policy import MARGINS, Policy, WaiverRule
 
 TODAY = date(2026, 5, 17)
 CRITICAL = 3.4

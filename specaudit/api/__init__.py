@@ -8,7 +8,7 @@ from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
 from specaudit.api.planning import Plan, compare_plan, plan
 from specaudit.documents import Baseline, Comparison, Fit
-from specaudit.gates import Policy, WaiverRule
+from specaudit.policy import Policy, WaiverRule
 
 __all__ = [
     "MAX_ROWS",

@@ -42,7 +42,7 @@ def baseline(
 
     The source is read twice, so that it cannot be a stream.
     """
-    if source == "-":
+    if isinstance(source, str) and source == "-":
         raise ConfigError("a baseline cannot be made of a stream", next_step="save the embeddings to a file first")
     report, cores = progress or SilentProgress(), usable_threads(threads)
     scanning: dict[str, Any] = {

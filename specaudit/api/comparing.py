@@ -17,8 +17,9 @@ from specaudit.comparison import CEILING_SLACK, KernelChange, Outcome, compare_k
 from specaudit.dataset import DataSet
 from specaudit.documents import Baseline, Comparison, Consistency
 from specaudit.errors import ConfigError, InputError
-from specaudit.gates import Policy, judge, near_limit
+from specaudit.gates import judge, near_limit
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Kernel, Normalize, choose_kernel, median_distance
+from specaudit.policy import Policy
 from specaudit.progress import Progress, SilentProgress
 from specaudit.relation import TOLERANCE, Expectation, Relation, check_expectation, find_relation, relate
 from specaudit.removal import removed_rows

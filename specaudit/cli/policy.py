@@ -14,7 +14,7 @@ from specaudit.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from specaudit.documents import Comparison
-    from specaudit.gates import Policy, WaiverRule
+    from specaudit.policy import Policy, WaiverRule
 
 FLAGS = ("margin", "max_drop", "min_rows", "waive", "on_inconclusive", "exit_zero")
 """The parameters of a command that make its policy."""
@@ -23,7 +23,7 @@ WORSE = (ExitCode.PASS, ExitCode.INCONCLUSIVE, ExitCode.FAIL)
 
 def read_policy(context: typer.Context) -> Policy:
     """Return the policy that a command's parameters and settings give, margins by name."""
-    from specaudit.gates import Policy, WaiverRule
+    from specaudit.policy import Policy, WaiverRule
 
     given, found = context.params, options.settings(context)
     return Policy(
@@ -65,7 +65,7 @@ def exit_by(comparisons: Sequence[Comparison], *, exit_zero: bool, told: bool) -
 
 
 def _waived(texts: list[str] | None) -> list[WaiverRule]:
-    from specaudit.gates import WaiverRule
+    from specaudit.policy import WaiverRule
 
     rules = []
     for text in texts or ():
