@@ -19,6 +19,7 @@ from specaudit.policy import MARGINS, Policy, WaiverRule
 
 TODAY = date(2026, 5, 17)
 CRITICAL = 3.4
+BARE = comparison()
 
 
 def statistic_of(statistic: str, change: float, error: float = 0.001, dimension: float = 30.0) -> doc.Test:
@@ -46,7 +47,6 @@ def document(
     **changes: object,
 ) -> doc.Comparison:
     """Return a comparison that is not judged; `capacity` and `tail` are change and error under one kernel."""
-    bare = comparison()
     spectra = {
         name: spectrum.model_copy(
             update={
@@ -56,13 +56,13 @@ def document(
                 )
             }
         )
-        for name, spectrum in bare.spectra.items()
+        for name, spectrum in BARE.spectra.items()
     }
-    return bare.model_copy(update={"spectra": spectra, "gates": (), "warnings": (), **changes})
+    return BARE.model_copy(update={"spectra": spectra, "gates": (), "warnings": (), **changes})
 
 
 def relation_of(**changes: object) -> doc.Relation:
-    return comparison().relation.model_copy(update=changes)
+    return BARE.relation.model_copy(update=changes)
 
 
 def judged(policy: Policy | None = None, **changes: Any) -> doc.Comparison:
@@ -145,10 +145,10 @@ def test_the_rows_needed_would_decide() -> None:
     for change, error in ((-0.01, 0.01), (-0.019, 0.01), (-0.025, 0.02), (0.005, 0.02)):
         (test, _) = judged(capacity=(change, error)).spectra["laplace"].tests
         assert test.rows_needed is not None
-        scale = np.sqrt(comparison().null.rows / test.rows_needed)
+        scale = np.sqrt(BARE.null.rows / test.rows_needed)
         narrowed = decide(harm(test), CRITICAL * error * scale * 0.9999, 0.02)
         assert narrowed != "inconclusive"
-        wider = np.sqrt(comparison().null.rows / (0.8 * test.rows_needed))
+        wider = np.sqrt(BARE.null.rows / (0.8 * test.rows_needed))
         assert decide(harm(test), CRITICAL * error * wider, 0.02) == "inconclusive"
 
 
@@ -321,7 +321,7 @@ def test_the_amount_is_gated_on_request(policy: dict[str, Any], expected: str | 
 
 
 def test_more_rows_than_before_are_no_drop() -> None:
-    rows = comparison().rows.model_copy(update={"unique_after": 9000})
+    rows = BARE.rows.model_copy(update={"unique_after": 9000})
     assert status(judged(Policy(max_drop=0.01), rows=rows), "rows") == "pass"
 
 
@@ -346,7 +346,7 @@ def test_added_rows_are_left_to_the_span_test_and_warned_about() -> None:
 
 
 @pytest.mark.parametrize("capacity", [(0.0, 0.001), (-0.2, 0.001), (0.2, 0.001)])
-@pytest.mark.parametrize("after", [comparison().after, REPEATED], ids=["even", "repeated"])
+@pytest.mark.parametrize("after", [BARE.after, REPEATED], ids=["even", "repeated"])
 def test_data_that_share_too_little_neither_pass_nor_fail(capacity: tuple[float, float], after: doc.Side) -> None:
     found = judged(relation=UNPROVEN, capacity=capacity, after=after, consistency=None)
     assert unproven(found)
@@ -433,7 +433,7 @@ def test_a_waiver_that_was_not_needed_is_warned_about(gate: str) -> None:
 
 
 def test_a_waiver_is_bound_to_the_data_it_was_given_for() -> None:
-    digest = comparison().after.digest
+    digest = BARE.after.digest
     assert waived(WaiverRule(gate="capacity", reason="known", after=digest[:8]), **HARM).verdict == "pass"
     other = waived(WaiverRule(gate="capacity", reason="known", after="0123"), **HARM)
     assert other.verdict == "fail"
