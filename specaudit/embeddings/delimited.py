@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -93,11 +93,11 @@ def _line_blocks(part: Part) -> Iterator[tuple[int, list[str]]]:
 
 def _layout(part: Part, lines: list[str], column: str | None, id_column: str | None) -> _Table:
     delimiter = DELIMITERS[part.suffix]
-    records = list(islice(_records(part.label, delimiter, 1, lines), SAMPLE + 1))
-    first = records[0][1]
+    sample = list(islice(records(part.label, delimiter, 1, lines), SAMPLE + 1))
+    first = sample[0][1]
     header = _is_header(first)
     names = tuple(cell.strip() for cell in first) if header else tuple(str(k + 1) for k in range(len(first)))
-    rows = [cells for _, cells in records[header:]]
+    rows = [cells for _, cells in sample[header:]]
     if not rows:
         raise InputError(f"{shown(part.label)}: a header and no rows", next_step="write the table again")
     taken = [k for k, name in enumerate(names) if header and name.lower() in ID_NAMES]
@@ -134,12 +134,12 @@ def _layout(part: Part, lines: list[str], column: str | None, id_column: str | N
 def _is_text(column: int, rows: Sequence[Sequence[str]]) -> bool:
     """Return whether a column has text and no number; an empty one may have numbers further down."""
     cells = [row[column] for row in rows if column < len(row) and row[column].strip()]
-    return bool(cells) and not any(_is_number(cell) for cell in cells)
+    return bool(cells) and not any(is_number(cell) for cell in cells)
 
 
 def _is_header(cells: Sequence[str]) -> bool:
     """Return whether a first row names columns: no numbers in it, or just 0, 1, 2... or 1, 2, 3..."""
-    numbers = [cell.strip() for cell in cells if _is_number(cell)]
+    numbers = [cell.strip() for cell in cells if is_number(cell)]
     counted = any(numbers == [str(k + start) for k in range(len(numbers))] for start in (0, 1))
     return not numbers or (counted and (len(numbers) > 2 or len(numbers) < len(cells)))
 
@@ -168,8 +168,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(quoted(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def _records(label: str, delimiter: str, first: int, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield ``(line where the row ends, cells)``."""
+def records(label: str, delimiter: str, first: int, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield ``(line where the row ends, cells)``; ``first`` is the number of the first line."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         for cells in reader:
@@ -182,7 +182,7 @@ def _records(label: str, delimiter: str, first: int, lines: Sequence[str]) -> It
 
 
 def _header_lines(lines: Sequence[str], table: _Table) -> int:
-    return next(_records(table.label, table.delimiter, 1, lines))[0]
+    return next(records(table.label, table.delimiter, 1, lines))[0]
 
 
 def _parse(table: _Table, first: int, lines: list[str]) -> tuple[Array, list[str] | None]:
@@ -198,7 +198,7 @@ def _parse(table: _Table, first: int, lines: list[str]) -> tuple[Array, list[str
         else:
             return values, None if at is None else [line.split(mark, at + 1)[at] for line in lines]
     rows, ids = [], []
-    for number, cells in _records(table.label, mark, first, lines):
+    for number, cells in records(table.label, mark, first, lines):
         if len(cells) != width:
             raise InputError(
                 f"{shown(table.label)} line {number}: {len(cells)} cells, expected {width} as in line 1",
@@ -209,7 +209,8 @@ def _parse(table: _Table, first: int, lines: list[str]) -> tuple[Array, list[str
     return np.array(rows, np.float64), None if at is None else ids
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a number: nan and infinity are, 1_000 is not."""
     try:
         float(cell)
     except ValueError:
@@ -218,7 +219,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _number(table: _Table, line: int, column: int, cell: str) -> float:
-    if _is_number(cell):
+    if is_number(cell):
         return float(cell)
     named = f" ({quoted(table.names[column])})" if table.header else ""
     what = f"{quoted(cell)} is not a number" if cell.strip() else "empty cell, expected a number"

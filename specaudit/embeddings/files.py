@@ -34,7 +34,7 @@ def open_file(path: Path, label: str) -> io.FileIO:
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):
             if status.st_size == 0:
-                raise InputError(f"{name}: the file is empty", next_step="write the embeddings again")
+                raise InputError(f"{name}: the file is empty", next_step="write the file again")
             return io.FileIO(path)
     except FileNotFoundError:
         raise InputError(f"{name}: no such file", next_step="check the path") from None
@@ -162,3 +162,21 @@ def text_lines(path: Path, label: str) -> Iterator[tuple[int, str]]:
                     next_step="convert the file to UTF-8",
                 ) from None
             yield number, text.removesuffix("\n").removesuffix("\r")
+
+
+def filled_lines(path: Path, label: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of ``text_lines``; only the end of the file may be blank.
+
+    Raises
+    ------
+    InputError
+        As ``text_lines``; a line before another one is blank.
+    """
+    blank = 0
+    for number, line in text_lines(path, label):
+        if not line.strip():
+            blank = blank or number
+            continue
+        if blank:
+            raise InputError(f"{shown(label)} line {blank}: blank line before another row", next_step="remove it")
+        yield number, line

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
-import numpy as np
-
-from specaudit.embeddings.delimited import DELIMITERS, ID_NAMES
 from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import file_size, open_file, read_at, text_lines
+from specaudit.embeddings.fields import read_table
+from specaudit.embeddings.files import text_lines
 from specaudit.embeddings.jsonl import ID_FIELD, json_lines, read_id
-from specaudit.embeddings.npy import expect_data, read_header
-from specaudit.embeddings.sources import Part
+from specaudit.embeddings.matrices import Array, Content
+from specaudit.embeddings.npy import read_vector
+from specaudit.embeddings.sources import Part, single_file
 from specaudit.errors import InputError
 
 Ids = tuple[str, ...]
+IDS = Content(
+    kinds="USiu",
+    expected="strings or whole numbers",
+    next_step="save it with numpy.save(FILE, numpy.array(ids, dtype=str))",
+)
 
 
 def read_ids(source: str | os.PathLike[str] | Sequence[str]) -> Ids:
@@ -30,16 +32,8 @@ def read_ids(source: str | os.PathLike[str] | Sequence[str]) -> Ids:
     """
     if not isinstance(source, (str, os.PathLike)):
         return tuple(str(name) for name in source)
-    path = Path(source)
-    part = Part(path=path, label=os.fsdecode(source), suffix=path.suffix.lower())
-    reader = READERS.get(part.suffix)
-    if reader is not None:
-        return reader(part)
-    open_file(part.path, part.label).close()  # a missing file is the likelier mistake
-    raise InputError(
-        f"{shown(part.label)}: ids cannot be read from suffix {quoted(part.suffix)}",
-        next_step=f"use one of {', '.join(READERS)}",
-    )
+    part = single_file(source, READERS, "ids")
+    return READERS[part.suffix](part)
 
 
 def check_ids(ids: Ids, rows: int, locate: Callable[[int], str]) -> None:
@@ -69,56 +63,28 @@ def _read_text(part: Part) -> Ids:
     return tuple(line for _, line in text_lines(part.path, part.label))
 
 
-def _read_npy(part: Part) -> Ids:
-    with open_file(part.path, part.label) as file:
-        header = read_header(file, part.label)
-        shape, dtype = header.shape, header.dtype
-        if dtype.kind not in "USiu" or dtype.itemsize == 0 or len(shape) != 1 or shape[0] < 0:
-            raise InputError(
-                f"{shown(part.label)}: shape {shown(shape, 60)} of {shown(dtype, 60)}, expected 1-D and "
-                "strings or whole numbers",
-                next_step="save it with numpy.save(FILE, numpy.array(ids, dtype=str))",
-            )
-        expect_data(part.label, header, file_size(file) - header.length)
-        values = np.empty(shape, dtype)
-        read_at(file, values.view(np.uint8).data if values.size else memoryview(b""), header.length, part.label)
+def decoded(values: Array, label: str) -> Ids:
+    """Return the strings of an array of strings, bytes or whole numbers (n,).
+
+    Raises
+    ------
+    InputError
+        Bytes that are not text.
+    """
     try:
         return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist())
     except (ValueError, SystemError):  # bytes that are no characters
-        raise InputError(
-            f"{shown(part.label)}: holds bytes that are not text", next_step="write the ids again"
-        ) from None
+        raise InputError(f"{shown(label)}: holds bytes that are not text", next_step="write the ids again") from None
+
+
+def _read_npy(part: Part) -> Ids:
+    values = read_vector(part.path, part.label, IDS)
+    return decoded(values, part.label)
 
 
 def _read_table(part: Part) -> Ids:
-    lines = (line for _, line in text_lines(part.path, part.label))
-    reader = csv.reader(lines, delimiter=DELIMITERS[part.suffix], strict=True)
-    ids: list[str] = []
-    column, width = 0, 1
-    try:
-        for cells in reader:
-            if reader.line_num == 1:
-                width = len(cells)
-                named = [k for k, cell in enumerate(cells) if cell.strip().lower() in ID_NAMES]
-                if width > 1 and not named:
-                    raise InputError(
-                        f"{shown(part.label)} line 1: {width} columns and none named 'id'",
-                        next_step="keep one column, or name it id",
-                    )
-                if named:
-                    column = named[0]
-                    continue
-            if len(cells) != width and cells:
-                raise InputError(
-                    f"{shown(part.label)} line {reader.line_num}: {len(cells)} cells, expected {width}",
-                    next_step="give all rows the same columns",
-                )
-            ids.append(cells[column] if cells else "")
-    except csv.Error as error:
-        raise InputError(
-            f"{shown(part.label)} line {reader.line_num}: {shown(error, 100)}", next_step="check its quotes"
-        ) from None
-    return tuple(ids)
+    fields = read_table(part, ((ID_FIELD,),), (line for _, line in text_lines(part.path, part.label)))
+    return tuple(next(iter(fields.columns.values())))
 
 
 def _read_jsonl(part: Part) -> Ids:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import text_lines
+from specaudit.embeddings.files import filled_lines
 from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, spool_rows
@@ -57,15 +57,7 @@ def read_jsonl(part: Part, column: str | None, id_column: str | None) -> FileMat
 
 def json_lines(part: Part) -> Iterator[tuple[int, Any]]:
     """Yield ``(line, value)``; only the end of the file may be blank."""
-    blank = 0
-    for number, line in text_lines(part.path, part.label):
-        if not line.strip():
-            blank = blank or number
-            continue
-        if blank:
-            raise InputError(
-                f"{shown(part.label)} line {blank}: blank line before another row", next_step="remove it"
-            )
+    for number, line in filled_lines(part.path, part.label):
         try:
             yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -80,7 +72,7 @@ def read_id(where: str, record: Any, field: str) -> str:
     value = record.get(field) if isinstance(record, dict) else None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise InputError(
-            f"{where}: field {quoted(field)} is {_kind(value)}, expected an id",
+            f"{where}: field {quoted(field)} is {kind(value)}, expected an id",
             next_step="give every row a string or a whole number as its id",
         )
     return str(value)
@@ -92,7 +84,7 @@ def _field(where: str, first: Any, column: str | None) -> str | None:
         return None
     if not isinstance(first, dict):
         what = "an object" if column is not None else "a list or an object"
-        raise InputError(f"{where}: {_kind(first)}, expected {what}", next_step="write one row per line")
+        raise InputError(f"{where}: {kind(first)}, expected {what}", next_step="write one row per line")
     field = column or next((name for name in FIELDS if name in first), None)
     if field is None or field not in first:
         wanted = quoted(column) if column else " or ".join(quoted(name) for name in FIELDS)
@@ -109,7 +101,7 @@ def _row(where: str, record: Any, field: str | None, dimensions: int | None) -> 
     if field is not None:
         where = f"{where} field {quoted(field)}"
     if not isinstance(values, list) or (field is not None and not isinstance(record, dict)):
-        raise InputError(f"{where}: {_kind(values)}, expected a list of numbers", next_step="write one list per line")
+        raise InputError(f"{where}: {kind(values)}, expected a list of numbers", next_step="write one list per line")
     if not values:
         raise InputError(f"{where}: an empty list", next_step="give every row its numbers")
     if dimensions is not None and len(values) != dimensions:
@@ -120,7 +112,7 @@ def _row(where: str, record: Any, field: str | None, dimensions: int | None) -> 
     if not set(map(type, values)) <= {int, float}:
         k = next(k for k, value in enumerate(values) if type(value) not in (int, float))
         raise InputError(
-            f"{where} item {k}: {_kind(values[k])}, expected a number", next_step="correct or drop the row"
+            f"{where} item {k}: {kind(values[k])}, expected a number", next_step="correct or drop the row"
         )
     try:
         return np.array(values, np.float64)
@@ -130,6 +122,7 @@ def _row(where: str, record: Any, field: str | None, dimensions: int | None) -> 
         ) from None
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """Return what a JSON value is, in words."""
     names = {type(None): "null", bool: "true or false", str: "a string", list: "a list", dict: "an object"}
     return names.get(type(value), "a number")

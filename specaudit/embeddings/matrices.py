@@ -65,6 +65,25 @@ def check_matrix(label: str, shape: tuple[int, ...], dtype: DType) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What may be in an array ``(n,)`` that says something about rows."""
+
+    kinds: str  # letters of numpy
+    expected: str  # the same in words
+    next_step: str  # of the error about anything else
+
+
+def check_vector(label: str, shape: tuple[int, ...], dtype: DType, content: Content) -> None:
+    """Raise an ``InputError`` unless this is 1-D and of the ``content``, numbers of at most 64 bits."""
+    wide = dtype.kind in "fiu" and dtype.itemsize > 8
+    if dtype.kind not in content.kinds or dtype.itemsize == 0 or wide or len(shape) != 1 or shape[0] < 0:
+        raise InputError(
+            f"{shown(label)}: shape {shown(shape, 60)} of {shown(dtype, 60)}, expected 1-D and {content.expected}",
+            next_step=content.next_step,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryMatrix:
     """A matrix in memory; the array is not copied."""
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import copy_exactly, expect_size, file_size, open_file, spooling
-from specaudit.embeddings.matrices import check_matrix
+from specaudit.embeddings.files import copy_exactly, expect_size, file_size, open_file, read_at, spooling
+from specaudit.embeddings.matrices import Array, Content, check_matrix, check_vector
 from specaudit.embeddings.stored import FileMatrix, from_file, from_spool
 from specaudit.errors import InputError
 
@@ -96,6 +96,23 @@ def read_npy(path: Path, label: str) -> FileMatrix:
         check_matrix(label, header.shape, header.dtype)
         expect_data(label, header, file_size(file) - header.length)
     return from_file(path, label, header.matrix_shape, header.dtype, header.length, fortran=header.fortran)
+
+
+def read_vector(path: Path, label: str, content: Content) -> Array:
+    """Return the 1-D array of a .npy file, as it is stored.
+
+    Raises
+    ------
+    InputError
+        As ``read_header`` and ``check_vector``; the file is longer or shorter than it says.
+    """
+    with open_file(path, label) as file:
+        header = read_header(file, label)
+        check_vector(label, header.shape, header.dtype, content)
+        expect_data(label, header, file_size(file) - header.length)
+        values = np.empty(header.shape, header.dtype)
+        read_at(file, values.view(np.uint8).data if values.size else memoryview(b""), header.length, label)
+    return values
 
 
 def read_stdin(label: str) -> FileMatrix:

@@ -14,7 +14,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import text_lines
+from specaudit.embeddings.files import open_file, text_lines
 from specaudit.errors import InputError
 
 STDIN = "-"
@@ -56,6 +56,25 @@ def resolve(source: str, known: Collection[str], refused: Collection[str] = ()) 
     if has_magic(source) and not _is(os.path.lexists, source):
         return _glob(source)
     return (_part(source),)
+
+
+def single_file(source: str | os.PathLike[str], suffixes: Collection[str], what: str) -> Part:
+    """Return the one file of a source that is no embeddings but ``what``, such as ids.
+
+    Raises
+    ------
+    InputError
+        It has none of the ``suffixes``, or it is not there.
+    """
+    path = Path(source)
+    part = Part(path=path, label=os.fsdecode(source), suffix=path.suffix.lower())
+    if part.suffix in suffixes:
+        return part
+    open_file(part.path, part.label).close()  # a missing file is the likelier mistake
+    raise InputError(
+        f"{shown(part.label)}: {what} cannot be read from suffix {quoted(part.suffix)}",
+        next_step=f"use one of {', '.join(suffixes)}",
+    )
 
 
 def natural(name: str) -> list[tuple[int, str]]:
