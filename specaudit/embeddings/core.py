@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import quoted
+from specaudit.embeddings.ids import check_ids
 from specaudit.embeddings.matrices import Array, DType, Matrix, block_rows
+from specaudit.errors import InputError
 
 BLOCK_BYTES = 8 << 20
 
@@ -122,3 +124,48 @@ class Embeddings:
         shard = self.shards[int(np.searchsorted(starts, row, side="right")) - 1]
         named = "" if self.ids is None else f" (id {quoted(self.ids[row])})"
         return f"{shard.name} row {row - shard.start}{named}"
+
+
+def concatenated(first: Embeddings, second: Embeddings) -> Embeddings:
+    """Return the rows of both, those of ``second`` numbered after those of ``first``; closing it closes both.
+
+    It has ids if both have, and the smaller ``max_memory``.
+
+    Raises
+    ------
+    InputError
+        The dimensions differ, or an id occurs in both.
+    """
+    if first.dimensions != second.dimensions:
+        raise InputError(
+            f"{second.name}: {second.dimensions:,} dimensions, but {first.name} has {first.dimensions:,}",
+            next_step="embed both with one model",
+        )
+    limits = [side.max_memory for side in (first, second) if side.max_memory is not None]
+    both = Embeddings(
+        name=f"{first.name} + {second.name}",
+        rows=first.rows + second.rows,
+        dimensions=first.dimensions,
+        dtype=np.result_type(first.dtype, second.dtype),
+        shards=_joined_shards(first, second),
+        matrices=first.matrices + second.matrices,
+        max_memory=min(limits, default=None),
+    )
+    if first.ids is None or second.ids is None:
+        return both
+    check_ids(first.ids + second.ids, both.rows, both.locate)
+    return replace(both, ids=first.ids + second.ids)
+
+
+def _joined_shards(first: Embeddings, second: Embeddings) -> tuple[Shard, ...]:
+    """Return the shards of both; where a file name is in both, they are called as the user called the whole."""
+    same = bool({shard.name for shard in first.shards} & {shard.name for shard in second.shards})
+    return tuple(
+        replace(shard, name=_full_name(side, shard) if same else shard.name, start=shard.start + offset)
+        for side, offset in ((first, 0), (second, first.rows))
+        for shard in side.shards
+    )
+
+
+def _full_name(embeddings: Embeddings, shard: Shard) -> str:
+    return embeddings.name if len(embeddings.shards) == 1 else f"{embeddings.name} {shard.name}"
