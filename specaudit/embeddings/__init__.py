@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from specaudit.embeddings.core import Block, Embeddings, Shard
+from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.opening import open_embeddings
+from specaudit.embeddings.selection import read_selection, read_weights
 
-__all__ = ["Block", "Embeddings", "Shard", "open_embeddings"]
+__all__ = ["Block", "Embeddings", "Shard", "concatenated", "open_embeddings", "read_selection", "read_weights"]
