@@ -12,7 +12,7 @@ import numpy as np
 
 from specaudit.api.common import check_scale, fraction
 from specaudit.dataset import DataSet, IntArray
-from specaudit.embeddings import Embeddings, open_embeddings
+from specaudit.embeddings import Embeddings, concatenated, open_embeddings, read_selection, read_weights
 from specaudit.errors import ConfigError, InputError
 from specaudit.hashing import row_keys
 from specaudit.kernels import Normalize
@@ -47,8 +47,6 @@ class Proposal:
 
     def times(self, embeddings: Embeddings, seed: int) -> IntArray:
         """Return how often each row of BEFORE is kept (rows,)."""
-        from specaudit.embeddings import read_selection, read_weights
-
         if self.weights is not None:
             return _thinned(read_weights(self.weights, embeddings), seed)
         rule = self.kept if self.kept is not None else self.dropped
@@ -118,8 +116,6 @@ class Reader:
         """Return what a proposal makes of BEFORE."""
         kept = before.selected(proposal.times(before.embeddings, self.scanning["seed"]))
         if proposal.added is not None:
-            from specaudit.embeddings import concatenated
-
             extra = self.read(proposal.added, ids_added)
             check_dimensions(before, extra)
             kept = kept.joined(extra, concatenated(before.embeddings, extra.embeddings))
