@@ -127,7 +127,8 @@ def ridges(measure: SpectralMeasure, floor: float, depth: float) -> FloatArray:
     low = max(floor, 1e-14 * top)
     grid = np.log(np.geomspace(top, low, SEARCHED))
     n1 = _leverage(measure.nodes, np.exp(grid)) @ measure.weights
-    end = np.interp(np.log(depth), *rising(np.log(n1), grid))
+    with np.errstate(invalid="ignore"):  # rows too close to tell apart leave eigenvalues below minus the ridge
+        end = np.interp(np.log(depth), *rising(np.log(n1), grid))
     return np.geomspace(top, np.exp(end), POINTS)
 
 

@@ -113,7 +113,8 @@ def window_end(side: Sequence[SubsetSpectrum]) -> float:
 
 def reach_of(spectrum: SubsetSpectrum) -> tuple[float, float]:
     """Return the least and the largest N_2 of a curve."""
-    x, _ = rising(spectrum.curve.log_n2, np.log(spectrum.curve.kappa))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x, _ = rising(spectrum.curve.log_n2, np.log(spectrum.curve.kappa))
     return float(np.exp(x[0])), float(np.exp(x[-1]))
 
 
@@ -133,7 +134,9 @@ def at_n1(curve: CapacityCurve, n1: FloatArray, past: CapacityCurve | None = Non
     Beyond both it is the last value, which bounds it from above: past the rank of an operator there is no capacity.
     """
     parts = (curve,) if past is None else (curve, past)
-    x, y = rising(*(np.log(np.concatenate([getattr(part, name) for part in parts])) for name in ("n1", "kappa")))
+    values = (np.concatenate([getattr(part, name) for part in parts]) for name in ("n1", "kappa"))
+    with np.errstate(invalid="ignore", divide="ignore"):  # such points are left out
+        x, y = rising(*(np.log(value) for value in values))
     return np.interp(np.log(n1), x, y)
 
 
@@ -151,7 +154,8 @@ def profile_of(side: Sequence[SubsetSpectrum], targets: Targets) -> Profile:
     """Return the profile of one side from the spectra of its subsets."""
 
     def over(statistic: Callable[[SubsetSpectrum], FloatArray]) -> Quantity:
-        values = np.array([statistic(s) for s in side])
+        with np.errstate(invalid="ignore", divide="ignore"):  # points without a logarithm are left out
+            values = np.array([statistic(s) for s in side])
         sd = values.std(axis=0, ddof=1) if len(side) > 1 else np.zeros(values.shape[1])
         return Quantity(mean=values.mean(axis=0), sd=sd)
 

@@ -266,6 +266,8 @@ def test_arguments_that_cannot_be_used_are_refused(arguments: dict[str, Any], wo
         ({"after": X[:100], "model": "one", "model_after": "two"}, "of model one, AFTER of two"),
         ({"after": np.where(np.arange(N)[:, None] == 7, np.nan, X)}, "row 7"),
         ({"after": np.ones((10, D))}, "identical"),
+        ({"after": X[:3]}, "3 by 3"),
+        ({"after": rows_of(7, seed=2), "kept": None, "max_rows": 7}, "3 by 3"),
     ],
 )
 def test_data_that_cannot_be_compared_are_refused_in_one_line(arguments: dict[str, Any], word: str) -> None:
@@ -429,8 +431,8 @@ def test_a_sample_still_sees_harm() -> None:
 
 def test_removed_rows_outside_the_sample_leave_an_exact_zero() -> None:
     rows = np.repeat(rows_of(400, 6), 2, axis=0)
-    sampled = {row.row for row in compare(rows, kept=[0, 2], max_rows=100).rows.removed_all}
-    outside = next(row for row in range(4, 800, 2) if row not in sampled)
+    sampled = {row.row for row in compare(rows, kept=np.arange(12), max_rows=100).rows.removed_all}
+    outside = next(row for row in range(12, 800, 2) if row not in sampled)
     found = compare(rows, np.delete(rows, [outside, outside + 1], axis=0), max_rows=100)
     assert (found.relation.removed, found.null.drawn_from) == (1, "none")
     assert (tests_of(found) == 0).all()
@@ -529,13 +531,19 @@ def test_normalising_takes_lengths_away() -> None:
     assert_like(*(compare(rows, rows[CORE], normalize="l2") for rows in (X, X * lengths)))
 
 
-@pytest.mark.parametrize("sizes", [(2, 2), (3, 2), (10, 5), (40, 15), (40, 20)])
+@pytest.mark.parametrize("sizes", [(4, 4), (6, 4), (10, 5), (40, 15), (40, 20)])
 @pytest.mark.parametrize("columns", [1, 30])
 def test_little_data_end_in_a_document(sizes: tuple[int, int], columns: int) -> None:
     rows = np.random.default_rng(sum(sizes)).standard_normal((sizes[0], columns))
     found = compare(rows, rows[: sizes[1]])
     strict(found)
     assert found.verdict != "pass"
+
+
+def test_rows_that_differ_by_rounding_alone_end_in_a_document() -> None:
+    """Under l2 all columns alike are two directions: smooth kernels have eigenvalues below their rounding."""
+    rows = np.repeat(rows_of(100, 1), 30, axis=1)
+    strict(compare(rows, rows[::2], kernels=["matern32", "rbf"], normalize="l2"))
 
 
 @pytest.mark.parametrize("data", ["cauchy", "outlier", "scales", "binary"])

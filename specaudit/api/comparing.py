@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from specaudit.api.common import Source
     from specaudit.api.sides import Ids, Rule
 
+FEWEST_ROWS = 4
+"""Different rows of each side below which there is not even a curve."""
+
 
 def compare(
     before: Source | Baseline,
@@ -170,6 +173,7 @@ def compare(
                 )
         check_expectation(relation, expect, first, second)
         samples = Samples.of(first, second, seed=seed, max_rows=max_rows)
+        _check_size(samples)
         pair = read_samples(first, second, samples, normalize)
         changes = _changes(chosen, pair, samples, relation, rules, seed, cores, report)
         consistency = _consistency(changes, pair)
@@ -196,6 +200,15 @@ def _check_sides(after: Source | None, proposal: Proposal) -> None:
     if (after is None) == (not proposal.given):
         raise ConfigError(
             "give either AFTER or a proposal", next_step="a proposal is --kept, --dropped or --weights, and --added"
+        )
+
+
+def _check_size(samples: Samples) -> None:
+    if samples.design.size < FEWEST_ROWS:
+        raise InputError(
+            f"{samples.sizes[0]} and {samples.sizes[1]} different rows can only be compared "
+            f"{samples.design.size} by {samples.design.size}, which is no spectrum",
+            next_step="give more rows",
         )
 
 
