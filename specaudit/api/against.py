@@ -13,13 +13,13 @@ from specaudit import documents as doc
 from specaudit.api.common import MAX_ROWS, environment
 from specaudit.api.planning import is_baseline
 from specaudit.api.sides import Reader, check_models
-from specaudit.baseline import Ladder, Sketch, compare_ladder, unchanged
 from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import KernelChange
 from specaudit.documents.reading import read_document
 from specaudit.draws import Design
 from specaudit.errors import ConfigError, InputError
 from specaudit.kernels import DOUBLE
+from specaudit.ladder import Ladder, Sketch, compare_ladder, unchanged
 from specaudit.progress import Progress, SilentProgress
 from specaudit.relation import Expectation, Relation
 from specaudit.report.baseline import ladder_from, sketch_from

@@ -9,13 +9,13 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, fraction
 from specaudit.api.fitting import fit
-from specaudit.baseline import Sketch, ladder_of
 from specaudit.budget import usable_threads
 from specaudit.dataset import DataSet
 from specaudit.documents import Baseline
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import ConfigError
 from specaudit.kernels import Normalize
+from specaudit.ladder import Sketch, ladder_of
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.baseline import assemble_baseline, kernel_from
 from specaudit.scan import scan

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from specaudit import documents as doc
-from specaudit.baseline import Ladder, Sketch, Step
 from specaudit.kernels import FloatArray, Kernel
+from specaudit.ladder import Ladder, Sketch, Step
 from specaudit.profiles import Profile, Quantity, Targets
 
 MOST_EIGENVALUES = 24
