@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from specaudit.errors import InputError
 from specaudit.kernels import FloatArray, Kernel, RealArray
 
+LARGEST_NORM = 1e8
 TILE = 512
 """Side of a tile: built, transformed and stored while it is in cache."""
 
@@ -136,12 +138,19 @@ def dense_operator(
 
     Tiles are products of float64 rows, so that near-identical rows keep their distance, and take the
     kernel's number type only as kernel values, each within 2e-7 of the exact one for the kernels with k(x, x) = 1.
+
+    Raises
+    ------
+    InputError
+        Under the linear kernel, if the rows' products would leave the range of float32.
     """
     n = len(rows)
     if kernel.profile is not None or kernel.centered:
         rows = rows - rows.mean(axis=0) if weights is None else rows - np.average(rows, axis=0, weights=weights)
     root = np.ones(n) if weights is None else np.sqrt(weights)
     squares = np.einsum("ij,ij->i", rows, rows)
+    if kernel.profile is None:
+        _check_scale(float(np.sqrt(squares.max())))
     matrix: RealArray = np.empty((n, n), dtype=kernel.dtype)
     diagonal = root**2 * (squares if kernel.profile is None else 1.0)
     unit = bool((root == 1).all())
@@ -153,6 +162,16 @@ def dense_operator(
             pass
     np.fill_diagonal(matrix, diagonal)
     return DenseOperator(matrix=matrix, diagonal=diagonal)
+
+
+def _check_scale(norm: float) -> None:
+    """Refuse rows whose fourth powers leave the range of float32."""
+    if not 1 / LARGEST_NORM < norm < LARGEST_NORM:
+        raise InputError(
+            f"the largest norm of a row is {norm:.3g}; the linear kernel of fewer rows than columns takes "
+            f"{1 / LARGEST_NORM:g} to {LARGEST_NORM:g}",
+            next_step="multiply all rows by one number, which changes no exponent",
+        )
 
 
 def _fill_tile(

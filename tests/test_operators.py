@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from specaudit.errors import InputError
 from specaudit.kernels import KERNELS, Kernel
 from specaudit.operators import TILE, DenseOperator, dense_bytes, dense_operator
 
@@ -75,6 +76,13 @@ def test_threads_do_not_show_in_the_matrix(name: str) -> None:
     one = dense_operator(kernel_of(name), rows, weights, threads=1)
     two = dense_operator(kernel_of(name), rows, weights, threads=3)
     assert np.array_equal(one.matrix, two.matrix)
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e-20])
+def test_rows_beyond_the_range_of_the_linear_kernel_are_refused(scale: float) -> None:
+    dense_operator(kernel_of("laplace"), scale * rows_of(40))
+    with pytest.raises(InputError, match="multiply all rows by one number"):
+        dense_operator(kernel_of("linear"), scale * rows_of(40))
 
 
 def test_rows_are_not_changed() -> None:
