@@ -40,16 +40,24 @@ def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, it
 
 
 def comparison_memory(
-    rows: tuple[int, int], unique: tuple[int, int], dimensions: int, threads: int, itemsize: int = 4
+    rows: tuple[int, int],
+    unique: tuple[int, int],
+    dimensions: int,
+    threads: int,
+    *,
+    itemsize: int = 4,
+    copies: bool = False,
 ) -> int:
     """Return the bytes that a comparison of sides of `rows` rows needs, `unique` of them in kernel matrices.
 
-    One side's matrix is in memory at a time, with as many subsets of it as there are threads.
+    One side's matrix is in memory at a time, with as many subsets of it as there are threads; where rows have
+    copies, all of them weighted are a subset too.
     """
     large, small = max(unique), min(unique)
     sample = 8 * sum(unique) * dimensions
     subsets = threads * (itemsize * small**2 + _krylov_bytes(small, CHECKS[0], itemsize))
-    matrix = dense_bytes(large, dimensions, itemsize) + max(_krylov_bytes(large, CHECKS[1], itemsize), subsets)
+    whole = _krylov_bytes(large, CHECKS[1], itemsize) + (itemsize * large**2 if copies else 0)
+    matrix = dense_bytes(large, dimensions, itemsize) + max(whole, subsets)
     return BASE + 64 * sum(rows) + sample + matrix
 
 

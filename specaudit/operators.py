@@ -93,9 +93,11 @@ class DenseOperator:
         return self.matrix @ block
 
     def subset(self, rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> DenseOperator:
-        """Return the operator of some rows (m,), ascending, of multiplicity `weights` (m,); a copy."""
+        """Return the operator of some rows (m,), ascending, of multiplicity `weights` (m,); a copy, unless it is this."""
         root = np.sqrt(weights).astype(self.dtype)
         unit = bool((weights == 1).all())
+        if unit and len(rows) == self.size:
+            return self
         matrix: RealArray = np.empty((len(rows), len(rows)), dtype=self.dtype)
         for start in range(0, len(rows), TILE):
             part = slice(start, start + TILE)

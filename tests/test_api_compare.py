@@ -507,8 +507,8 @@ def test_calibration_names_the_smallest_harm_of_every_statistic() -> None:
         for test in spectrum.tests:
             where = f"tail ({name})" if test.dimension is None else f"capacity at {test.dimension:.3g} ({name})"
             smallest = found.smallest_harm[where]
-            # What fails with 80 % power: 0.84 errors beyond both the margin and the interval's half-width.
-            expected = max(abs(test.limit), test.high - test.change) + 0.84162 * test.error
+            # What fails with 80 % power: 0.84 errors beyond both the margin and 1.25 half-widths of the interval.
+            expected = max(abs(test.limit), 1.25 * (test.high - test.change)) + 0.84162 * test.error
             assert smallest == pytest.approx(expected, rel=1e-4)
 
 

@@ -104,7 +104,14 @@ def compare_with_baseline(
             )
         sampled = min(len(data.copies), max_rows)
         itemsize = 8 if set(names) & set(DOUBLE) else 4
-        need = comparison_memory((0, data.rows), (sampled, sampled), old.dimensions, cores, itemsize)
+        need = comparison_memory(
+            (0, data.rows),
+            (sampled, sampled),
+            old.dimensions,
+            cores,
+            itemsize=itemsize,
+            copies=len(data.copies) < data.rows,
+        )
         check_memory(need, max_memory, max_rows)
         sketch = sketch_from(baseline)
         relation = sketch.relation(data, baseline.seed)

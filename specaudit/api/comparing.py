@@ -221,6 +221,7 @@ def _check_budget(
         before.embeddings.dimensions,
         cores,
         itemsize=8 if set(kernels) & set(DOUBLE) else 4,
+        copies=len(before.copies) < before.rows or len(after.copies) < after.rows,
     )
     check_memory(need, max_memory, max_rows)
 

@@ -13,6 +13,7 @@ from specaudit.documents.compare import Expectation
 from specaudit.draws import Design
 from specaudit.exponent import CONFIDENCE
 from specaudit.front import FrontAndTail
+from specaudit.gates import CAUTION
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.profiles import Profile
 from specaudit.relation import Relation
@@ -83,8 +84,8 @@ def smallest_harms(comparison: doc.Comparison, margins: Mapping[tuple[str, str],
     for name, change in comparison.spectra.items():
         for test in change.tests:
             where = f"tail ({name})" if test.dimension is None else f"capacity at {test.dimension:.3g} ({name})"
-            half = (test.high - test.low) / 2
-            found[where] = max(margins[test.statistic, name], half) + POWER * test.error
+            needed = CAUTION * (test.high - test.low) / 2
+            found[where] = max(margins[test.statistic, name], needed) + POWER * test.error
     return found
 
 
