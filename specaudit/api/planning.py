@@ -99,7 +99,7 @@ def compare_plan(
 ) -> Plan:
     """Return what `compare` with the same arguments would take, from the shape of the data alone.
 
-    Both sides are taken to have no copies, and the smaller one to be part of the larger.
+    The smaller side is taken to be part of the larger, and some rows to have copies, which takes most memory.
     """
     check_arguments(kernels, max_rows)
     with ExitStack() as stack:
@@ -129,7 +129,12 @@ def compare_plan(
         dimensions=d,
         bytes=size,
         peak_memory=comparison_memory(
-            (rows[0], rows[-1]), (large, small), d, cores, itemsize=8 if set(kernels) & set(DOUBLE) else 4
+            (rows[0], rows[-1]),
+            (large, small),
+            d,
+            cores,
+            itemsize=8 if set(kernels) & set(DOUBLE) else 4,
+            copies=True,
         ),
         stages=tuple(stages),
     )
