@@ -93,7 +93,7 @@ class DenseOperator:
         return self.matrix @ block
 
     def subset(self, rows: npt.NDArray[np.int64], weights: npt.NDArray[np.int64]) -> DenseOperator:
-        """Return the operator of some rows (m,), ascending, of multiplicity `weights` (m,); itself if they are all."""
+        """Return the operator of some rows (m,), ascending, of multiplicity `weights` (m,)."""
         root = np.sqrt(weights).astype(self.dtype)
         unit = bool((weights == 1).all())
         if unit and len(rows) == self.size:
