@@ -3,8 +3,8 @@
     python benchmarks/unseen.py            # what is missing from results/unseen.jsonl, then the table
     python benchmarks/unseen.py --table
 
-Other exponents, dimensions, kernels, knees, ranks and seeds than those of `accuracy.py`, whose runs these are: how often
-is a power law denied or left open, and how often is something else called resolved?
+Other exponents, dimensions, kernels, knees, ranks and seeds than those of `accuracy.py`, whose runs these are: how
+often is a power law denied or left open, and how often is something else called resolved?
 """
 
 from __future__ import annotations
