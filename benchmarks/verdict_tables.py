@@ -27,7 +27,7 @@ Record = dict[str, Any]
 
 POWER = 0.8
 STATISTICS = [f"{kernel} {place}" for kernel in ("laplace", "linear") for place in ("10", "30", "deep", "tail")]
-THRESHOLDS = "^(MARGINS|NEAR|ALPHA|ROUNDS|PROVEN) = "
+THRESHOLDS = "^(MARGINS|NEAR|CAUTION|ALPHA|ROUNDS|PROVEN) = "
 """What decides, as the package spells it."""
 
 
