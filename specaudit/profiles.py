@@ -94,7 +94,7 @@ def targets_of(
         dimensions=np.empty(0) if few else test_dimensions(size, min(s.limit for s in before), end),
         window=None if few else common_window(window_end(before), window_end(after) if after else np.inf),
         gain=np.geomspace(1.0, max(shared_end, 2.0), points),
-        n2=np.exp(np.linspace(min(low, high), high, points)),
+        n2=np.geomspace(min(low, high), high, points),
     )
 
 

@@ -363,3 +363,19 @@ def test_depth_is_that_of_all_rows() -> None:
     rows = rows_of(400, 20)
     change = pruned("laplace", rows, np.arange(100))
     assert change.depth[0] > 2 * change.depth[1] > 0
+
+
+@pytest.mark.parametrize("name", ["laplace", "linear"])
+def test_curves_are_drawn_where_both_sides_have_them(name: str) -> None:
+    rows = rows_of(400)
+    change = pruned(name, rows, np.arange(0, 400, 2))
+    n2 = change.targets.n2
+    assert (np.diff(n2) > 0).all()
+    assert n2[0] < 1 < change.targets.window[1] < n2[-1]  # type: ignore[index]
+    for side in (change.before, change.after):
+        assert (np.exp(side.log_n1) >= n2).all()
+        assert (np.diff(side.log_kappa.mean) < 0).all()
+        # The local exponent is the slope of the curve that is drawn beside it.
+        drawn = -np.diff(side.log_kappa.mean) / np.diff(np.log(n2))
+        middle = (side.local_exponent.mean[1:] + side.local_exponent.mean[:-1]) / 2
+        np.testing.assert_allclose(drawn[5:-5], middle[5:-5], rtol=0.03)
