@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from specaudit.errors import BudgetError, ConfigError
+from specaudit.graph import graph_bytes
 from specaudit.moments import moments_bytes
 from specaudit.operators import dense_bytes
 from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
@@ -37,6 +38,15 @@ def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, it
     krylov = _krylov_bytes(unique, steps, itemsize)
     matrix = dense_bytes(unique, dimensions, itemsize) + (krylov if unique > EXACT_ROWS else 3 * 8 * unique**2)
     return BASE + scan + sample + max(matrix, moments_bytes(dimensions) if covariance else 0)
+
+
+def graph_memory(
+    rows: int, unique: int, dimensions: int, landmarks: int, neighbors: int, *, itemsize: int = 4
+) -> int:
+    """Return the bytes that a fit of `rows` rows needs for the kernel graph of `unique` of them."""
+    sample = (8 + 8) * unique * dimensions
+    graph = graph_bytes(unique, dimensions, landmarks, neighbors, itemsize)
+    return BASE + 40 * rows + sample + graph + _krylov_bytes(unique, CHECKS[2], itemsize)
 
 
 def comparison_memory(

@@ -17,6 +17,7 @@ KERNELS = ("laplace", "linear", "matern32", "matern52", "rbf")
 """The names of the kernels, spelled out so that help does not import numpy; a test compares the registry."""
 
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
+OPERATORS = ("auto", "dense", "graph")
 EXPECTATIONS = ("prune", "augment", "fresh", "any")
 GATES = ("capacity", "tail", "repeats", "consistency", "rows", "coverage", "span")
 """The ids of the gates, spelled out as the kernels are."""
@@ -47,6 +48,10 @@ KEYS: dict[str, Key] = {
     "seed": Key(kind="integer"),
     "threads": Key(kind="integer", least=1),
     "max-rows": Key(kind="integer", least=2),
+    "operator": Key(kind="text", choices=OPERATORS),
+    "landmarks": Key(kind="integer", least=16),
+    "neighbors": Key(kind="integer", least=1),
+    "graph-rows": Key(kind="integer", least=2),
     "max-memory": Key(kind="size"),
     "require": Key(kind="list", choices=STATUSES),
     "expect": Key(kind="text", choices=EXPECTATIONS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,9 +25,10 @@ from specaudit.diversity import (
     unbiased_participation_ratio,
 )
 from specaudit.exponent import Evidence, Exponent, estimate_exponent, jackknife_error, slope_over, window_of
+from specaudit.extension import Leading
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.moments import SecondMoments
-from specaudit.operators import DenseOperator
+from specaudit.operators import DenseOperator, Operator
 from specaudit.spectrum import (
     EXACT_ROWS,
     MAX_STEPS,
@@ -84,6 +85,16 @@ class Estimate:
         Whether rounding, not the number of rows, ends the window.
     diversity
         Diversity indices by name.
+    diversity_rows
+        Rows that these are of, copies counted.
+    leading
+        Leading eigenvalues, descending, and bounds of their errors, in units of `measure`.
+    operator
+        What was multiplied with.
+    half
+        What was measured on a nested half of the rows; None where it is too small, or was not measured.
+    check
+        How far the kernel graph of that half is from it.
     """
 
     kernel: Kernel
@@ -98,6 +109,29 @@ class Estimate:
     deepest_n2: float
     floored: bool
     diversity: dict[str, Index]
+    diversity_rows: int
+    leading: Leading
+    operator: Literal["dense", "graph"] = "dense"
+    half: Part | None = None
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What was measured on some of the rows."""
+
+    share: Share
+    measure: SpectralMeasure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A slope by the kernel graph less that of the dense operator, with its 95 % interval, on the first `rows`."""
+
+    rows: int
+    delta: float
+    low: float
+    high: float
 
 
 def estimate_dense(
@@ -112,7 +146,7 @@ def estimate_dense(
     n = operator.size
     # A half of the rows has 1/sqrt(2) of the rounding at half the ridge; this leaves room for it to reach as deep.
     whole = Share(weights=weights, floor=FLOOR * 2**0.5 * operator.rounding)
-    measure = _measure(operator, whole, seed=seed, progress=progress)
+    measure = measure_operator(operator, whole, seed=seed, progress=progress)
     window = window_of(whole.curve(measure), whole.deepest)
     nested = []
     for size, steps in ((n // 4, QUARTER_STEPS), (n // 2, MAX_STEPS)):
@@ -120,25 +154,26 @@ def estimate_dense(
             continue
         part = operator.principal(size)
         share = Share(weights=weights[:size], floor=FLOOR * part.rounding, window=window)
-        nested.append((share, _measure(part, share, seed=seed, max_steps=steps)))
+        nested.append(Part(share=share, measure=measure_operator(part, share, seed=seed, max_steps=steps)))
         progress(0.9 + 0.05 * len(nested))
-    half = nested[-1][0].curve(nested[-1][1], depth=whole.deepest) if nested else None
+    half = nested[-1].share.curve(nested[-1].measure, depth=whole.deepest) if nested else None
     squared = operator.squared_norm
     ratio = unbiased_participation_ratio(
         operator.trace, squared, float((operator.diagonal**2).sum()), *_weight_sums(weights)
     )
-    return _assemble(
+    estimate = assemble_estimate(
         kernel,
         "eigh" if not measure.steps else "block-lanczos",
         measure,
         whole,
         half,
         diversity_indices(
-            [*(part for _, part in nested), measure],
+            [*(part.measure for part in nested), measure],
             linear=kernel.profile is None,
             participation=(ratio, participation_ratio(operator.trace, squared)),
         ),
     )
+    return replace(estimate, half=nested[-1]) if nested else estimate
 
 
 def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArray, weights: IntArray) -> Estimate:
@@ -160,7 +195,7 @@ def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArr
     gram = moments.gram[-1]
     trace, squared = float(np.trace(gram)), float((gram**2).sum())
     ratio = unbiased_participation_ratio(trace, squared, moments.weighted_fourth, *_weight_sums(moments.weights[-1]))
-    return _assemble(
+    return assemble_estimate(
         kernel,
         "covariance",
         measure,
@@ -241,15 +276,16 @@ class Share:
         return float(jackknife_error(slope_over(batch, window))) if window else 0.0
 
 
-def _measure(
-    operator: DenseOperator,
+def measure_operator(
+    operator: Operator,
     share: Share,
     *,
     seed: int,
     max_steps: int = MAX_STEPS,
     progress: Progress = lambda fraction: None,
 ) -> SpectralMeasure:
-    if operator.size <= EXACT_ROWS:
+    """Return the spectral measure of an operator, as accurate as the slope of `share` asks for."""
+    if isinstance(operator, DenseOperator) and operator.size <= EXACT_ROWS:
         return exact_measure(operator, share.cells)
     return quadrature_measure(
         operator,
@@ -262,41 +298,73 @@ def _measure(
     )
 
 
-def _assemble(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What is known of the error of an operator's curves.
+
+    Attributes
+    ----------
+    apply
+        Returns a curve, or a batch of them, without it.
+    error
+        Of the slope, that it leaves.
+    deepest
+        N_1 to which it is known.
+    """
+
+    apply: Callable[[CapacityCurve], CapacityCurve]
+    error: float
+    deepest: float
+
+
+def assemble_estimate(
     kernel: Kernel,
     method: Method,
     measure: SpectralMeasure,
     share: Share,
     half: CapacityCurve | None,
     diversity: dict[str, Index],
+    *,
+    correction: Correction | None = None,
 ) -> Estimate:
+    """Return the estimate that a spectral measure leads to; `half` is the curve of a nested half of the rows."""
     delta = share.ridges(measure)
-    curve = capacity_curve(measure, share.rows, delta)
-    jackknife = jackknife_curves(measure, share.cells, share.rows, delta)
-    probes = probe_curves(measure, share.rows, delta) if len(measure.probe_weights) else None
+    curves = (
+        capacity_curve(measure, share.rows, delta),
+        jackknife_curves(measure, share.cells, share.rows, delta),
+        *((probe_curves(measure, share.rows, delta),) if len(measure.probe_weights) else ()),
+    )
+    if correction is not None:
+        curves = tuple(correction.apply(curve) for curve in curves)
+    curve, jackknife, *probes = curves
+    deepest = share.deepest if correction is None else correction.deepest
     evidence = Evidence(
         whole=curve,
         jackknife=jackknife,
-        probes=probes,
+        probes=probes[0] if probes else None,
         half=half,
-        deepest=share.deepest,
+        deepest=deepest,
         rows=round(share.unique),
         limited=share.deepest < share.unique * DEEPEST_SHARE,
         quadrature=measure.truncation,
+        operator=0.0 if correction is None else correction.error,
     )
+    rows = round(float((share.rows.values * share.rows.counts).sum()))
     return Estimate(
         kernel=kernel,
         method=method,
-        rows=round(float((share.rows.values * share.rows.counts).sum())),
+        rows=rows,
         unique_rows=round(share.unique),
         measure=measure,
         curve=curve,
         jackknife=jackknife,
-        probes=probes,
+        probes=evidence.probes,
         exponent=estimate_exponent(evidence),
-        deepest_n2=_deepest(curve, share.deepest),
-        floored=bool(curve.n1[-1] < share.deepest),
+        deepest_n2=_deepest(curve, deepest),
+        floored=bool(curve.n1[-1] < deepest),
         diversity=diversity,
+        diversity_rows=rows,
+        leading=Leading(values=measure.eigenvalues, errors=measure.errors),
     )
 
 

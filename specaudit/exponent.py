@@ -58,6 +58,8 @@ class Evidence:
         Whether the rank, not the number of rows, sets `deepest`.
     quadrature
         Change of the slope in the last steps of the quadrature; 0 for an exact spectrum.
+    operator
+        Error of the slope that an approximate operator leaves; 0 for a dense one.
     """
 
     whole: CapacityCurve
@@ -68,6 +70,7 @@ class Evidence:
     rows: int
     limited: bool = False
     quadrature: float = 0.0
+    operator: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,8 @@ class Exponent:
         Standard errors of the slope: jackknife over rows, and random probes with the quadrature's last step.
     size_drift
         Slope of a nested half minus the slope.
+    operator_error
+        Error of the slope that an approximate operator leaves.
     shape
         The shape of spectrum that fits the window best (`specaudit.shapes`).
     rows_needed
@@ -106,6 +111,7 @@ class Exponent:
     sampling_error: float | None = None
     probe_error: float | None = None
     size_drift: float | None = None
+    operator_error: float | None = None
     shape: str = "unknown"
     rows_needed: int | None = None
 
@@ -149,8 +155,8 @@ def critical_value(groups: int) -> float:
 def estimate_exponent(evidence: Evidence) -> Exponent:
     """Return the exponent of the evidence.
 
-    The interval is for the population's slope on the stated window: sampling error, probe error and the
-    difference between the whole and a nested half are added linearly.
+    The interval is for the population's slope on the stated window: sampling error, probe error, the difference
+    between the whole and a nested half and the operator's error are added linearly.
     """
     window = window_of(evidence.whole, evidence.deepest)
     if window is None or window[0] < SHALLOWEST:
@@ -163,6 +169,7 @@ def estimate_exponent(evidence: Evidence) -> Exponent:
         probe = float(np.hypot(jackknife_error(slope_over(evidence.probes, window)), probe))
     drift = np.nan if evidence.half is None else float(slope_over(evidence.half, window)) - slope
     half_width = critical_value(len(replicates)) * sampling + 1.96 * probe + float(np.nan_to_num(abs(drift)))
+    half_width += evidence.operator
     measured = Exponent(
         status="unresolved",
         reason="the curves without a group of rows do not reach as deep as the window",
@@ -171,6 +178,7 @@ def estimate_exponent(evidence: Evidence) -> Exponent:
         sampling_error=_finite(sampling),
         probe_error=_finite(probe),
         size_drift=_finite(drift),
+        operator_error=evidence.operator or None,
     )
     if not np.isfinite(half_width):
         return measured

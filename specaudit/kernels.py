@@ -134,17 +134,24 @@ def median_distance(rows: FloatArray) -> float:
 
 
 def distances(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return |x_i - y_j| (n, m) from float64 products.
+    """Return |x_i - y_j| (..., n, m) from float64 products of rows (..., n, d) and (..., m, d).
 
     Rows must be centred near zero: the error of a squared distance is about 1e-16 (|x|^2 + |y|^2), so two
     rows of norm 1 that differ by 1e-6 keep two to four digits of their distance and all digits of their kernel value.
     """
-    squared = x @ y.T
+    squared = x @ y.swapaxes(-1, -2)
     squared *= -2.0
-    squared += np.einsum("ij,ij->i", x, x)[:, None]
-    squared += np.einsum("ij,ij->i", y, y)
+    squared += np.einsum("...ij,...ij->...i", x, x)[..., :, None]
+    squared += np.einsum("...ij,...ij->...i", y, y)[..., None, :]
     np.maximum(squared, 0.0, out=squared)
     return np.sqrt(squared, out=squared)
+
+
+def kernel_values(kernel: Kernel, x: FloatArray, y: FloatArray) -> RealArray:
+    """Return k(x_i, y_j) (..., n, m) of a kernel with a profile, for rows centred near zero."""
+    assert kernel.profile is not None
+    assert kernel.bandwidth is not None
+    return kernel.profile(distances(x, y) / kernel.bandwidth)
 
 
 def prepare_rows(values: npt.NDArray[np.generic], *, normalize: Normalize) -> FloatArray:

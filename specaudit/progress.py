@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -15,7 +15,10 @@ class Stage(Protocol):
 
 
 class Progress(Protocol):
-    """Told when a stage begins and ends; stages may nest."""
+    """Told what is to come, and when a stage begins and ends; stages may nest."""
+
+    def expect(self, stages: Sequence[tuple[str, float]]) -> None:
+        """Say which stages are to come, each with its expected seconds."""
 
     def stage(self, name: str) -> AbstractContextManager[Stage]:
         """Return the context in which the stage called ``name`` runs."""
@@ -23,6 +26,9 @@ class Progress(Protocol):
 
 class SilentProgress:
     """A reporter that says nothing."""
+
+    def expect(self, stages: Sequence[tuple[str, float]]) -> None:
+        """Say nothing."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:

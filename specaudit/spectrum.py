@@ -216,6 +216,27 @@ def quadrature_measure(
         krylov.extend()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eigenpairs:
+    """Leading eigenvalues (k,), descending, with eigenvectors (n, k)."""
+
+    values: FloatArray
+    vectors: RealArray
+
+
+def eigenpairs(operator: DenseOperator, count: int, *, seed: int) -> Eigenpairs:
+    """Return the `count` leading eigenpairs, or as many as the steps that usually settle a spectrum find."""
+    if operator.size <= EXACT_ROWS:
+        values, vectors = eigh(operator.matrix.astype(np.float64))
+        return Eigenpairs(values=values[::-1][:count], vectors=vectors[:, ::-1][:, :count])
+    krylov = _BlockKrylov(operator, probes=PROBES, max_steps=CHECKS[1], seed=seed)
+    while krylov.steps < krylov.limit:
+        krylov.extend()
+    krylov.measure()
+    ritz: RealArray = krylov.basis[: krylov.rank].T @ krylov.vectors[:, :count].astype(krylov.basis.dtype)
+    return Eigenpairs(values=krylov.nodes[:count], vectors=ritz)
+
+
 def plain_measure(operator: DenseOperator, *, seed: int, steps: int, probes: int = PROBES) -> SpectralMeasure:
     """Return a spectral measure without error estimates or cells, after a given number of steps.
 

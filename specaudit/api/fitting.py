@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
-from specaudit.api.planning import on_columns, peak_of
+from specaudit.api.planning import GRAPH_ROWS, GraphPlan, Operator, on_columns, peak_of, stages_of
 from specaudit.budget import check_memory, usable_threads
+from specaudit.calibration import GraphEstimate, check_graph, estimate_graph
 from specaudit.documents import Fit
 from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.estimate import Estimate, estimate_covariance, estimate_dense
-from specaudit.graph import nearest_neighbours
+from specaudit.estimate import estimate_covariance, estimate_dense
+from specaudit.graph import NEIGHBORS, nearest_neighbours
 from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
 from specaudit.moments import second_moments
 from specaudit.operators import dense_operator
@@ -43,6 +45,10 @@ def fit(
     seed: int = 0,
     threads: int | None = None,
     max_rows: int = MAX_ROWS,
+    operator: Operator = "auto",
+    landmarks: int | None = None,
+    neighbors: int = NEIGHBORS,
+    graph_rows: int = GRAPH_ROWS,
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Fit:
@@ -75,7 +81,14 @@ def fit(
     threads
         Cores to use; by default all that the process may use.
     max_rows
-        Unique rows of the kernel matrix; more are sampled. Memory grows with its square.
+        Unique rows of the dense kernel matrix; more are sampled. Memory grows with its square.
+    operator
+        "dense"; "graph" for the calibrated kernel graph; or "auto", which is dense, checked by a graph, up to
+        `max_rows` and the graph above. Kernels without a profile (linear) are always dense.
+    landmarks, neighbors
+        Of the graph: by default one landmark for 64 rows, at most 2,048; nearest previous rows of each row.
+    graph_rows
+        Unique rows of the graph; more are sampled.
     max_memory
         Bytes that the run may use; checked before the work starts.
     progress
@@ -91,6 +104,7 @@ def fit(
         The run needs more memory than it may use.
     """
     check_arguments(kernels, max_rows)
+    graph = GraphPlan.of(operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows)
     report = progress or SilentProgress()
     cores = usable_threads(threads)
     with ExitStack() as stack:
@@ -98,13 +112,14 @@ def fit(
         embeddings = stack.enter_context(
             open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory)
         )
-        needed = peak_of(embeddings, kernels, max_rows)
+        needed = peak_of(embeddings, kernels, max_rows, graph)
         check_memory(needed, max_memory, max_rows)
+        report.expect(stages_of(embeddings, kernels, max_rows, graph, cores))
         with report.stage("scan") as stage:
             found = scan(
                 embeddings,
                 seed=seed,
-                max_rows=max_rows,
+                max_rows=graph.sampled,
                 normalize=normalize,
                 drop_bad_rows=drop_bad_rows,
                 progress=fraction(stage.update),
@@ -121,14 +136,25 @@ def fit(
                 progress=fraction(stage.update),
             )
         sample = prepare_rows(stored, normalize=normalize)
-        estimates = {}
+        estimates, calibrations = {}, {}
         for name in kernels:
             kernel = choose_kernel(
                 name, sample, bandwidth=bandwidth, normalize=normalize, centered=centered and name == "linear"
             )
             with report.stage(f"{name} spectrum") as stage:
-                estimates[name] = _estimate(kernel, embeddings, found, sample, cores, stage.update)
-        return assemble_fit(embeddings, found, neighbours, estimates, model=model, environment=environment(cores))
+                found_ = _estimate(kernel, embeddings, found, sample, graph, max_rows, cores, stage.update)
+            estimates[name] = found_.estimate
+            if found_.calibration is not None:
+                calibrations[name] = found_.calibration
+        return assemble_fit(
+            embeddings,
+            found,
+            neighbours,
+            estimates,
+            calibrations=calibrations,
+            model=model,
+            environment=environment(cores),
+        )
 
 
 def _estimate(
@@ -136,12 +162,34 @@ def _estimate(
     embeddings: Embeddings,
     found: Scan,
     sample: FloatArray,
+    graph: GraphPlan,
+    max_rows: int,
     threads: int,
     progress: Callable[[float], None],
-) -> Estimate:
-    weights = found.sample.weights
+) -> GraphEstimate:
+    weights, seed = found.sample.weights, found.seed
+    rows, copies = sample[:max_rows], weights[:max_rows]
     if on_columns(kernel.name, found.unique_rows, embeddings.dimensions):
         moments = second_moments(embeddings, found, kernel, progress=progress)
-        return estimate_covariance(kernel, moments, sample - moments.mean, weights)
-    operator = dense_operator(kernel, sample, weights, threads=threads)
-    return estimate_dense(kernel, operator, weights, seed=found.seed, progress=progress)
+        return GraphEstimate(estimate=estimate_covariance(kernel, moments, rows - moments.mean, copies))
+    calibration = None
+    if graph.wanted(kernel.name, len(sample)):
+        answer = estimate_graph(
+            kernel,
+            sample[: graph.rows],
+            weights[: graph.rows],
+            graph.settings(min(graph.rows, len(sample))),
+            dense_rows=max_rows,
+            seed=seed,
+            threads=threads,
+            progress=progress,
+        )
+        if answer.estimate.operator == "graph" or answer.estimate.unique_rows == len(rows):
+            return answer
+        calibration = answer.calibration
+    operator = dense_operator(kernel, rows, copies, threads=threads)
+    estimate = estimate_dense(kernel, operator, copies, seed=seed, progress=progress)
+    if graph.checks(kernel.name) and calibration is None:
+        del operator
+        estimate = replace(estimate, check=check_graph(estimate, rows, copies, seed=seed, threads=threads))
+    return GraphEstimate(estimate=estimate, calibration=calibration)

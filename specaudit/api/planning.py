@@ -6,15 +6,19 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Literal, TypeGuard, get_args
 
 from specaudit.api.common import MAX_ROWS, check_arguments
-from specaudit.budget import comparison_memory, peak_memory, usable_threads
+from specaudit.budget import comparison_memory, graph_memory, peak_memory, usable_threads
+from specaudit.calibration import FEWEST_ROWS, GraphSettings
 from specaudit.comparison import ROUNDS
 from specaudit.documents import Baseline
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.kernels import DOUBLE
+from specaudit.errors import ConfigError, InputError
+from specaudit.graph import NEIGHBORS, default_landmarks
+from specaudit.kernels import DOUBLE, KERNELS
+from specaudit.spectrum import CHECKS, PROBES
 
 if TYPE_CHECKING:
     from specaudit.api.common import Source
@@ -23,6 +27,91 @@ WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
 SPEED = 40e9
 """Floating-point operations per second and core that the expected times assume."""
+
+
+Operator = Literal["auto", "dense", "graph"]
+GRAPH_ROWS = 131_072
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphPlan:
+    """Which rows the kernel graph is of, and when it is made.
+
+    Attributes
+    ----------
+    operator
+        What was asked for.
+    rows
+        Unique rows of the graph, at most.
+    dense_rows
+        Unique rows of the dense kernel matrix, at most.
+    landmarks
+        None for the default.
+    neighbors
+        Nearest previous rows of each row.
+    sampled
+        Unique rows to sample for all kernels.
+    """
+
+    operator: Operator
+    rows: int
+    dense_rows: int
+    landmarks: int | None
+    neighbors: int
+    sampled: int
+
+    @classmethod
+    def of(
+        cls,
+        operator: Operator,
+        kernels: Sequence[str],
+        dense_rows: int,
+        *,
+        landmarks: int | None = None,
+        neighbors: int = NEIGHBORS,
+        rows: int = GRAPH_ROWS,
+    ) -> GraphPlan:
+        """Return the plan, or raise ConfigError for settings that cannot be meant."""
+        if operator not in get_args(Operator):
+            raise ConfigError(f"operator must be one of {', '.join(get_args(Operator))}, got {operator!r}")
+        for name, value, least in (
+            ("landmarks", landmarks, 16),
+            ("neighbors", neighbors, 1),
+            ("graph-rows", rows, 2),
+        ):
+            if value is not None and value < least:
+                raise ConfigError(f"{name} must be at least {least}, got {value}")
+        graphs = operator != "dense" and any(KERNELS.get(name) is not None for name in kernels)
+        return cls(
+            operator=operator,
+            rows=rows,
+            dense_rows=dense_rows,
+            landmarks=landmarks,
+            neighbors=neighbors,
+            sampled=max(dense_rows, rows) if graphs else dense_rows,
+        )
+
+    def wanted(self, kernel: str, unique: int) -> bool:
+        """Tell whether the graph of so many different rows is the estimator, or raise where it cannot be."""
+        if KERNELS.get(kernel) is None or self.operator == "dense":
+            return False
+        size = min(unique, self.rows)
+        if self.operator == "auto":
+            return size > self.dense_rows and size >= FEWEST_ROWS
+        if size < FEWEST_ROWS:
+            raise InputError(
+                f"the kernel graph needs at least {FEWEST_ROWS:,} different rows, there are {size:,}",
+                next_step="use --operator dense",
+            )
+        return True
+
+    def checks(self, kernel: str) -> bool:
+        """Tell whether a graph checks the dense answer."""
+        return self.operator != "dense" and KERNELS.get(kernel) is not None
+
+    def settings(self, rows: int) -> GraphSettings:
+        """Return how the graph of so many rows is built."""
+        return GraphSettings(landmarks=self.landmarks or default_landmarks(rows), neighbors=self.neighbors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,31 +145,60 @@ def plan(
     kernels: Sequence[str] = ("laplace", "linear"),
     threads: int | None = None,
     max_rows: int = MAX_ROWS,
+    operator: Operator = "auto",
+    landmarks: int | None = None,
+    neighbors: int = NEIGHBORS,
+    graph_rows: int = GRAPH_ROWS,
     max_memory: int | None = None,
     **_: object,
 ) -> Plan:
     """Return what `fit` with the same arguments would take, from the shape of the data alone."""
     check_arguments(kernels, max_rows)
+    graph = GraphPlan.of(operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows)
     with open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column) as embeddings:
         n, d = embeddings.rows, embeddings.dimensions
-        m = min(n, max_rows)
-        size = n * d * embeddings.dtype.itemsize
-        speed = SPEED * usable_threads(threads)
-        dense = [name for name in kernels if not on_columns(name, n, d)]
-        stages = [("start", 1.5), ("scan", size / 1e9), ("neighbours", 2.0 * m * m * d / speed)]
-        stages += [(f"{name} spectrum", (m * m * d + 4000.0 * m * m) / speed + 0.3) for name in dense]
-        stages += [
-            (f"{name} spectrum", (2.0 * n * d * d + 30.0 * d**3) / speed + 0.1)
-            for name in kernels
-            if name not in dense
-        ]
         return Plan(
             rows=n,
             dimensions=d,
-            bytes=size,
-            peak_memory=peak_of(embeddings, kernels, max_rows),
-            stages=tuple(stages),
+            bytes=n * d * embeddings.dtype.itemsize,
+            peak_memory=peak_of(embeddings, kernels, max_rows, graph),
+            stages=stages_of(embeddings, kernels, max_rows, graph, usable_threads(threads)),
         )
+
+
+def stages_of(
+    embeddings: Embeddings, kernels: Sequence[str], max_rows: int, graph: GraphPlan, threads: int
+) -> tuple[tuple[str, float], ...]:
+    """Return the stages of a fit with the seconds that each is expected to take."""
+    n, d = embeddings.rows, embeddings.dimensions
+    m = min(n, max_rows)
+    speed = SPEED * threads
+    dense = [name for name in kernels if not on_columns(name, n, d)]
+    stages = [
+        ("start", 1.5),
+        ("scan", n * d * embeddings.dtype.itemsize / 1e9),
+        ("neighbours", 2.0 * m * m * d / speed),
+        *((f"{name} spectrum", (m * m * d + 4000.0 * m * m) / speed + 0.3) for name in dense),
+        *(
+            (f"{name} spectrum", (2.0 * n * d * d + 30.0 * d**3) / speed + 0.1)
+            for name in kernels
+            if name not in dense
+        ),
+    ]
+    size = min(n, graph.rows)
+    stages += [
+        (f"{name} graph", _graph_operations(size, d, graph.settings(size)) / speed)
+        for name in dense
+        if graph.wanted(name, n)
+    ]
+    return tuple(stages)
+
+
+def _graph_operations(rows: int, dimensions: int, settings: GraphSettings) -> float:
+    """Return the operations of the graphs of the ladder, which halves: search, far field, regressions, products."""
+    m, k = settings.landmarks, settings.neighbors
+    products = CHECKS[1] * PROBES * (4.0 * m + 60.0 * k)  # sparse products run at a fraction of the dense rate
+    return 2.0 * rows * (rows * dimensions + m * m + 2.0 * m * dimensions + 4.0 * k * k * (m + dimensions) + products)
 
 
 def compare_plan(
@@ -152,9 +270,14 @@ def on_columns(name: str, rows: int, dimensions: int) -> bool:
     return name == "linear" and rows > dimensions and dimensions <= WIDEST_COVARIANCE
 
 
-def peak_of(embeddings: Embeddings, kernels: Sequence[str], max_rows: int) -> int:
+def peak_of(embeddings: Embeddings, kernels: Sequence[str], max_rows: int, graph: GraphPlan) -> int:
     """Return the bytes that a fit needs."""
     n, d = embeddings.rows, embeddings.dimensions
     covariance = any(on_columns(name, n, d) for name in kernels)
     itemsize = 8 if set(kernels) & set(DOUBLE) else 4
-    return peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize)
+    dense = peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize)
+    if not any(graph.wanted(name, n) for name in kernels if KERNELS.get(name) is not None):
+        return dense
+    size = min(n, graph.rows)
+    settings = graph.settings(size)
+    return max(dense, graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize))

@@ -33,6 +33,10 @@ def fit(
     seed: options.Seed = 0,
     threads: options.Threads = None,
     max_rows: options.MaxRows = options.MAX_ROWS,
+    operator: options.OperatorName = "auto",
+    landmarks: options.Landmarks = None,
+    neighbors: options.Neighbors = options.NEIGHBORS,
+    graph_rows: options.GraphRows = options.GRAPH_ROWS,
     max_memory: options.MaxMemory = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
@@ -59,7 +63,7 @@ def fit(
 
     Exits 0 whatever the status is, unless --require says otherwise; 2 when it could not run.
     """
-    arguments = options.measurement(context.params)
+    arguments = {**options.measurement(context.params), **options.graph(context.params)}
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
     files = output.requested("fit", documents=outputs, plot=plot)

@@ -16,6 +16,8 @@ from specaudit.report.formats import PICTURES
 
 KERNELS = ["laplace", "linear"]  # the default of --kernel
 MAX_ROWS = 16384
+NEIGHBORS = 32
+GRAPH_ROWS = 131072
 
 
 def configure(context: typer.Context, file: Path | None) -> Path | None:
@@ -55,7 +57,20 @@ DropBadRows = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Keys the sample and the probes.")]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="By default all cores that may be used.")]
-MaxRows = Annotated[int, typer.Option(metavar="N", help="Rows of the kernel matrix; more are sampled.")]
+MaxRows = Annotated[int, typer.Option(metavar="N", help="Rows of the dense kernel matrix; more are sampled.")]
+OperatorName = Annotated[
+    str,
+    typer.Option(
+        "--operator",
+        metavar="|".join(config.OPERATORS),
+        help="Dense kernel matrix or calibrated kernel graph; auto takes the graph above --max-rows.",
+    ),
+]
+Landmarks = Annotated[
+    int | None, typer.Option(metavar="N", help="Of the kernel graph; by default one for 64 rows, at most 2,048.")
+]
+Neighbors = Annotated[int, typer.Option(metavar="N", help="Of each row in the kernel graph.")]
+GraphRows = Annotated[int, typer.Option(metavar="N", help="Rows of the kernel graph; more are sampled.")]
 MaxMemory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Such as 4G or 800M; by default what the machine has.")
 ]
@@ -112,6 +127,12 @@ def measurement(values: Mapping[str, Any]) -> dict[str, Any]:
         "shape": _shape(values["shape"]),
         "kernels": checked("kernel", values["kernel"]),
     }
+
+
+def graph(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the API's arguments about the kernel graph, checked."""
+    names = ("operator", "landmarks", "neighbors", "graph_rows")
+    return {name: checked(name.replace("_", "-"), values[name]) for name in names}
 
 
 def checked(key: str, value: object) -> Any:

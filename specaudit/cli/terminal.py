@@ -7,7 +7,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 WIDTH = 80  # of text that no terminal shows
 WIDEST = 120
 PATIENCE = 1.0  # seconds before a stage shows its bar
+LONG = 20.0  # expected seconds of a run whose stages are told before it starts
 
 
 def emit(text: str, *, exact: bool = False) -> None:
@@ -63,11 +64,22 @@ def progress(*, quiet: bool, verbose: bool) -> Progress:
     """Return the reporter for stderr: stage times if verbose, a bar on a terminal, else nothing."""
     if verbose:
         return StageTimes()
-    can_show = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return Bar() if can_show and not quiet else SilentProgress()
+    if quiet:
+        return SilentProgress()
+    return Bar() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Announcement()
 
 
-class StageTimes:
+class Announcement(SilentProgress):
+    """Notes the stages of a long run before it starts."""
+
+    def expect(self, stages: Sequence[tuple[str, float]]) -> None:
+        """Note the stages of a run that is expected to be long."""
+        if sum(seconds for _, seconds in stages) >= LONG:
+            told = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in stages if seconds >= 1)
+            note(f"expected: {told}")
+
+
+class StageTimes(Announcement):
     """Notes how long each stage took."""
 
     @contextmanager
@@ -79,7 +91,7 @@ class StageTimes:
         note(f"{name}: {time.perf_counter() - begun:.2f} s")
 
 
-class Bar:
+class Bar(Announcement):
     """A bar for each stage that lasts; nothing of it stays on the screen."""
 
     def __init__(self) -> None:

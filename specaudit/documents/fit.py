@@ -61,11 +61,38 @@ class Dataset(Document):
 
 
 class GraphCheck(Document):
-    """The graph operator against the dense one on the same rows."""
+    """The slope by the kernel graph less that of the dense operator, both of the same rows, without calibration."""
 
+    rows: int
     delta: float
     low: float
     high: float
+
+
+class Rung(Document):
+    """Slopes with one number of rows, over the window that ends at the same share of them."""
+
+    rows: int
+    window: tuple[float, float] | None = Field(description="effective dimensions N_2")
+    dense: float | None
+    graph: float | None
+    calibrated: float | None
+
+
+class Graph(Document):
+    """The kernel graph of all rows, and how it was held to the dense operator on sub-samples."""
+
+    rows: int = Field(description="different rows of the graph")
+    landmarks: int
+    neighbors: int
+    index: str
+    recall: float
+    trusted: bool = Field(description="whether the graph's answer is given; else the dense sample's is")
+    share: float = Field(description="N_1 over the rows at which the window ends")
+    shift: float | None = Field(description="slope of the graph less the calibrated one")
+    trend: float | None = Field(description="largest change of the slope from one calibration size to the next")
+    error: float | None = Field(description="what the interval allows for it")
+    ladder: tuple[Rung, ...]
 
 
 class Estimator(Document):
@@ -81,6 +108,7 @@ class Estimator(Document):
     steps: int = Field(description="block Lanczos steps; 0 when the whole spectrum is exact")
     converged: bool = Field(description="one step less left the window's curve unchanged")
     graph_check: GraphCheck | None
+    graph: Graph | None = None
 
 
 class Capacity(Document):
@@ -128,6 +156,7 @@ class Exponent(Document):
     sampling_error: float | None = Field(description="jackknife standard error of the slope")
     probe_error: float | None = Field(description="standard error of the slope from the random probes")
     size_drift: float | None = Field(description="slope of a nested half of the rows minus the slope, same window")
+    operator_error: float | None = Field(default=None, description="error that an approximate operator leaves")
     rows_needed: int | None = Field(description="rows that would resolve it, where more rows would")
 
 

@@ -4,5 +4,18 @@ from __future__ import annotations
 
 from specaudit.graph.matching import NearestRows, match_rows, nearest_rows
 from specaudit.graph.neighbours import Neighbours, Share, nearest_neighbours
+from specaudit.graph.residual import NEIGHBORS, GraphOperator, default_landmarks, graph_bytes, graph_operator
 
-__all__ = ["NearestRows", "Neighbours", "Share", "match_rows", "nearest_neighbours", "nearest_rows"]
+__all__ = [
+    "NEIGHBORS",
+    "GraphOperator",
+    "NearestRows",
+    "Neighbours",
+    "Share",
+    "default_landmarks",
+    "graph_bytes",
+    "graph_operator",
+    "match_rows",
+    "nearest_neighbours",
+    "nearest_rows",
+]

@@ -267,6 +267,11 @@ def _faiss_knn(queries: npt.NDArray[np.float32], base: npt.NDArray[np.float32], 
     return squared.astype(np.float64), places
 
 
+def exact_index(dimensions: int) -> Any:
+    """Return an empty faiss index that is searched exhaustively; rows may be added between searches."""
+    return _faiss().IndexFlatL2(dimensions)
+
+
 @contextmanager
 def faiss_threads(threads: int | None) -> Iterator[None]:
     """Let faiss use so many threads for a while."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
 
 import numpy as np
 
 from specaudit import documents as doc
+from specaudit.calibration import Calibration
 from specaudit.capacity import CapacityCurve, rising
 from specaudit.diversity import Index
 from specaudit.embeddings import Embeddings
@@ -35,20 +38,21 @@ def assemble_fit(
     neighbours: NeighbourSearch,
     estimates: Mapping[str, Estimate],
     *,
+    calibrations: Mapping[str, Calibration] = MappingProxyType({}),
     model: str | None,
     environment: doc.Environment,
 ) -> doc.Fit:
-    """Return the document of a fit; the first estimate is the primary kernel's."""
+    """Return the document of a fit; the first estimate is the primary kernel's, calibrations are by kernel."""
     primary = next(iter(estimates))
     radius = NEAR * next((e.kernel.bandwidth for e in estimates.values() if e.kernel.bandwidth), scan.norm_mean)
     dataset = _dataset(embeddings, scan, neighbours, radius, model)
-    spectra = {name: _spectrum(estimate, scan.seed) for name, estimate in estimates.items()}
+    spectra = {name: _spectrum(estimate, calibrations.get(name), scan.seed) for name, estimate in estimates.items()}
     return doc.Fit(
         dataset=dataset,
         primary=primary,
         spectra=spectra,
         environment=environment,
-        warnings=tuple(_warnings(dataset, scan, estimates)),
+        warnings=tuple(_warnings(dataset, scan, estimates, calibrations)),
     )
 
 
@@ -89,9 +93,9 @@ def _dataset(
     )
 
 
-def _spectrum(estimate: Estimate, seed: int) -> doc.Spectrum:
-    measure, kernel = estimate.measure, estimate.kernel
-    shown = min(measure.exact, MOST_EIGENVALUES)
+def _spectrum(estimate: Estimate, calibration: Calibration | None, seed: int) -> doc.Spectrum:
+    measure, kernel, leading = estimate.measure, estimate.kernel, estimate.leading
+    shown = slice(MOST_EIGENVALUES)
     return doc.Spectrum(
         kernel=doc.Kernel(
             name=kernel.name,
@@ -101,7 +105,7 @@ def _spectrum(estimate: Estimate, seed: int) -> doc.Spectrum:
             centered=kernel.centered,
         ),
         estimator=doc.Estimator(
-            operator="dense",
+            operator=estimate.operator,
             method=estimate.method,
             rows=estimate.rows,
             unique_rows=estimate.unique_rows,
@@ -110,17 +114,25 @@ def _spectrum(estimate: Estimate, seed: int) -> doc.Spectrum:
             probes=len(measure.probe_weights),
             steps=measure.steps,
             converged=measure.converged,
-            graph_check=None,
+            graph_check=None if estimate.check is None else doc.GraphCheck(**asdict(estimate.check)),
+            graph=None if calibration is None else _graph(calibration),
         ),
         trace=float((measure.nodes * measure.weights).sum()) / estimate.rows,
-        eigenvalues=_floats(np.maximum(measure.nodes[:shown], 0.0) / estimate.rows),
-        eigenvalue_errors=_floats(measure.errors[:shown] / estimate.rows),
+        eigenvalues=_floats(np.maximum(leading.values[shown], 0.0) / estimate.rows),
+        eigenvalue_errors=_floats(leading.errors[shown] / estimate.rows),
         counting=_counting(estimate),
         capacity=_capacity(estimate),
         local_exponent=_local_exponent(estimate),
         exponent=_exponent(estimate),
         diversity={name: _index(index, estimate) for name, index in sorted(estimate.diversity.items())},
     )
+
+
+def _graph(calibration: Calibration) -> doc.Graph:
+    found = asdict(calibration)
+    for name in ("shift", "trend", "error"):
+        found[name] = found[name] if np.isfinite(found[name]) else None
+    return doc.Graph(**found)
 
 
 def _counting(estimate: Estimate) -> doc.Counting:
@@ -206,6 +218,7 @@ def _exponent(estimate: Estimate) -> doc.Exponent:
         sampling_error=e.sampling_error,
         probe_error=e.probe_error,
         size_drift=e.size_drift,
+        operator_error=e.operator_error,
         rows_needed=e.rows_needed,
     )
 
@@ -214,7 +227,7 @@ def _index(index: Index, estimate: Estimate) -> doc.Diversity:
     return doc.Diversity(
         value=index.value,
         sample=index.sample,
-        rows=estimate.rows,
+        rows=estimate.diversity_rows,
         formula=index.formula,
         source=index.source,
         centered=estimate.kernel.centered,
@@ -222,7 +235,9 @@ def _index(index: Index, estimate: Estimate) -> doc.Diversity:
     )
 
 
-def _warnings(dataset: doc.Dataset, scan: Scan, estimates: Mapping[str, Estimate]) -> list[doc.Warning_]:
+def _warnings(
+    dataset: doc.Dataset, scan: Scan, estimates: Mapping[str, Estimate], calibrations: Mapping[str, Calibration]
+) -> list[doc.Warning_]:
     found = []
 
     def warn(id_: str, message: str, next_step: str) -> None:
@@ -247,12 +262,21 @@ def _warnings(dataset: doc.Dataset, scan: Scan, estimates: Mapping[str, Estimate
             f"{len(dataset.constant_columns)} constant columns: {shown}{more}",
             "harmless to distances; check that the model means it",
         )
-    if any(e.method != "covariance" for e in estimates.values()) and len(scan.sample.rows) < scan.unique_rows:
+    used = min((e.unique_rows for e in estimates.values() if e.method != "covariance"), default=scan.unique_rows)
+    if used < scan.unique_rows:
         warn(
             "SPA005",
-            f"kernel spectra use {len(scan.sample.rows):,} of {scan.unique_rows:,} different rows",
-            "raise --max-rows for a deeper tail",
+            f"kernel spectra use {used:,} of {scan.unique_rows:,} different rows",
+            "raise --max-rows for a deeper tail, or --graph-rows where the kernel graph is trusted",
         )
+    for name, calibration in calibrations.items():
+        if not calibration.trusted:
+            warn(
+                "SPA019",
+                f"{name}: the kernel graph of {calibration.rows:,} rows is not trusted past the dense sample: "
+                f"{calibration.doubt}",
+                "the answer is the dense sample's; raise --max-rows for a deeper tail",
+            )
     for name, estimate in estimates.items():
         for id_, message, next_step in _spectrum_warnings(name, estimate):
             warn(id_, message, next_step)

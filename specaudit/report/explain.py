@@ -130,6 +130,15 @@ EXPLANATIONS: dict[str, Explanation] = {
         "comes with the rows.",
         action="Decide about the amount by other means, or set --max-drop or --min-rows.",
     ),
+    "SPA019": Explanation(
+        title="the kernel graph is not trusted past the dense sample",
+        meaning="Above --max-rows the tail is read off a kernel graph of up to --graph-rows rows, whose curves are "
+        "held to the dense operator on three nested sub-samples. Here the three do not agree on how far the graph "
+        "is off, as is usual for embeddings of high intrinsic dimension, so that the answer is that of the dense "
+        "sample.",
+        action="Nothing, if the window is deep enough; else raise --max-rows (memory grows with its square), or "
+        "--landmarks and --neighbors.",
+    ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
         meaning="The local exponent is constant across the window within its errors, and a nested half of "

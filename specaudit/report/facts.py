@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from specaudit.embeddings.display import shown
 
 if TYPE_CHECKING:
-    from specaudit.documents import Dataset, Diversity, Exponent, Fit, Interval, Spectrum
+    from specaudit.documents import Dataset, Diversity, Exponent, Fit, Graph, Interval, Spectrum
 
 MEANING = (
     "A larger b means that eigenvalues fall faster: fewer directions carry the data, the tail is thinner and "
@@ -92,6 +92,8 @@ def kernel_facts(spectrum: Spectrum) -> list[tuple[str, str]]:
     method = f"{estimator.operator} {estimator.method}"
     if estimator.probes:
         method += f", {estimator.probes} probes, {estimator.steps} steps"
+    if estimator.operator == "graph" and estimator.graph is not None:
+        method += f", {estimator.graph.landmarks:,} landmarks, {estimator.graph.neighbors} neighbours"
     if not estimator.converged:
         method += ", not converged"
     window = "none"
@@ -112,13 +114,33 @@ def kernel_facts(spectrum: Spectrum) -> list[tuple[str, str]]:
         ("probe error", _error(exponent.probe_error)),
         ("size drift", _error(exponent.size_drift, "+")),
     ]
+    if exponent.operator_error is not None:
+        facts.append(("operator error", _error(exponent.operator_error)))
     if spectrum.trace:
         leading = (percent(value / spectrum.trace) for value in spectrum.eigenvalues[:LEADING])
         facts.append(("leading shares", ", ".join(leading)))
     if estimator.graph_check is not None:
         check = estimator.graph_check
-        facts.append(("graph - dense", f"{check.delta:+.2g} ({check.low:+.2g} to {check.high:+.2g})"))
+        shown_ = f"{check.delta:+.2g} ({check.low:+.2g} to {check.high:+.2g}) on {check.rows:,} rows"
+        facts.append(("graph - dense", shown_))
+    if estimator.graph is not None:
+        facts += _graph_facts(estimator.graph)
     return facts + [(_label(name), _diversity(index)) for name, index in spectrum.diversity.items()]
+
+
+def _graph_facts(graph: Graph) -> list[tuple[str, str]]:
+    """Return how the graph was calibrated, and the ladder of slopes over doublings of the rows."""
+    said = "trusted" if graph.trusted else "not trusted"
+    facts = [("graph", f"{said} to N₁ = {graph.share:.3g} of {graph.rows:,} rows")]
+    if graph.shift is not None and graph.error is not None:
+        facts.append(("calibration", f"{-graph.shift:+.3f} to the slope, ± {graph.error:.2g}"))
+    for rung in graph.ladder:
+        slopes = ((rung.dense, "dense"), (rung.calibrated, "calibrated"), (rung.graph, "graph"))
+        told = [f"{slope:.3f} {name}" for slope, name in slopes if slope is not None]
+        if rung.window is not None:
+            told.append(f"to N₂ = {dimensions(rung.window[1])}")
+        facts.append((f"b of {rung.rows:,}", ", ".join(told) or "not measured"))
+    return facts
 
 
 def number(value: float, digits: int = 4) -> str:
