@@ -32,7 +32,8 @@ from specaudit.estimate import (
 )
 from specaudit.exponent import critical_value, jackknife_error, slope_over, window_of
 from specaudit.extension import extended_eigenvalues
-from specaudit.graph.residual import FEWEST_LANDMARKS, GraphOperator, graph_operator
+from specaudit.graph.previous import PreviousRows, previous_rows
+from specaudit.graph.residual import FEWEST_LANDMARKS, graph_operator
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.operators import Operator, dense_operator
 from specaudit.spectrum import eigenpairs
@@ -136,7 +137,7 @@ class Calibration:
     shift
         Slope of the graph over that window less the calibrated one.
     trend
-        Largest change of the slope from one calibration size to the next.
+        Largest change of the slope from one calibration size to the next, an earlier change counting half.
     error
         What the interval allows for it: the trend for every doubling from the largest calibration to all rows.
     landmarks, neighbors, index, recall
@@ -226,21 +227,23 @@ def estimate_graph(
         curves[size] = _Sized.of(part, weights[:size], seed=seed).curve
     pairs = eigenpairs(dense.principal(min(largest, EXTENDED_ROWS)), EXTENDED_VECTORS, seed=seed)
     del dense, part
+    rows = rows - rows.mean(axis=0)
+    previous = previous_rows(rows, settings.neighbors, threads=threads)
     graphs: dict[int, _Sized] = {}
     for size, before in zip(sizes, work, strict=False):
         progress(float(before))
         operator = graph_operator(
             kernel,
             rows[:size],
+            previous.first(size),
             weights[:size],
             landmarks=max(FEWEST_LANDMARKS, settings.landmarks * size // n),
-            neighbors=settings.neighbors,
             threads=threads,
         )
         graphs[size] = _Sized.of(operator, weights[:size], seed=seed)
     found = _Calibrating(curves=curves, graphs=graphs, top=n, largest=largest)
     share, trusted = found.deepest()
-    calibration = found.calibration(share, trusted, operator)
+    calibration = found.calibration(share, trusted, settings, previous)
     if not trusted:
         return GraphEstimate(estimate=answer, calibration=calibration)
     whole = graphs[n].part
@@ -305,8 +308,7 @@ class _Calibrating:
         trusted = []
         for share in shares:
             slopes, shift = self.slopes(share)
-            steps = np.abs(np.diff(slopes))
-            if not (steps.max() <= TREND and abs(shift) <= LARGEST_SHIFT * slopes[-1]):
+            if not (_trend(slopes) <= TREND and abs(shift) <= LARGEST_SHIFT * slopes[-1]):
                 break
             trusted.append(share)
         return (trusted[-1], True) if trusted else (shares[0], False)
@@ -323,10 +325,12 @@ class _Calibrating:
         slopes = np.array([slope_over(offset.applied(curve, self.top), window) for offset in self.offsets])
         return slopes, float(slope_over(curve, window) - slopes[-1])
 
-    def calibration(self, share: float, trusted: bool, operator: GraphOperator) -> Calibration:
+    def calibration(
+        self, share: float, trusted: bool, settings: GraphSettings, previous: PreviousRows
+    ) -> Calibration:
         """Return the calibration at a share of the rows."""
         slopes, shift = self.slopes(share)
-        trend = float(np.abs(np.diff(slopes)).max())
+        trend = _trend(slopes)
         doublings = max(1.0, float(np.log2(self.top / self.largest)))
         return Calibration(
             rows=self.top,
@@ -335,10 +339,10 @@ class _Calibrating:
             shift=shift,
             trend=trend,
             error=trend * doublings,
-            landmarks=operator.landmarks,
-            neighbors=operator.neighbors,
-            index=operator.index,
-            recall=operator.recall,
+            landmarks=settings.landmarks,
+            neighbors=settings.neighbors,
+            index=previous.index,
+            recall=previous.recall,
             ladder=tuple(self._rung(size, share) for size in sorted(self.graphs)),
         )
 
@@ -357,6 +361,12 @@ class _Calibrating:
         )
 
 
+def _trend(slopes: FloatArray) -> float:
+    """Return what a further doubling may change: the largest change between sizes, each halving once a doubling."""
+    steps = np.abs(np.diff(slopes))[::-1]
+    return float((steps / 2.0 ** np.arange(len(steps))).max())
+
+
 def check_graph(estimate: Estimate, rows: FloatArray, weights: IntArray, *, seed: int, threads: int) -> Check | None:
     """Return how far the kernel graph of the half of the rows that a dense estimate measured is from it.
 
@@ -366,7 +376,10 @@ def check_graph(estimate: Estimate, rows: FloatArray, weights: IntArray, *, seed
     if half is None or half.share.unique < FEWEST_CHECKED:
         return None
     size = round(half.share.unique)
-    graph = graph_operator(estimate.kernel, rows[:size], weights[:size], threads=threads)
+    rows = rows[:size] - rows[:size].mean(axis=0)
+    graph = graph_operator(
+        estimate.kernel, rows, previous_rows(rows, threads=threads), weights[:size], threads=threads
+    )
     window = window_of(half.share.curve(half.measure), half.share.deepest)
     if window is None:
         return None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from specaudit.graph.matching import NearestRows, match_rows, nearest_rows
 from specaudit.graph.neighbours import Neighbours, Share, nearest_neighbours
-from specaudit.graph.residual import NEIGHBORS, GraphOperator, default_landmarks, graph_bytes, graph_operator
+from specaudit.graph.previous import NEIGHBORS, PreviousRows, previous_rows
+from specaudit.graph.residual import GraphOperator, default_landmarks, graph_bytes, graph_operator
 
 __all__ = [
     "NEIGHBORS",
     "GraphOperator",
     "NearestRows",
     "Neighbours",
+    "PreviousRows",
     "Share",
     "default_landmarks",
     "graph_bytes",
@@ -18,4 +20,5 @@ __all__ = [
     "match_rows",
     "nearest_neighbours",
     "nearest_rows",
+    "previous_rows",
 ]

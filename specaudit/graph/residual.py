@@ -8,18 +8,17 @@ continuous spatial processes"; on residuals of landmarks: Gyger, Furrer and Sigr
 full-scale approximations"). It is positive semidefinite by construction, and near rows keep their correlation
 however far the landmarks are apart.
 
-Rows are in the order of their keys, which is random, so that the neighbours of early rows span all scales, the first
-n/2 rows have the operator that half of the data set has, and landmarks are simply the first rows. Rows are taken in
-generations that are a few per cent of what came before: within one they depend on earlier generations alone, so that
-each is one sparse product.
+Rows are in the order of their keys, which is random, so that the neighbours of early rows span all scales, and
+landmarks are simply the first rows. Rows are taken in generations that are a few per cent of what came before
+(`specaudit.graph.previous`): within one they depend on earlier generations alone, so that each is one sparse product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +26,13 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from specaudit.graph.search import exact_index, faiss_threads
+from specaudit.graph.previous import PreviousRows
 from specaudit.kernels import FloatArray, Kernel, RealArray, kernel_values
 
 LANDMARK_SHARE = 1 / 64
 FEWEST_LANDMARKS, MOST_LANDMARKS = 16, 2048
-NEIGHBORS = 32
 HEAD = 4
 """Rows after the landmarks, in landmarks, whose residual is held as it is: the coarse scales of the near field."""
-GROWTH = 0.05
-"""A generation's share of the rows before it: neighbours within it are not seen."""
-SMALLEST_GENERATION = 16
 JITTER = 1e-6
 """Added to residual variances under a kernel with k(x, x) = 1, in units of float32; near copies are as far apart."""
 BLOCK = 1 << 25
@@ -64,8 +59,8 @@ class GraphOperator:
         For each generation past the head, the regression on the rows before it, (b, rows before).
     root
         (n,) roots of the rows' multiplicities.
-    recall
-        Share of the true nearest previous rows that the search found.
+    trace
+        Of the kernel's own operator.
     """
 
     far: RealArray
@@ -74,9 +69,6 @@ class GraphOperator:
     bounds: tuple[int, ...]
     regressions: tuple[csr_matrix, ...]
     root: FloatArray
-    neighbors: int
-    index: str
-    recall: float
     trace: float
 
     @property
@@ -139,58 +131,48 @@ def graph_bytes(rows: int, dimensions: int, landmarks: int, neighbors: int, item
 def graph_operator(
     kernel: Kernel,
     rows: FloatArray,
+    previous: PreviousRows,
     weights: npt.NDArray[np.integer] | None = None,
     *,
     landmarks: int | None = None,
-    neighbors: int = NEIGHBORS,
     threads: int = 1,
-    progress: Callable[[float], None] = lambda fraction: None,
 ) -> GraphOperator:
-    """Return the residual kernel graph of `rows` (n, d), float64 and normalised, in random order.
+    """Return the residual kernel graph of `rows` (n, d), float64, normalised and centred near zero, in random order.
 
     Parameters
     ----------
     kernel
         One with k(x, x) = 1.
+    previous
+        The nearest previous rows of these rows, on which each depends.
     weights
         (n,) multiplicities; by default every row occurs once.
     landmarks
         Rows m of the far field, n >= 4 m.
-    neighbors
-        Nearest previous rows k that each row depends on.
     """
     n = len(rows)
     m = default_landmarks(n) if landmarks is None else landmarks
-    rows = rows - rows.mean(axis=0)
-    near = rows[m:]
-    head = min(HEAD * m, n - m)
     with threadpool_limits(threads, "blas"):
         far = _far_field(kernel, rows, m)
-    bounds = _generations(head, n - m)
-    residual = _Residual(kernel=kernel, rows=near, far=far[m:], threads=threads)
+    residual = _Residual(kernel=kernel, rows=rows[m:], far=far[m:], threads=threads)
+    head = next(bound for bound in previous.bounds if bound >= min((1 + HEAD) * m, n)) - m
+    bounds = [0, *(bound - m for bound in previous.bounds if bound - m >= head)]
     regressions, variances = [], []
-    found = exact_index(near.shape[1])
-    points = near.astype(np.float32)
-    for before, low, high in zip(bounds, bounds[1:], bounds[2:], strict=False):
-        with faiss_threads(threads):
-            found.add(points[before:low])
-            _, places = found.search(points[low:high], min(neighbors, low))
-        coefficients, left = residual.regress(np.arange(low, high), places.astype(np.int64))
+    for low, high in pairwise(bounds[1:]):
+        places = previous.places[m + low : m + high].astype(np.int64) - m
+        coefficients, left = residual.regress(np.arange(low, high), places)
         starts = np.arange(0, places.size + 1, places.shape[1])
-        regressions.append(csr_matrix((coefficients.ravel(), places.ravel(), starts), shape=(high - low, low)))
+        columns = np.maximum(places, 0).astype(np.int32)
+        regressions.append(csr_matrix((coefficients.ravel(), columns.ravel(), starts), shape=(high - low, low)))
         variances.append(left)
-        progress(high / (n - m))
     root = np.ones(n) if weights is None else np.sqrt(weights)
     return GraphOperator(
         far=far,
         head=residual.block(head),
         variances=np.concatenate([*variances, np.empty(0)]),
-        bounds=bounds,
+        bounds=tuple(bounds),
         regressions=tuple(regressions),
         root=root,
-        neighbors=neighbors,
-        index="flat",
-        recall=1.0,
         trace=float((root**2).sum()),
     )
 
@@ -210,15 +192,6 @@ def _far_field(kernel: Kernel, rows: FloatArray, m: int) -> RealArray:
     return far
 
 
-def _generations(head: int, rows: int) -> tuple[int, ...]:
-    """Return 0 and where generations end, the head being the first."""
-    bounds = [0, head]
-    while bounds[-1] < rows:
-        grown = bounds[-1] + max(SMALLEST_GENERATION, int(GROWTH * bounds[-1]))
-        bounds.append(min(rows, grown))
-    return tuple(bounds)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Residual:
     """The kernel of `rows` (n, d) less its projection on the landmarks, of which `far` (n, m) is the factor."""
@@ -236,7 +209,10 @@ class _Residual:
         return values.astype(self.far.dtype)
 
     def regress(self, rows: IntArray, on: IntArray) -> tuple[RealArray, FloatArray]:
-        """Return the regression (b, k) of rows (b,) on others, `on` (b, k), and the variances (b,) that are left."""
+        """Return the regression (b, k) of rows (b,) on others, `on` (b, k), and the variances (b,) that are left.
+
+        Others that are negative are landmarks or none: their residual is zero, and so is their coefficient.
+        """
         coefficients: RealArray = np.empty(on.shape, dtype=self.far.dtype)
         left = np.empty(len(rows))
         step = max(1, BLOCK // (8 * on.shape[1] * (self.far.shape[1] + 2 * self.rows.shape[1])))
@@ -251,6 +227,7 @@ class _Residual:
         return coefficients, left
 
     def _regress(self, rows: IntArray, on: IntArray) -> tuple[RealArray, FloatArray]:
+        none = on < 0
         points, far = self.rows[on], self.far[on]
         own_points, own_far = self.rows[rows, None], self.far[rows, None]
         among = kernel_values(self.kernel, points, points) - far @ far.swapaxes(1, 2)
@@ -258,7 +235,10 @@ class _Residual:
         jitter = self._jitter
         diagonal = np.arange(on.shape[1])
         among[:, diagonal, diagonal] = self._diagonal(far) + jitter
-        with_own = with_own.astype(np.float64)
+        with_own = np.where(none, 0.0, with_own)
+        among[none] = 0.0
+        among.swapaxes(1, 2)[none] = 0.0
+        among[:, diagonal, diagonal] += none
         coefficients = np.linalg.solve(among.astype(np.float64), with_own[..., None])[..., 0]
         left = self._diagonal(own_far)[:, 0] - (coefficients * with_own).sum(axis=1)
         return coefficients, np.maximum(left, jitter)
