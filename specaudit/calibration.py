@@ -19,7 +19,6 @@ from specaudit.cells import IntArray
 from specaudit.estimate import (
     DEEPEST_SHARE,
     FLOOR,
-    LEADING,
     Check,
     Correction,
     Estimate,
@@ -31,12 +30,11 @@ from specaudit.estimate import (
     measure_operator,
 )
 from specaudit.exponent import critical_value, jackknife_error, slope_over, window_of
-from specaudit.extension import extended_eigenvalues
 from specaudit.graph.previous import PreviousRows, previous_rows
 from specaudit.graph.residual import FEWEST_LANDMARKS, graph_operator
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.operators import Operator, dense_operator
-from specaudit.spectrum import eigenpairs
+from specaudit.spectrum import Eigenpairs, eigenpairs
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, DEEPEST_SHARE)
 """Depths N_1, in rows, at which windows may end."""
@@ -187,10 +185,11 @@ class GraphSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphEstimate:
-    """An estimate, and the calibration where there was a graph to calibrate."""
+    """An estimate, and where there was a graph the calibration and the eigenpairs of the first rows."""
 
     estimate: Estimate
     calibration: Calibration | None = None
+    pairs: Eigenpairs | None = None
 
 
 def calibration_rows(rows: int, dense_rows: int) -> int:
@@ -211,7 +210,8 @@ def estimate_graph(
 ) -> GraphEstimate:
     """Return the estimate from the kernel graph of all `rows` (n, d), in key order, of multiplicity `weights` (n,).
 
-    Where its calibration fails this is the dense estimate of the first rows.
+    Where its calibration fails this is the dense estimate of the first rows. The leading eigenvalues are theirs in
+    any case: `specaudit.extension` makes those of all rows from the eigenpairs.
     """
     n = len(rows)
     largest = calibration_rows(n, dense_rows)
@@ -245,7 +245,7 @@ def estimate_graph(
     share, trusted = found.deepest()
     calibration = found.calibration(share, trusted, settings, previous)
     if not trusted:
-        return GraphEstimate(estimate=answer, calibration=calibration)
+        return GraphEstimate(estimate=answer, calibration=calibration, pairs=pairs)
     whole = graphs[n].part
     estimate = assemble_estimate(
         kernel,
@@ -259,13 +259,9 @@ def estimate_graph(
         ),
     )
     return GraphEstimate(
-        estimate=replace(
-            estimate,
-            operator="graph",
-            diversity_rows=answer.rows,
-            leading=extended_eigenvalues(kernel, rows, weights, pairs, LEADING),
-        ),
+        estimate=replace(estimate, operator="graph", diversity_rows=answer.rows, leading=answer.leading),
         calibration=calibration,
+        pairs=pairs,
     )
 
 

@@ -364,7 +364,7 @@ def assemble_estimate(
         floored=bool(curve.n1[-1] < deepest),
         diversity=diversity,
         diversity_rows=rows,
-        leading=Leading(values=measure.eigenvalues, errors=measure.errors),
+        leading=Leading(values=measure.eigenvalues, errors=measure.errors, rows=rows),
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
@@ -16,7 +19,8 @@ from specaudit.budget import check_memory, usable_threads
 from specaudit.calibration import GraphEstimate, check_graph, estimate_graph
 from specaudit.documents import Fit
 from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.estimate import estimate_covariance, estimate_dense
+from specaudit.estimate import LEADING, estimate_covariance, estimate_dense
+from specaudit.extension import extended_eigenvalues
 from specaudit.graph import NEIGHBORS, nearest_neighbours
 from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
 from specaudit.moments import second_moments
@@ -184,7 +188,12 @@ def _estimate(
             threads=threads,
             progress=progress,
         )
-        if answer.estimate.operator == "graph" or answer.estimate.unique_rows == len(rows):
+        if answer.pairs is not None and answer.estimate.operator == "graph":
+            leading = extended_eigenvalues(
+                kernel, partial(_unique, embeddings, found), sample, weights, answer.pairs, LEADING, threads=threads
+            )
+            return replace(answer, estimate=replace(answer.estimate, leading=leading))
+        if answer.estimate.unique_rows == len(rows):
             return answer
         calibration = answer.calibration
     operator = dense_operator(kernel, rows, copies, threads=threads)
@@ -193,3 +202,15 @@ def _estimate(
         del operator
         estimate = replace(estimate, check=check_graph(estimate, rows, copies, seed=seed, threads=threads))
     return GraphEstimate(estimate=estimate, calibration=calibration)
+
+
+def _unique(embeddings: Embeddings, found: Scan) -> Iterator[tuple[FloatArray, npt.NDArray[np.int64]]]:
+    """Yield the first copies of all usable rows, normalised, with how often they occur; one pass in blocks."""
+    usable = np.flatnonzero(found.usable)
+    _, first, copies = np.unique(found.contents[usable], return_index=True, return_counts=True)
+    weights = np.zeros(found.rows, dtype=np.int64)
+    weights[usable[first]] = copies
+    for block in embeddings.blocks():
+        part = weights[block.start : block.start + len(block.values)]
+        if part.any():
+            yield prepare_rows(block.values[part > 0], normalize=found.normalize), part[part > 0]
