@@ -43,7 +43,7 @@ GROUPS = 20
 LEADING = 100
 PROBE_SHARE = 0.3
 """The error of the slope from probes and truncation is brought below this share of its sampling error."""
-SMALLEST_ERROR = 1e-4
+SMALLEST_ERROR = 1e-5
 """An error of the slope below this, relative to the slope, is not worth another step."""
 DEEPEST_SHARE = 1 / 8
 """The window ends where N_1 is this share of the unique rows; past it the equivalence is measurably biased."""

@@ -17,11 +17,14 @@ from specaudit.documents import (
     Estimator,
     Exponent,
     Fit,
+    Graph,
+    GraphCheck,
     Interval,
     Kernel,
     LocalExponent,
     Neighbours,
     Norms,
+    Rung,
     Spectrum,
     Warning_,
 )
@@ -52,7 +55,25 @@ def population(status: str, size: int = 20_000) -> np.ndarray:
     return values / values.sum()
 
 
-def spectrum(name: str, status: str, *, decay: float = 1.0) -> Spectrum:
+GRAPH = Graph(
+    rows=120_000,
+    landmarks=1875,
+    neighbors=32,
+    index="flat",
+    recall=1.0,
+    trusted=True,
+    share=0.125,
+    shift=0.031,
+    trend=0.0021,
+    error=0.0061,
+    ladder=(
+        Rung(rows=16_384, window=(60.3, 241.2), dense=1.243, graph=1.274, calibrated=1.243),
+        Rung(rows=120_000, window=(402.1, 1608.4), dense=None, graph=1.262, calibrated=1.231),
+    ),
+)
+
+
+def spectrum(name: str, status: str, *, decay: float = 1.0, graph: Graph | None = None) -> Spectrum:
     """Return what a fit under the kernel ``name`` would hold if the population were known."""
     values = population(status) ** decay
     values /= values.sum()
@@ -74,7 +95,7 @@ def spectrum(name: str, status: str, *, decay: float = 1.0) -> Spectrum:
             centered=False,
         ),
         estimator=Estimator(
-            operator="dense",
+            operator="graph" if graph else "dense",
             method="covariance" if name == "linear" else "block-lanczos",
             rows=8000,
             unique_rows=7416,
@@ -83,7 +104,10 @@ def spectrum(name: str, status: str, *, decay: float = 1.0) -> Spectrum:
             probes=0 if name == "linear" else 16,
             steps=0 if name == "linear" else 40,
             converged=True,
-            graph_check=None,
+            graph_check=None
+            if graph or name == "linear"
+            else GraphCheck(rows=4000, delta=0.021, low=0.018, high=0.024),
+            graph=graph,
         ),
         eigenvalues=tuple(values[:256]),
         eigenvalue_errors=tuple(values[:256] * 1e-7),
@@ -153,7 +177,13 @@ def spectrum(name: str, status: str, *, decay: float = 1.0) -> Spectrum:
 
 
 @cache
-def make_fit(status: str = "resolved", *, source: str = "rows.npy", warnings: tuple[Warning_, ...] = ()) -> Fit:
+def make_fit(
+    status: str = "resolved",
+    *,
+    source: str = "rows.npy",
+    warnings: tuple[Warning_, ...] = (),
+    graph: Graph | None = None,
+) -> Fit:
     """Return a fit whose primary exponent has ``status``."""
     return Fit(
         dataset=Dataset(
@@ -186,7 +216,10 @@ def make_fit(status: str = "resolved", *, source: str = "rows.npy", warnings: tu
             has_ids=False,
         ),
         primary="laplace",
-        spectra={"laplace": spectrum("laplace", status), "linear": spectrum("linear", status, decay=1.4)},
+        spectra={
+            "laplace": spectrum("laplace", status, graph=graph),
+            "linear": spectrum("linear", status, decay=1.4),
+        },
         environment=Environment(
             specaudit="0.1.0", python="3.11.7", numpy="2.0.0", scipy="1.13.0", faiss="1.9.0", threads=2
         ),
@@ -203,10 +236,14 @@ def goldens() -> dict[str, str]:
 
     files = {f"{status}.txt": render_fit(make_fit(status, warnings=WARNINGS), 80, False) for status in STATUSES}
     files |= {f"{status}.md": render_fit_markdown(make_fit(status, warnings=WARNINGS)) for status in STATUSES}
+    files["graph.txt"] = render_fit(make_fit("drifting", graph=GRAPH), 80, False)
     files["hostile.txt"] = render_fit(make_fit(source=HOSTILE), 80, False)
     files["hostile.md"] = render_fit_markdown(make_fit(source=HOSTILE))
     files["csv_header.csv"] = to_csv(make_fit()).splitlines(keepends=True)[0]
-    files["json_keys.txt"] = "\n".join(sorted(json_keys(json.loads(make_fit(warnings=WARNINGS).to_json())))) + "\n"
+    made = (make_fit(warnings=WARNINGS), make_fit(graph=GRAPH))
+    files["json_keys.txt"] = (
+        "\n".join(sorted(set().union(*(json_keys(json.loads(f.to_json())) for f in made)))) + "\n"
+    )
     return files
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -389,6 +389,10 @@ class Stages:
 
     def __init__(self) -> None:
         self.seen: dict[str, list[float]] = {}
+        self.expected: list[str] = []
+
+    def expect(self, stages: Sequence[tuple[str, float]]) -> None:
+        self.expected = [name for name, _ in stages]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stages]:
@@ -402,10 +406,69 @@ class Stages:
 def test_progress_hears_of_every_stage() -> None:
     stages = Stages()
     fit(rows_of(), progress=stages)
+    assert stages.expected == ["start", *stages.seen]
     assert list(stages.seen) == ["scan", "neighbours", "laplace spectrum", "linear spectrum"]
     for fractions in stages.seen.values():
         assert fractions == sorted(fractions)
         assert all(0 <= fraction <= 1 for fraction in fractions)
+
+
+def test_past_the_dense_rows_a_plain_fit_ends_in_a_calibrated_graph() -> None:
+    rows = np.random.default_rng(0).standard_normal((6000, 3))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    found = fit(np.vstack([rows, rows[:300]]), kernels=["laplace"], max_rows=3000)
+    spectrum = found.spectra["laplace"]
+    assert spectrum.estimator.operator == "graph"
+    assert spectrum.estimator.unique_rows == 6000
+    assert spectrum.estimator.graph_check is None
+    graph, exponent = spectrum.estimator.graph, found.exponent
+    assert graph is not None
+    assert graph.trusted
+    assert exponent.value == pytest.approx(1.5, abs=0.03)
+    assert exponent.operator_error == graph.error
+    assert spectrum.estimator.rows == 6300
+    assert sum(spectrum.eigenvalues) < spectrum.trace <= 1.001
+    assert len(spectrum.eigenvalues) == 100
+
+
+def test_a_sample_of_the_rows_is_a_graph_too() -> None:
+    rows = np.random.default_rng(0).standard_normal((9000, 3))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    found = fit(rows, kernels=["laplace"], max_rows=2048, graph_rows=5000)
+    assert found.spectra["laplace"].estimator.unique_rows == 5000
+    assert "SPA005" in {warning.id for warning in found.warnings}
+
+
+def test_a_dense_fit_is_checked_by_a_graph_unless_only_dense_was_asked_for() -> None:
+    rows = rows_of(1200, 4)
+    plain, dense = (fit(rows, kernels=["laplace"], operator=operator) for operator in ("auto", "dense"))
+    check = plain.spectra["laplace"].estimator.graph_check
+    assert check is not None
+    assert check.low < check.delta < check.high
+    assert dense.spectra["laplace"].estimator.graph_check is None
+    assert plain.exponent == dense.exponent
+
+
+def test_where_the_graph_is_not_trusted_the_dense_sample_answers() -> None:
+    rows = np.random.default_rng(0).standard_normal((5000, 40))
+    found = fit(rows, kernels=["laplace"], max_rows=1500)
+    estimator = found.spectra["laplace"].estimator
+    assert estimator.operator == "dense"
+    assert estimator.unique_rows == 1500
+    assert estimator.graph is not None
+    assert not estimator.graph.trusted
+    assert "SPA019" in {warning.id for warning in found.warnings}
+
+
+@pytest.mark.parametrize("arguments", [{"operator": "sparse"}, {"landmarks": 3}, {"neighbors": 0}, {"graph_rows": 1}])
+def test_settings_of_the_graph_are_checked(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        fit(rows_of(), **arguments)
+
+
+def test_a_graph_of_few_rows_is_refused() -> None:
+    with pytest.raises(InputError, match=r"at least 4,096 different rows"):
+        fit(rows_of(300, 4), operator="graph")
 
 
 def test_a_plan_says_what_a_fit_would_take_without_reading() -> None:
@@ -419,7 +482,9 @@ def test_a_plan_says_what_a_fit_would_take_without_reading() -> None:
         "neighbours",
         "laplace spectrum",
         "linear spectrum",
+        "laplace graph",
     ]
+    assert "laplace graph" not in dict(plan(rows, operator="dense", threads=2).stages)
     assert all(0 <= seconds < 3600 for _, seconds in found.stages)
 
 
