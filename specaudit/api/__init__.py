@@ -6,6 +6,7 @@ from specaudit.api.baselines import baseline
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
+from specaudit.api.carrying import leverage
 from specaudit.api.planning import Plan, compare_plan, plan
 from specaudit.documents import Baseline, Comparison, Fit
 from specaudit.policy import Policy, WaiverRule
@@ -22,5 +23,6 @@ __all__ = [
     "compare",
     "compare_plan",
     "fit",
+    "leverage",
     "plan",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specaudit.graph.leverage import TailLeverage
 from specaudit.graph.matching import NearestRows, match_rows, nearest_rows
 from specaudit.graph.neighbours import Neighbours, Share, nearest_neighbours
 from specaudit.graph.previous import NEIGHBORS, PreviousRows, previous_rows
@@ -14,6 +15,7 @@ __all__ = [
     "Neighbours",
     "PreviousRows",
     "Share",
+    "TailLeverage",
     "default_landmarks",
     "graph_bytes",
     "graph_operator",
