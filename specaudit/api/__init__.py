@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from specaudit.api.baselines import baseline
+from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
-from specaudit.api.carrying import leverage
 from specaudit.api.planning import Plan, compare_plan, plan
 from specaudit.documents import Baseline, Comparison, Fit
 from specaudit.policy import Policy, WaiverRule
