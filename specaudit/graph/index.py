@@ -18,9 +18,11 @@ Points = npt.NDArray[np.float32]
 RECALL = 0.95
 """Recall that IVF is held to, and below which an approximate index is warned of."""
 CROSSING = 2e11
-"""Rows x queries x dimensions up to which all rows are searched exhaustively: about 10 s on two cores. IVF is no
-slower from 0.3e11 (128 dimensions) to 1e11 (384): benchmarks/results/neighbours.md."""
+"""Rows x queries x dimensions up to which all rows are searched exhaustively: some 10 s on two cores. IVF is
+faster from 0.5e11 on (S^5 in 128 dimensions) or 4e11 (WordNet, 384): benchmarks/results/neighbours.md."""
 FEWEST_QUERIES = 256
+SMALL = 16_384
+"""Rows up to which `auto` takes no approximate index."""
 AFFORDABLE = 2e11
 """Rows^1.5 x dimensions up to which `auto` asks an IVF index for all rows: about 10 minutes on two cores."""
 
@@ -34,7 +36,7 @@ LINKS, BUILD_DEPTH, SEARCH_DEPTH = 32, 80, 128
 """Of HNSW: links of a row, candidates kept while it is linked, and while it is searched for."""
 DEGREE = 48
 """Neighbours of a row in the graph of NN-descent."""
-FEWEST = 1024
+FEWEST = 256
 """Rows up to which NN-descent has nothing to descend: they are searched exhaustively."""
 
 
@@ -256,11 +258,11 @@ class Choice:
     everyone: bool  # whether all rows are queries, else a sample of them
 
 
-def choose_index(index: str, rows: int, dimensions: int, *, small: int, memory: int | None = None) -> Choice:
+def choose_index(index: str, rows: int, dimensions: int, *, memory: int | None = None) -> Choice:
     """Return the kind of index for the nearest rows of so many rows; ``auto`` chooses by cost.
 
     Exhaustive for all rows while that is affordable; above it IVF for all rows, if it fits the memory and the time;
-    else, and up to ``small`` rows, exhaustive for a sample of the rows.
+    else, and up to 16,384 rows, exhaustive for a sample of the rows.
 
     Parameters
     ----------
@@ -279,7 +281,7 @@ def choose_index(index: str, rows: int, dimensions: int, *, small: int, memory: 
     if rows <= exact_queries(rows, dimensions):
         return Choice(kind="flat", everyone=True)
     fits = memory is None or IvfIndex.bytes(rows, dimensions) <= memory
-    if rows > small and fits and rows**1.5 * dimensions <= AFFORDABLE:
+    if rows > SMALL and fits and rows**1.5 * dimensions <= AFFORDABLE:
         return Choice(kind="ivf", everyone=True)
     return Choice(kind="flat", everyone=False)
 

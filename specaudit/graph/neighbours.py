@@ -32,7 +32,6 @@ from specaudit.scan import Normalize, Scan
 
 Progress = Callable[[str, float], None]
 
-SMALL = 16_384  # unique rows up to which no approximate index is chosen
 RECALLED = 1024  # queries that tell the recall of an approximate index, if the operations allow
 ASKED = 256 << 20  # bytes of queries that are compared with all rows in one reading
 FAR = 1e15  # coordinates in an approximate index, at most: their squares are within float32
@@ -144,7 +143,7 @@ def nearest_neighbours(
             f"{embeddings.name}: sample of shape {sample.shape}, expected {expected}",
             next_step="take the rows of this scan's sample",
         )
-    choice = choose_index(index, scan.unique_rows, scan.dimensions, small=SMALL, memory=max_memory)
+    choice = choose_index(index, scan.unique_rows, scan.dimensions, memory=max_memory)
     pool = _Pool(
         embeddings=embeddings,
         scan=scan,

@@ -139,6 +139,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Nothing, if the window is deep enough; else raise --max-rows (memory grows with its square), or "
         "--landmarks and --neighbors.",
     ),
+    "SPA020": Explanation(
+        title="the index missed more than a twentieth of the nearest rows",
+        meaning="Above what an exact search may take, nearest rows are searched in an approximate index. It was "
+        "asked for rows whose nearest ones are known, and found too few of them: distances to the nearest row come "
+        "out too large, and near copies too few.",
+        action="Use --index flat, which is exact and takes longer, or another index.",
+    ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
         meaning="The local exponent is constant across the window within its errors, and a nested half of "
