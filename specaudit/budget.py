@@ -40,6 +40,11 @@ def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, it
     return BASE + scan + sample + max(matrix, moments_bytes(dimensions) if covariance else 0)
 
 
+def neighbours_memory(rows: int, sampled: int, dimensions: int) -> int:
+    """Return the bytes that the search for neighbours among `rows` rows needs beside an index of them."""
+    return BASE + 40 * rows + 8 * sampled * dimensions
+
+
 def graph_memory(
     rows: int, unique: int, dimensions: int, landmarks: int, neighbors: int, *, itemsize: int = 4
 ) -> int:

@@ -177,10 +177,13 @@ class GraphSettings:
         Of all rows.
     neighbors
         Nearest previous rows of each.
+    index
+        In which they are searched.
     """
 
     landmarks: int
     neighbors: int
+    index: str = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +231,7 @@ def estimate_graph(
     pairs = eigenpairs(dense.principal(min(largest, EXTENDED_ROWS)), EXTENDED_VECTORS, seed=seed)
     del dense, part
     rows = rows - rows.mean(axis=0)
-    previous = previous_rows(rows, settings.neighbors, threads=threads)
+    previous = previous_rows(rows, settings.neighbors, index=settings.index, threads=threads)
     graphs: dict[int, _Sized] = {}
     for size, before in zip(sizes, work, strict=False):
         progress(float(before))

@@ -18,6 +18,7 @@ KERNELS = ("laplace", "linear", "matern32", "matern52", "rbf")
 
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
 OPERATORS = ("auto", "dense", "graph")
+INDEXES = ("auto", "flat", "ivf", "hnsw", "nndescent")
 EXPECTATIONS = ("prune", "augment", "fresh", "any")
 GATES = ("capacity", "tail", "repeats", "consistency", "rows", "coverage", "span")
 """The ids of the gates, spelled out as the kernels are."""
@@ -52,6 +53,7 @@ KEYS: dict[str, Key] = {
     "landmarks": Key(kind="integer", least=16),
     "neighbors": Key(kind="integer", least=1),
     "graph-rows": Key(kind="integer", least=2),
+    "index": Key(kind="text", choices=INDEXES),
     "max-memory": Key(kind="size"),
     "require": Key(kind="list", choices=STATUSES),
     "expect": Key(kind="text", choices=EXPECTATIONS),

@@ -60,7 +60,7 @@ def deep_gain(
     found = []
     for side in (before, after):
         points, copies = side.rows[:rows] - centre, side.copies[:rows]
-        previous = previous_rows(points, settings.neighbors, threads=threads)
+        previous = previous_rows(points, settings.neighbors, index=settings.index, threads=threads)
         operator = graph_operator(kernel, points, previous, copies, landmarks=settings.landmarks, threads=threads)
         share = Share(weights=copies, floor=FLOOR * operator.rounding)
         measure = measure_operator(operator, share, seed=seed)

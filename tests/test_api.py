@@ -403,6 +403,27 @@ class Stages:
         self.seen[next(reversed(self.seen))].append(fraction)
 
 
+def test_an_approximate_index_is_asked_for_all_rows_and_says_how_good_it_is() -> None:
+    near = fit(rows_of(), index="ivf", kernels=["linear"]).dataset.neighbours
+    assert (near.index, near.deterministic, near.k) == ("ivf", True, 2)
+    assert near.queries == near.candidates
+    assert near.recall is not None
+    assert near.recall >= 0.95
+    assert not fit(rows_of(), index="hnsw", kernels=["linear"]).dataset.neighbours.deterministic
+
+
+def test_a_low_recall_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specaudit.report.assemble.RECALL", 1.01)
+    assert "SPA018" in {warning.id for warning in fit(rows_of(), kernels=["linear"]).warnings}
+
+
+def test_an_index_that_does_not_fit_is_refused_before_the_work_starts() -> None:
+    rows = rows_of(20_000)
+    enough = plan(rows, kernels=["linear"], max_rows=100).peak_memory
+    with pytest.raises(BudgetError):
+        fit(rows, index="hnsw", kernels=["linear"], max_rows=100, max_memory=enough)
+
+
 def test_progress_hears_of_every_stage() -> None:
     stages = Stages()
     fit(rows_of(), progress=stages)

@@ -79,7 +79,6 @@ def test_the_calibrated_graph_agrees_with_the_dense_operator_of_all_rows() -> No
     assert exponent.slope == pytest.approx(exact, abs=0.01)
     assert exponent.low is not None
     assert exponent.low <= exact <= exponent.high
-    np.testing.assert_allclose(found.estimate.leading.values[:100], dense.leading.values[:100], rtol=0.03, atol=0)
 
 
 def test_the_graph_reaches_deeper_than_the_dense_sample() -> None:

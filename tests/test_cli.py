@@ -346,7 +346,7 @@ def test_without_settings_the_api_gets_its_own_defaults(api):
         "ids": None, "dtype": None, "shape": None, "column": None, "kernels": ("laplace", "linear"),
         "bandwidth": None, "normalize": "none", "centered": False, "model": None, "drop_bad_rows": False,
         "seed": 0, "threads": None, "max_rows": 16384, "max_memory": None,
-        "operator": "auto", "landmarks": None, "neighbors": 32, "graph_rows": 131072,
+        "operator": "auto", "landmarks": None, "neighbors": 32, "graph_rows": 131072, "index": "auto",
     }  # fmt: skip
 
 
@@ -354,7 +354,7 @@ def test_every_flag_reaches_the_api(api):
     flags = (
         "--kernel rbf --kernel linear --bandwidth 0.5 --normalize l2 --centered --model m --ids i.txt "
         "--dtype float16 --shape 10,20 --column c --drop-bad-rows --seed 3 --threads 2 --max-rows 99 "
-        "--max-memory 4G --operator graph --landmarks 64 --neighbors 16 --graph-rows 50000"
+        "--max-memory 4G --operator graph --landmarks 64 --neighbors 16 --graph-rows 50000 --index ivf"
     )
     assert main(["fit", "rows.npy", *flags.split()]) == 0
     arguments = api.calls[0][1]
@@ -363,7 +363,7 @@ def test_every_flag_reaches_the_api(api):
         "ids": "i.txt", "dtype": "float16", "shape": (10, 20), "column": "c", "kernels": ("rbf", "linear"),
         "bandwidth": 0.5, "normalize": "l2", "centered": True, "model": "m", "drop_bad_rows": True,
         "seed": 3, "threads": 2, "max_rows": 99, "max_memory": 4 * 2**30,
-        "operator": "graph", "landmarks": 64, "neighbors": 16, "graph_rows": 50_000,
+        "operator": "graph", "landmarks": 64, "neighbors": 16, "graph_rows": 50_000, "index": "ivf",
     }  # fmt: skip
 
 

@@ -283,6 +283,12 @@ def test_the_kernels_are_those_of_the_registry():
     assert set(config.KERNELS) == set(KERNELS)
 
 
+def test_the_indexes_are_those_of_the_registry():
+    from specaudit.graph import INDEXES
+
+    assert ("auto", *INDEXES) == config.INDEXES
+
+
 def test_the_statuses_are_those_of_the_document():
     assert get_args(Status) == config.STATUSES
 

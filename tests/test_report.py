@@ -18,11 +18,20 @@ from specaudit.errors import ConfigError, ExitCode
 from specaudit.report import plots
 from specaudit.report.curves import HEADER, to_csv
 from specaudit.report.explain import EXPLANATIONS, render, render_all
-from specaudit.report.facts import headline, number, percent
+from specaudit.report.facts import dataset_facts, headline, number, percent
 from specaudit.report.markdown import escape, render_fit_markdown
 from specaudit.report.plan import readable, render_plan
 from specaudit.report.scree import above_rounding, scree
 from specaudit.report.table import render_fit
+
+
+def test_a_search_in_an_index_tells_its_recall_its_share_and_whether_it_repeats() -> None:
+    fit = make_fit()
+    near = fit.dataset.neighbours.model_copy(
+        update={"index": "hnsw", "recall": 0.971, "deterministic": False, "queries": 7416}
+    )
+    facts = dict(dataset_facts(fit.dataset.model_copy(update={"neighbours": near})))
+    assert facts["neighbours"].endswith("(hnsw, recall 0.97, all 7,416 rows asked, its build depends on threads)")
 
 
 @pytest.mark.parametrize("name", sorted(goldens()))
@@ -148,7 +157,7 @@ def test_a_scree_without_a_scale_is_left_out(values):
 
 
 def test_every_warning_status_and_exit_code_is_explained():
-    wanted = {f"SPA{number:03d}" for number in (*range(1, 18), 19)} | set(config.STATUSES)
+    wanted = {f"SPA{number:03d}" for number in range(1, 20)} | set(config.STATUSES)
     wanted |= {*get_args(GateId), *get_args(TailChange), "inconclusive", "skipped", "waived"}
     wanted |= {f"exit-{code.value}" for code in ExitCode}
     assert wanted == set(EXPLANATIONS)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
-from specaudit.api.planning import GRAPH_ROWS, GraphPlan, Operator, on_columns, peak_of, stages_of
+from specaudit.api.planning import GRAPH_ROWS, GraphPlan, Operator, index_room, on_columns, peak_of, stages_of
 from specaudit.budget import check_memory, usable_threads
 from specaudit.calibration import GraphEstimate, check_graph, estimate_graph
 from specaudit.documents import Fit
@@ -53,6 +53,7 @@ def fit(
     landmarks: int | None = None,
     neighbors: int = NEIGHBORS,
     graph_rows: int = GRAPH_ROWS,
+    index: str = "auto",
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> Fit:
@@ -93,6 +94,9 @@ def fit(
         Of the graph: by default one landmark for 64 rows, at most 2,048; nearest previous rows of each row.
     graph_rows
         Unique rows of the graph; more are sampled.
+    index
+        "flat", "ivf", "hnsw" or "nndescent": how nearest rows are searched; or "auto", which is exact for all rows
+        while that is affordable, then "ivf" if it fits, else exact for a sample of the rows.
     max_memory
         Bytes that the run may use; checked before the work starts.
     progress
@@ -108,7 +112,9 @@ def fit(
         The run needs more memory than it may use.
     """
     check_arguments(kernels, max_rows)
-    graph = GraphPlan.of(operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows)
+    graph = GraphPlan.of(
+        operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows, index=index
+    )
     report = progress or SilentProgress()
     cores = usable_threads(threads)
     with ExitStack() as stack:
@@ -116,9 +122,9 @@ def fit(
         embeddings = stack.enter_context(
             open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory)
         )
-        needed = peak_of(embeddings, kernels, max_rows, graph)
+        needed = peak_of(embeddings, kernels, max_rows, graph, max_memory)
         check_memory(needed, max_memory, max_rows)
-        report.expect(stages_of(embeddings, kernels, max_rows, graph, cores))
+        report.expect(stages_of(embeddings, kernels, max_rows, graph, cores, max_memory))
         with report.stage("scan") as stage:
             found = scan(
                 embeddings,
@@ -136,6 +142,8 @@ def fit(
                 found,
                 sample=stored,
                 normalize=normalize,
+                index=index,
+                max_memory=index_room(embeddings, graph, max_memory),
                 threads=cores,
                 progress=fraction(stage.update),
             )

@@ -9,14 +9,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeGuard, get_args
 
 from specaudit.api.common import MAX_ROWS, check_arguments
-from specaudit.budget import comparison_memory, graph_memory, peak_memory, usable_threads
+from specaudit.budget import (
+    comparison_memory,
+    graph_memory,
+    neighbours_memory,
+    peak_memory,
+    usable_memory,
+    usable_threads,
+)
 from specaudit.calibration import FEWEST_ROWS, GraphSettings
 from specaudit.comparison import ROUNDS
 from specaudit.documents import Baseline
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import Embeddings, open_embeddings
 from specaudit.errors import ConfigError, InputError
-from specaudit.graph import NEIGHBORS, default_landmarks
+from specaudit.graph import INDEXES, NEIGHBORS, choose_index, default_landmarks, search_operations
 from specaudit.kernels import DOUBLE, KERNELS
 from specaudit.spectrum import CHECKS, PROBES
 
@@ -51,6 +58,8 @@ class GraphPlan:
         Nearest previous rows of each row.
     sampled
         Unique rows to sample for all kernels.
+    index
+        In which neighbours are searched.
     """
 
     operator: Operator
@@ -59,6 +68,7 @@ class GraphPlan:
     landmarks: int | None
     neighbors: int
     sampled: int
+    index: str
 
     @classmethod
     def of(
@@ -70,6 +80,7 @@ class GraphPlan:
         landmarks: int | None = None,
         neighbors: int = NEIGHBORS,
         rows: int = GRAPH_ROWS,
+        index: str = "auto",
     ) -> GraphPlan:
         """Return the plan, or raise ConfigError for settings that cannot be meant."""
         if operator not in get_args(Operator):
@@ -89,6 +100,7 @@ class GraphPlan:
             landmarks=landmarks,
             neighbors=neighbors,
             sampled=max(dense_rows, rows) if graphs else dense_rows,
+            index=index,
         )
 
     def wanted(self, kernel: str, unique: int) -> bool:
@@ -111,7 +123,9 @@ class GraphPlan:
 
     def settings(self, rows: int) -> GraphSettings:
         """Return how the graph of so many rows is built."""
-        return GraphSettings(landmarks=self.landmarks or default_landmarks(rows), neighbors=self.neighbors)
+        return GraphSettings(
+            landmarks=self.landmarks or default_landmarks(rows), neighbors=self.neighbors, index=self.index
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,35 +163,44 @@ def plan(
     landmarks: int | None = None,
     neighbors: int = NEIGHBORS,
     graph_rows: int = GRAPH_ROWS,
+    index: str = "auto",
     max_memory: int | None = None,
     **_: object,
 ) -> Plan:
     """Return what `fit` with the same arguments would take, from the shape of the data alone."""
     check_arguments(kernels, max_rows)
-    graph = GraphPlan.of(operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows)
+    graph = GraphPlan.of(
+        operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows, index=index
+    )
     with open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column) as embeddings:
         n, d = embeddings.rows, embeddings.dimensions
         return Plan(
             rows=n,
             dimensions=d,
             bytes=n * d * embeddings.dtype.itemsize,
-            peak_memory=peak_of(embeddings, kernels, max_rows, graph),
-            stages=stages_of(embeddings, kernels, max_rows, graph, usable_threads(threads)),
+            peak_memory=peak_of(embeddings, kernels, max_rows, graph, max_memory),
+            stages=stages_of(embeddings, kernels, max_rows, graph, usable_threads(threads), max_memory),
         )
 
 
 def stages_of(
-    embeddings: Embeddings, kernels: Sequence[str], max_rows: int, graph: GraphPlan, threads: int
+    embeddings: Embeddings,
+    kernels: Sequence[str],
+    max_rows: int,
+    graph: GraphPlan,
+    threads: int,
+    max_memory: int | None,
 ) -> tuple[tuple[str, float], ...]:
     """Return the stages of a fit with the seconds that each is expected to take."""
     n, d = embeddings.rows, embeddings.dimensions
     m = min(n, max_rows)
     speed = SPEED * threads
+    searched = choose_index(graph.index, n, d, memory=index_room(embeddings, graph, max_memory))
     dense = [name for name in kernels if not on_columns(name, n, d)]
     stages = [
         ("start", 1.5),
         ("scan", n * d * embeddings.dtype.itemsize / 1e9),
-        ("neighbours", 2.0 * m * m * d / speed),
+        ("neighbours", search_operations(searched, n, d) / speed),
         *((f"{name} spectrum", (m * m * d + 4000.0 * m * m) / speed + 0.3) for name in dense),
         *(
             (f"{name} spectrum", (2.0 * n * d * d + 30.0 * d**3) / speed + 0.1)
@@ -198,7 +221,8 @@ def _graph_operations(rows: int, dimensions: int, settings: GraphSettings) -> fl
     """Return the operations of the graphs of the ladder, which halves: search, far field, regressions, products."""
     m, k = settings.landmarks, settings.neighbors
     products = CHECKS[1] * PROBES * (4.0 * m + 60.0 * k)  # sparse products run at a fraction of the dense rate
-    return 2.0 * rows * (rows * dimensions + m * m + 2.0 * m * dimensions + 4.0 * k * k * (m + dimensions) + products)
+    search = dimensions * min(rows / 2, 100.0 * rows**0.5)
+    return 2.0 * rows * (search + m * m + 2.0 * m * dimensions + 4.0 * k * k * (m + dimensions) + products)
 
 
 def compare_plan(
@@ -270,14 +294,32 @@ def on_columns(name: str, rows: int, dimensions: int) -> bool:
     return name == "linear" and rows > dimensions and dimensions <= WIDEST_COVARIANCE
 
 
-def peak_of(embeddings: Embeddings, kernels: Sequence[str], max_rows: int, graph: GraphPlan) -> int:
+def index_room(embeddings: Embeddings, graph: GraphPlan, max_memory: int | None) -> int:
+    """Return the bytes that are left for an index of the rows."""
+    limit = usable_memory() if max_memory is None else max_memory
+    n, d = embeddings.rows, embeddings.dimensions
+    return limit - neighbours_memory(n, min(n, graph.sampled), d)
+
+
+def peak_of(
+    embeddings: Embeddings,
+    kernels: Sequence[str],
+    max_rows: int,
+    graph: GraphPlan,
+    max_memory: int | None,
+) -> int:
     """Return the bytes that a fit needs."""
     n, d = embeddings.rows, embeddings.dimensions
     covariance = any(on_columns(name, n, d) for name in kernels)
     itemsize = 8 if set(kernels) & set(DOUBLE) else 4
-    dense = peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize)
+    searched = choose_index(graph.index, n, d, memory=index_room(embeddings, graph, max_memory)).kind
+    held = 0 if searched == "flat" else INDEXES[searched].bytes(n, d)
+    peak = max(
+        peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize),
+        neighbours_memory(n, min(n, graph.sampled), d) + held,
+    )
     if not any(graph.wanted(name, n) for name in kernels if KERNELS.get(name) is not None):
-        return dense
+        return peak
     size = min(n, graph.rows)
     settings = graph.settings(size)
-    return max(dense, graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize))
+    return max(peak, graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize))

@@ -38,6 +38,7 @@ def fit(
     landmarks: options.Landmarks = None,
     neighbors: options.Neighbors = options.NEIGHBORS,
     graph_rows: options.GraphRows = options.GRAPH_ROWS,
+    index: options.IndexName = "auto",
     max_memory: options.MaxMemory = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",

@@ -71,6 +71,14 @@ Landmarks = Annotated[
 ]
 Neighbors = Annotated[int, typer.Option(metavar="N", help="Of each row in the kernel graph.")]
 GraphRows = Annotated[int, typer.Option(metavar="N", help="Rows of the kernel graph; more are sampled.")]
+IndexName = Annotated[
+    str,
+    typer.Option(
+        "--index",
+        metavar="|".join(config.INDEXES),
+        help="How nearest rows are searched; auto is exact while that is affordable, then ivf, of all rows.",
+    ),
+]
 MaxMemory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Such as 4G or 800M; by default what the machine has.")
 ]
@@ -130,8 +138,8 @@ def measurement(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def graph(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the API's arguments about the kernel graph, checked."""
-    names = ("operator", "landmarks", "neighbors", "graph_rows")
+    """Return the API's arguments about the kernel graph and the search for neighbours, checked."""
+    names = ("operator", "landmarks", "neighbors", "graph_rows", "index")
     return {name: checked(name.replace("_", "-"), values[name]) for name in names}
 
 

@@ -27,8 +27,10 @@ class Neighbours(Document):
     """Nearest different row of each query row (exact copies of the query excluded)."""
 
     index: str = Field(description="exact, or the approximate FAISS index used")
-    recall: float | None = Field(description="measured recall of the index, in [0, 1]; 1 when exact")
-    queries: int = Field(description="rows whose neighbours were searched")
+    deterministic: bool = Field(default=True, description="false where the build of the index depends on threads")
+    recall: float | None = Field(description="share of the k true neighbours that were found, in [0, 1]")
+    k: int = Field(default=2, description="neighbours of each query")
+    queries: int = Field(description="different rows whose neighbours were searched")
     candidates: int = Field(description="rows that were searched")
     distance_min: float
     distance_p05: float

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from specaudit.graph.index import CROSSING, INDEXES, training_rows
 from specaudit.graph.search import exact_index, faiss_threads
 from specaudit.kernels import FloatArray
 
@@ -15,6 +16,8 @@ NEIGHBORS = 32
 GROWTH = 0.05
 """A generation's share of the rows before it: neighbours within it are not seen."""
 SMALLEST_GENERATION = 16
+MEASURED = 256
+"""Rows by which the recall of an approximate index is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +59,37 @@ def previous_rows(
     rows: FloatArray,
     k: int = NEIGHBORS,
     *,
+    index: str = "auto",
     threads: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> PreviousRows:
-    """Return the `k` nearest previous rows of every one of `rows` (n, d), centred near zero, in random order."""
+    """Return the `k` nearest previous rows of every one of `rows` (n, d), centred near zero, in random order.
+
+    The index is one that grows: "auto" is flat while that is affordable and IVF above, which also takes the place of
+    NN-descent.
+    """
     points = rows.astype(np.float32)
-    places = np.full((len(rows), k), -1, dtype=np.int32)
-    bounds = generations(len(rows))
-    index = exact_index(points.shape[1])
+    n, d = points.shape
+    kind = {"auto": "flat" if n * n * d / 2 <= CROSSING else "ivf", "nndescent": "ivf"}.get(index, index)
+    places = np.full((n, k), -1, dtype=np.int32)
+    bounds = generations(n)
     with faiss_threads(threads):
+        searched = INDEXES[kind].of(d, n, points[: training_rows(n)])
         for before, low, high in zip(bounds, bounds[1:], bounds[2:], strict=False):
-            index.add(points[before:low])
+            searched.add(points[before:low])
             found = min(k, low)
-            places[low:high, :found] = index.search(points[low:high], found)[1]
-            progress(high / len(rows))
+            places[low:high, :found] = searched.search(points[low:high], found)[1]
+            progress(high / n)
+        recall = 1.0 if searched.exact else _recall(points, places, bounds)
     places.flags.writeable = False
-    return PreviousRows(places=places, bounds=bounds, index="flat", recall=1.0)
+    return PreviousRows(places=places, bounds=bounds, index=kind, recall=recall)
+
+
+def _recall(points: npt.NDArray[np.float32], places: npt.NDArray[np.int32], bounds: tuple[int, ...]) -> float:
+    """Return the share of the true nearest previous rows that were found, of rows of the last generation."""
+    low = bounds[-2]
+    asked = slice(low, low + MEASURED)
+    exact = exact_index(points.shape[1])
+    exact.add(points[:low])
+    truth = exact.search(points[asked], places.shape[1])[1]
+    return float(np.mean([np.isin(row, found).mean() for row, found in zip(truth, places[asked], strict=True)]))

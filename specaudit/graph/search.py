@@ -1,9 +1,9 @@
-"""The exact search for nearest rows, block by block; the only module that imports faiss."""
+"""The search for nearest rows by exact distances, block by block; the only module that imports faiss."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +58,14 @@ class Nearest:
     def none(cls, queries: int, k: int) -> Nearest:
         """Return empty lists."""
         return cls(rows=np.full((queries, k), -1), distances=np.full((queries, k), np.inf))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Nearest]) -> Nearest:
+        """Return the lists of the queries of all parts."""
+        return cls(
+            rows=np.concatenate([part.rows for part in parts]),
+            distances=np.concatenate([part.distances for part in parts]),
+        )
 
     def part(self, queries: Integers | slice) -> Nearest:
         """Return the lists of some queries."""
@@ -120,7 +128,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """An exact search, block by block; an approximate index would take its place."""
+    """A search by exact distances, block by block; candidates may also come from an index."""
 
     queries: Array  # (q, d) as they are stored
     copies: Copies | None  # where given, a copy of a query is not near it
@@ -137,14 +145,9 @@ class Search:
 
     def extend(self, best: Nearest, block: Block) -> Nearest:
         """Return the nearest of what was known and of a block of rows that were not yet searched."""
-        enough = self._enough(best)
-        wanted = min(len(block.rows), enough + SPARE)
+        wanted = min(len(block.rows), self._enough(best) + SPARE)
         squared, near = _faiss_knn(self.points, self.space.single(block.values), wanted)
-        bound = self._squared(best)
-        if wanted >= enough:
-            bound = np.fmin(bound, self._reach(squared[:, enough - 1]))
-        everyone = np.arange(len(self.points))
-        found = best.merge(self._measure(everyone, block, near, ~(squared > self._reach(bound)[:, None])))
+        found = self.refine(best, block, squared, near)
         # What faiss left out is at least as far in float32 as the last it returned.
         left_out = (near < 0).any(axis=1) | (wanted < len(block.rows))
         unsure = np.flatnonzero(left_out & ~(squared[:, -1] > self._reach(self._squared(found))))
@@ -152,6 +155,21 @@ class Search:
             again = self._extend_double(best, block, unsure)
             found.rows[unsure], found.distances[unsure] = again.rows, again.distances
         return found
+
+    def refine(self, best: Nearest, block: Block, squared: Floats, near: Integers) -> Nearest:
+        """Return the nearest of what was known and of candidates, by exact distances.
+
+        Parameters
+        ----------
+        squared, near
+            (q, c) their squared float32 distances in the space, ascending, and places in the block, -1 for none.
+        """
+        enough = self._enough(best)
+        bound = self._squared(best)
+        if near.shape[1] >= enough:
+            bound = np.fmin(bound, self._reach(squared[:, enough - 1]))
+        everyone = np.arange(len(self.points))
+        return best.merge(self._measure(everyone, block, near, ~(squared > self._reach(bound)[:, None])))
 
     def _enough(self, best: Nearest) -> int:
         """Return how many rows hold the k nearest: one may be the query itself."""
@@ -174,10 +192,7 @@ class Search:
             known = best.part(part[chunk])
             near, use = self._propose_double(known, base, part[chunk])
             found.append(known.merge(self._measure(part[chunk], block, near, use)))
-        return Nearest(
-            rows=np.concatenate([n.rows for n in found]),
-            distances=np.concatenate([n.distances for n in found]),
-        )
+        return Nearest.joined(found)
 
     def _propose_double(self, known: Nearest, base: Floats, part: Integers) -> tuple[Integers, Flags]:
         """Return places in ``base`` (p, c) and which of them may be among the nearest, by float64 distances."""
@@ -254,7 +269,8 @@ def _chunks(count: int, width: int) -> Iterator[slice]:
         yield slice(low, min(count, low + step))
 
 
-def _faiss() -> Any:
+def load_faiss() -> Any:
+    """Return the library, imported at the first call."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its generated bindings, at import
         import faiss
@@ -263,19 +279,19 @@ def _faiss() -> Any:
 
 def _faiss_knn(queries: npt.NDArray[np.float32], base: npt.NDArray[np.float32], k: int) -> tuple[Floats, Integers]:
     """Return squared float32 distances (q, k), ascending, and places in ``base`` (q, k), -1 for none."""
-    squared, places = _faiss().knn(queries, base, k)
+    squared, places = load_faiss().knn(queries, base, k)
     return squared.astype(np.float64), places
 
 
 def exact_index(dimensions: int) -> Any:
     """Return an empty faiss index that is searched exhaustively; rows may be added between searches."""
-    return _faiss().IndexFlatL2(dimensions)
+    return load_faiss().IndexFlatL2(dimensions)
 
 
 @contextmanager
 def faiss_threads(threads: int | None) -> Iterator[None]:
     """Let faiss use so many threads for a while."""
-    faiss = _faiss()
+    faiss = load_faiss()
     before = faiss.omp_get_max_threads()
     if threads is not None:
         faiss.omp_set_num_threads(threads)

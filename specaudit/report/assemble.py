@@ -15,6 +15,7 @@ from specaudit.diversity import Index
 from specaudit.embeddings import Embeddings
 from specaudit.estimate import Estimate
 from specaudit.exponent import CONFIDENCE, critical_value, jackknife_error
+from specaudit.graph import RECALL
 from specaudit.graph import Neighbours as NeighbourSearch
 from specaudit.kernels import FloatArray
 from specaudit.scan import Scan
@@ -80,7 +81,9 @@ def _dataset(
         near_duplicate_radius=radius,
         neighbours=doc.Neighbours(
             index=neighbours.index,
+            deterministic=neighbours.deterministic,
             recall=neighbours.recall,
+            k=neighbours.rows.shape[1],
             queries=len(neighbours.queries),
             candidates=neighbours.candidates,
             distance_min=neighbours.nearest_min,
@@ -251,6 +254,13 @@ def _warnings(
             f"{dataset.near_duplicate_fraction:.1%} of the rows have a near copy, "
             f"closer than {dataset.near_duplicate_radius:.3g}",
             "look at some pairs and deduplicate if they are the same item",
+        )
+    near = dataset.neighbours
+    if near.recall is not None and near.recall < RECALL:
+        warn(
+            "SPA018",
+            f"the {near.index} index found only {near.recall:.1%} of the nearest rows",
+            "near copies are undercounted; use --index flat, or another index",
         )
     if dataset.dropped_rows:
         warn("SPA003", f"{dataset.dropped_rows:,} bad rows were dropped", "find out where they come from")

@@ -130,6 +130,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "comes with the rows.",
         action="Decide about the amount by other means, or set --max-drop or --min-rows.",
     ),
+    "SPA018": Explanation(
+        title="the index missed more than a twentieth of the nearest rows",
+        meaning="Above what an exact search may take, nearest rows are searched in an approximate index. It was "
+        "asked for rows whose nearest ones are known, and found too few of them: distances to the nearest row come "
+        "out too large, and near copies too few.",
+        action="Use --index flat, which is exact and takes longer, or another index.",
+    ),
     "SPA019": Explanation(
         title="the kernel graph is not trusted past the dense sample",
         meaning="Above --max-rows the tail is read off a kernel graph of up to --graph-rows rows, whose curves are "

@@ -8,6 +8,7 @@ from specaudit.embeddings.display import shown
 
 if TYPE_CHECKING:
     from specaudit.documents import Dataset, Diversity, Exponent, Fit, Graph, Interval, Spectrum
+    from specaudit.documents.fit import Neighbours
 
 MEANING = (
     "A larger b means that eigenvalues fall faster: fewer directions carry the data, the tail is thinner and "
@@ -74,7 +75,7 @@ def dataset_facts(dataset: Dataset) -> list[tuple[str, str]]:
         ("bad rows", _bad_rows(dataset)),
         ("dimensions", f"{dataset.dimensions:,} ({dataset.dtype}){_constant(dataset.constant_columns)}"),
         ("norms", f"{number(norms.min)} / {number(norms.mean)} / {number(norms.max)} (min / mean / max)"),
-        ("neighbours", f"{distances} ({shown(near.index)}, {near.queries:,} rows asked)"),
+        ("neighbours", f"{distances} ({_searched(near)})"),
         ("digest", shown(dataset.digest)),
     ]
     if dataset.model is not None:
@@ -158,6 +159,18 @@ def percent(fraction: float) -> str:
 def dimensions(value: float) -> str:
     """Return a number of effective dimensions: whole, or to a tenth below ten."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _searched(near: Neighbours) -> str:
+    """Return how the nearest rows were searched."""
+    said = [shown(near.index)]
+    if near.index != "exact" and near.recall is not None:
+        said.append(f"recall {near.recall:.2f}")
+    of = "all" if near.queries == near.candidates else f"{near.queries:,} of"
+    said.append(f"{of} {near.candidates:,} rows asked")
+    if not near.deterministic:
+        said.append("its build depends on threads")
+    return ", ".join(said)
 
 
 def _bad_rows(dataset: Dataset) -> str:
