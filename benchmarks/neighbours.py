@@ -116,8 +116,8 @@ def main() -> None:
     text = f"""# Nearest rows by kind of index
 
 `python benchmarks/neighbours.py`, {THREADS} threads. All rows asked for their {K} nearest others; `flat` is
-exhaustive, timed on {SAMPLED:,} queries, scaled up. The build includes a first search of 4,096 queries. Other work ran on the
-machine: seconds are good to a factor of about 1.5.
+exhaustive, timed on {SAMPLED:,} queries, scaled up. The build includes a first search of 4,096
+queries. Other work ran on the machine: seconds are good to a factor of about 1.5.
 
 {chr(10).join(kinds)}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from specaudit.version import __version__
 
 if TYPE_CHECKING:
-    from specaudit.api import Plan, Policy, WaiverRule, baseline, compare, compare_plan, fit, plan
+    from specaudit.api import Plan, Policy, WaiverRule, baseline, compare, compare_plan, fit, leverage, plan
     from specaudit.documents import Baseline, Comparison, Fit
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "compare",
     "compare_plan",
     "fit",
+    "leverage",
     "plan",
 ]
 

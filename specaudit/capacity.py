@@ -12,6 +12,7 @@ sum_i w_i tau / (1 + w_i tau) = N and kappa = delta tau / N.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,10 +108,12 @@ class CapacityCurve:
         if self.n2.ndim == 1:
             x, y = rising(self.log_n2, np.log(self.kappa))
             return np.interp(log_n2, x, y, left=np.nan, right=np.nan)
-        parts = zip(self.kappa, self.n1, self.n2, self.n3, strict=True)
-        return np.array(
-            [CapacityCurve(delta=self.delta, kappa=k, n1=a, n2=b, n3=c).log_kappa(log_n2) for k, a, b, c in parts]
-        )
+        return np.array([curve.log_kappa(log_n2) for curve in self.each()])
+
+    def each(self) -> Iterator[CapacityCurve]:
+        """Yield the curves of a batch."""
+        for kappa, n1, n2, n3 in zip(self.kappa, self.n1, self.n2, self.n3, strict=True):
+            yield CapacityCurve(delta=self.delta, kappa=kappa, n1=n1, n2=n2, n3=n3)
 
 
 def rising(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:

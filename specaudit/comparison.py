@@ -246,9 +246,7 @@ def _without_probes(spectrum: SubsetSpectrum) -> list[CapacityCurve]:
     """Return the curve without each of its probes; none where the spectrum is exact."""
     if not len(spectrum.measure.probe_weights):
         return []
-    batch = probe_curves(spectrum.measure, spectrum.multiplicities, spectrum.curve.delta)
-    parts = zip(batch.kappa, batch.n1, batch.n2, batch.n3, strict=True)
-    return [CapacityCurve(delta=batch.delta, kappa=kappa, n1=n1, n2=n2, n3=n3) for kappa, n1, n2, n3 in parts]
+    return list(probe_curves(spectrum.measure, spectrum.multiplicities, spectrum.curve.delta).each())
 
 
 def depth_of(spectrum: SubsetSpectrum) -> float:

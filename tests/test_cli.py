@@ -481,3 +481,33 @@ def test_demo_writes_a_set_and_its_half_once(capsys, tmp_path):
     first = (folder / "before.npy").read_bytes()
     assert main(["demo", str(folder), "--force"]) == 0
     assert (folder / "before.npy").read_bytes() == first
+
+
+# ---------------------------------------------------------------- leverage
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv"])
+def test_leverages_are_saved(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).standard_normal((300, 3))
+    np.save(tmp_path / "rows.npy", rows)
+    assert main(["fit", "rows.npy", "-q", "--kernel", "laplace", "--save-leverage", f"out.{suffix}"]) == 0
+    if suffix == "npy":
+        values = np.load(tmp_path / "out.npy")
+    else:
+        lines = (tmp_path / "out.csv").read_text().splitlines()
+        assert lines[0] == "row,leverage"
+        values = np.array([float(line.split(",")[1]) for line in lines[1:]])
+    assert values.shape == (300,)
+    assert ((values > 0) & (values < 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["rows.npy", "--save-leverage", "out.txt"], "not a list"),
+        (["-", "--save-leverage", "out.npy"], "cannot read a stream again"),
+    ],
+)
+def test_leverages_that_cannot_be_saved_are_refused(capsys, arguments, problem):
+    assert problem in refused(capsys, "fit", *arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specaudit.api.baselines import baseline
+from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
@@ -22,5 +23,6 @@ __all__ = [
     "compare",
     "compare_plan",
     "fit",
+    "leverage",
     "plan",
 ]

@@ -9,6 +9,7 @@ import typer
 
 from specaudit import config
 from specaudit.cli import options, output, rendering, terminal
+from specaudit.cli.rows import LEVERAGE_FORMATS
 from specaudit.errors import UnresolvedError
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ def fit(
     baseline: Annotated[
         str | None, typer.Option(metavar="FILE.json", help="Also write what compare needs in the place of BEFORE.")
     ] = None,
+    save_leverage: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.(npy|csv)", help="Write how much of the tail each row carries, in [0, 1]."),
+    ] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,9 +73,11 @@ def fit(
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
     files = output.requested("fit", documents=outputs, plot=plot)
+    carried = None if save_leverage is None else output.leverage_output(save_leverage, source)
     kept = None if baseline is None else output.baseline_output(baseline)
     output.check_outputs(
-        [*files, *([kept] if kept else [])], [source.partition("::")[0], *options.given(ids, config_file)]
+        [*files, *(file for file in (kept, carried) if file)],
+        [source.partition("::")[0], *options.given(ids, config_file)],
     )
 
     from specaudit import api
@@ -85,7 +92,11 @@ def fit(
     else:
         found = api.baseline(source, **arguments, progress=reporter)
         result, contents = found.fit, [(found, kept)]
-    rendering.write([*contents, *((result, file) for file in files)])
+    data = []
+    if carried is not None:
+        values = api.leverage(source, result, **arguments, progress=reporter)
+        data.append((carried.path, LEVERAGE_FORMATS[carried.format](values)))
+    rendering.write([*contents, *((result, file) for file in files)], data)
     rendering.show(result, format_, quiet=quiet)
     if required and result.exponent.status not in required:
         _refuse(result, required, exit_zero)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from specaudit.cli.rows import ROW_FORMATS
+from specaudit.cli.rows import LEVERAGE_FORMATS, ROW_FORMATS
 from specaudit.errors import ConfigError, InputError
 from specaudit.report.formats import COMPARISON_FORMATS, COMPARISON_SUFFIXES, FORMATS, GATE_FORMATS, PICTURES
 
@@ -34,7 +34,7 @@ class Output:
     """A file to write, what it shows, and the format it gets."""
 
     path: Path
-    kind: Literal["document", "plot", "rows"]
+    kind: Literal["document", "plot", "rows", "leverage"]
     format: str
 
 
@@ -101,6 +101,18 @@ def rows_output(text: str) -> Output:
     if suffix not in ROW_FORMATS:
         raise ConfigError(f"--save-rows {text}: not a list of rows", next_step=f"use {', '.join(ROW_FORMATS)}")
     return Output(path=Path(text), kind="rows", format=suffix)
+
+
+def leverage_output(text: str, source: str) -> Output:
+    """Return the file of leverages that ``text`` names, by its suffix; the source is read again for it."""
+    suffix = Path(text).suffix.lower()
+    if suffix not in LEVERAGE_FORMATS:
+        raise ConfigError(f"--save-leverage {text}: not a list", next_step=f"use {', '.join(LEVERAGE_FORMATS)}")
+    if source == "-":
+        raise ConfigError(
+            "--save-leverage cannot read a stream again", next_step="save the embeddings to a file first"
+        )
+    return Output(path=Path(text), kind="leverage", format=suffix)
 
 
 def baseline_output(text: str) -> Output:

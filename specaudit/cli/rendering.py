@@ -26,9 +26,9 @@ def subject(document: Saved) -> Subject:
     return "compare" if document.schema_ == "specaudit.compare/1" else "fit"
 
 
-def write(contents: Iterable[tuple[Saved, Output]]) -> None:
-    """Write every document to its output, or none."""
-    write_all([(output.path, _content(document, output)) for document, output in contents])
+def write(contents: Iterable[tuple[Saved, Output]], data: Iterable[tuple[Path, bytes]] = ()) -> None:
+    """Write every document to its output, and the files of data, or none."""
+    write_all([*data, *((output.path, _content(document, output)) for document, output in contents)])
 
 
 def show(document: Saved, format_: str, *, quiet: bool = False, about: str | None = None) -> None:

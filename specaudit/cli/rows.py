@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from specaudit.documents import NamedRow
+    from specaudit.kernels import FloatArray
 
 
 def _csv(rows: Sequence[NamedRow]) -> bytes:
@@ -36,3 +37,22 @@ def _npy(rows: Sequence[NamedRow]) -> bytes:
 
 ROW_FORMATS: dict[str, Callable[[Sequence[NamedRow]], bytes]] = {".csv": _csv, ".txt": _txt, ".npy": _npy}
 """Suffix -> what a file of rows holds."""
+
+
+def _leverage_csv(values: FloatArray) -> bytes:
+    """Return a table of row number and leverage, empty for rows that were dropped."""
+    lines = (f"{row},{value:.6g}" if value == value else f"{row}," for row, value in enumerate(values.tolist()))
+    return "\n".join(("row,leverage", *lines, "")).encode()
+
+
+def _leverage_npy(values: FloatArray) -> bytes:
+    """Return the leverages as a .npy file of float64."""
+    import numpy as np
+
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
+LEVERAGE_FORMATS: dict[str, Callable[[FloatArray], bytes]] = {".npy": _leverage_npy, ".csv": _leverage_csv}
+"""Suffix -> what a file of leverages holds."""

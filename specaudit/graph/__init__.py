@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specaudit.graph.index import INDEXES, RECALL, choose_index, search_operations
+from specaudit.graph.leverage import TailLeverage
 from specaudit.graph.matching import NearestRows, match_rows, nearest_rows
 from specaudit.graph.neighbours import Neighbours, Share, nearest_neighbours
 from specaudit.graph.previous import NEIGHBORS, PreviousRows, previous_rows
@@ -17,6 +18,7 @@ __all__ = [
     "Neighbours",
     "PreviousRows",
     "Share",
+    "TailLeverage",
     "choose_index",
     "default_landmarks",
     "graph_bytes",
