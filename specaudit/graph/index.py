@@ -23,7 +23,7 @@ faster from 0.5e11 on (S^5 in 128 dimensions) or 4e11 (WordNet, 384): benchmarks
 FEWEST_QUERIES = 256
 SMALL = 16_384
 """Rows up to which `auto` takes no approximate index."""
-AFFORDABLE = 2e11
+AFFORDABLE = 1e11
 """Rows^1.5 x dimensions up to which `auto` asks an IVF index for all rows: about 10 minutes on two cores."""
 
 LISTS = 4
@@ -230,16 +230,17 @@ class DescentIndex:
         """Return squared distances and places (q, k)."""
         if self.index is None:
             self.index = self._build()
-        if hasattr(self.index, "nndescent"):
-            self.index.nndescent.search_L = max(SEARCH_DEPTH, 4 * k)
         squared, places = self.index.search(queries, k)
         return squared, places
 
     def _build(self) -> Any:
         points = np.concatenate([np.empty((0, self.dimensions), np.float32), *self.parts])
         self.parts.clear()
-        few = len(points) <= FEWEST
-        index = exact_index(self.dimensions) if few else load_faiss().IndexNNDescentFlat(self.dimensions, DEGREE)
+        if len(points) <= FEWEST:
+            index = exact_index(self.dimensions)
+        else:
+            index = load_faiss().IndexNNDescentFlat(self.dimensions, DEGREE)
+            index.nndescent.search_L = SEARCH_DEPTH
         index.add(points)
         return index
 
@@ -296,7 +297,7 @@ def search_operations(choice: Choice, rows: int, dimensions: int) -> float:
     if choice.kind == "flat":
         queries = rows if choice.everyone else min(rows, exact_queries(rows, dimensions))
         return 2.0 * rows * dimensions * queries
-    return float(dimensions * (20.0 * TRAINING * LISTS**2 * rows + 200.0 * rows**1.5))
+    return float(dimensions * (20.0 * TRAINING * LISTS**2 * rows + 400.0 * rows**1.5))
 
 
 def training_rows(rows: int) -> int:

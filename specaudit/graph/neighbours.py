@@ -225,7 +225,7 @@ class _Pool:
     def fill(self, kind: type[Index], tell: Callable[[float], None]) -> Index:
         """Return an index of all unique rows, trained on the last of the sample: its first tell the recall."""
         size = self.scan.unique_rows
-        filled = kind.of(self.scan.dimensions, size, self._points(self.sample[-training_rows(size) :]))
+        filled = kind.of(self.scan.dimensions, size, self._points(self.sample[::-1][: training_rows(size)]))
         done = 0
         for block in self.blocks():
             filled.add(self._points(block.values))
