@@ -158,8 +158,10 @@ def test_a_baseline_of_another_model_estimator_or_width_is_refused(saved: Baseli
     named = saved.model_copy(
         update={"fit": saved.fit.model_copy(update={"dataset": saved.fit.dataset.model_copy(update={"model": "a"})})}
     )
-    with pytest.raises(InputError, match="of model a"):
-        compare(named, HALF, model_after="b")
+    for models in ({"model": "b"}, {"model_after": "b"}, {"model": "b", "model_after": "a"}):
+        with pytest.raises(InputError, match="of model a, AFTER of b"):
+            compare(named, HALF, **models)  # type: ignore[arg-type]
+    assert compare(named, HALF, model="a").after.model == compare(named, HALF).after.model == "a"
     spectra = {
         name: s.model_copy(update={"estimator": s.estimator.model_copy(update={"version": "0"})})
         for name, s in saved.fit.spectra.items()

@@ -79,7 +79,8 @@ def compare_with_baseline(
     `given` holds the kernel settings of the call, which must not contradict the baseline's.
     """
     old = baseline.fit.dataset
-    check_models(model or old.model, model_after or (model if old.model else None))
+    for name in (model, model_after):
+        check_models(old.model or model, name)
     names = _kernels(baseline, kernels, given)
     normalize = baseline.fit.spectra[names[0]].kernel.normalize
     report, cores = progress or SilentProgress(), usable_threads(threads)
