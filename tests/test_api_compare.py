@@ -337,6 +337,18 @@ def test_rows_written_with_less_care_are_matched_and_judged_alike(kind: str, cor
     assert found.verdict == core.verdict
 
 
+def test_jittered_copies_that_before_lacks_change_no_verdict(core: Comparison) -> None:
+    noise = 1e-6 * rows_of(2 * N, seed=4)
+    twice = compare(X, np.vstack([X, X]) + noise)
+    assert (twice.relation.kind, twice.verdict, twice.tail) == ("identical", "pass", "preserved")
+    np.testing.assert_allclose(tests_of(twice)[:, 0], 0, atol=1e-4)
+    found = compare(X, np.vstack([X[CORE], X[CORE[:40]]]) + noise[:190])
+    assert (found.relation.kind, found.relation.shared, found.relation.added) == ("prune", 150, 0)
+    plain = compare(X, np.vstack([X[CORE], X[CORE[:40]]]))
+    np.testing.assert_allclose(tests_of(found), tests_of(plain), atol=2e-3)
+    assert found.verdict == plain.verdict == core.verdict
+
+
 def test_ids_say_which_rows_are_the_same(core: Comparison) -> None:
     names = [f"r{row}" for row in range(N)]
     found = compare(X, X[CORE] + 1e-5, ids=names, ids_after=[names[row] for row in CORE])

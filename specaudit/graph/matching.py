@@ -109,10 +109,15 @@ def match_rows(
         As in ``nearest_rows``, whose arguments these are.
     """
     found = nearest_rows(queries, embeddings, wanted, normalize=normalize, threads=threads, progress=progress)
+    return one_to_one(found, tolerance)
+
+
+def one_to_one(found: NearestRows, tolerance: float) -> Integers:
+    """Return the row (q,) of each query that is the nearest to it of all queries, within a tolerance; else -1."""
     close = np.flatnonzero((found.rows >= 0) & (found.distances <= tolerance))
     close = close[np.argsort(found.distances[close], kind="stable")]
     rows, winners = np.unique(found.rows[close], return_index=True)
-    matched = np.full(len(queries), -1)
+    matched = np.full(len(found.rows), -1)
     matched[close[winners]] = rows
     return frozen(matched)
 
