@@ -24,6 +24,8 @@ CAUTION = 1.25
 statistics, since the spread of subsets may be skewed and nothing else protects where it exceeds the margin."""
 NEAR = 0.25
 """Share by which the half-width of an interval may be off with the fewest subsets."""
+SAME_SCALE = 1.25
+"""Factor within which the median distances of new data of the same model agree with BEFORE's."""
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
 
 
@@ -72,7 +74,7 @@ def judge(comparison: Comparison, policy: Policy) -> Comparison:
 
 def tail_change(comparison: Comparison) -> TailChange:
     """Return what became of the tail, from all statistics together."""
-    if unproven(comparison):
+    if objection(comparison):
         return "undecided"
     tests = _tests(comparison)
     if any(test.status == "fail" for test in tests):
@@ -82,10 +84,21 @@ def tail_change(comparison: Comparison) -> TailChange:
     return "preserved" if tests and all(test.status == "pass" for test in tests) else "undecided"
 
 
-def unproven(comparison: Comparison) -> bool:
-    """Tell whether too few rows are shared to take the two data sets for related, and nothing else was expected."""
+def objection(comparison: Comparison) -> tuple[str, str] | None:
+    """Return why the two sides may not be judged together and what to do; None where nothing speaks against it.
+
+    Too few shared rows do, unless new data were expected; of new data, another scale.
+    """
     relation, rows = comparison.relation, comparison.rows
-    return relation.expected == "any" and relation.shared < PROVEN * min(rows.unique_before, rows.unique_after)
+    if relation.expected == "any" and relation.shared < PROVEN * min(rows.unique_before, rows.unique_after):
+        return "no shared rows: another embedding model, or new data?", "--expect fresh if the model is the same"
+    scale = relation.scale
+    if relation.expected == "fresh" and scale is not None and not 1 / SAME_SCALE <= scale <= SAME_SCALE:
+        return (
+            f"distances are {scale:.2f} times BEFORE's: another scale or embedding model?",
+            "embed both sides with one model, and scale their rows alike (--normalize l2)",
+        )
+    return None
 
 
 def _judged(test: Test, kernel: str, comparison: Comparison, policy: Policy) -> Test:
@@ -136,13 +149,9 @@ def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tai
         for test in change.tests
         if test.statistic == statistic
     ]
-    if unproven(comparison):
-        return _gate(
-            statistic,
-            "inconclusive",
-            "no shared rows: another embedding model, or new data?",
-            "--expect fresh if the model is the same",
-        )
+    doubt = objection(comparison)
+    if doubt:
+        return _gate(statistic, "inconclusive", *doubt)
     if not found:
         return _gate(
             statistic,
@@ -205,7 +214,7 @@ def _repeats(comparison: Comparison, policy: Policy) -> Gate:
     shares = [side.effective_rows / side.unique_rows for side in (comparison.before, comparison.after)]
     observed, limit = shares[1] / shares[0], policy.margin("repeats", "")
     bad = observed < limit
-    lost: Status = "inconclusive" if unproven(comparison) else "fail"
+    lost: Status = "inconclusive" if objection(comparison) else "fail"
     return Gate(
         id="repeats",
         status=lost if bad else "pass",

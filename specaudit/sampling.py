@@ -8,7 +8,7 @@ import numpy as np
 
 from specaudit.dataset import DataSet, IntArray
 from specaudit.draws import Design
-from specaudit.kernels import Normalize
+from specaudit.kernels import BANDWIDTH_ROWS, FloatArray, Normalize, median_distance
 from specaudit.relation import overlap
 from specaudit.subsets import SampledRows
 
@@ -96,3 +96,8 @@ def read_samples(before: DataSet, after: DataSet, samples: Samples, normalize: N
         places=place if contained else None,
         size_ratio=size_ratio,
     )
+
+
+def relative_scale(before: float | None, after: FloatArray) -> float | None:
+    """Return the median distance between AFTER's sampled rows over BEFORE's; None where BEFORE's is 0 or not known."""
+    return median_distance(after[:BANDWIDTH_ROWS]) / before if before else None

@@ -314,13 +314,30 @@ def test_independent_data_of_one_model_are_judged_when_they_are_said_to_be() -> 
     assert compare(one, other, policy=wide).verdict == "inconclusive"
     found = compare(one, other, expect="fresh", policy=wide)
     assert (found.verdict, found.relation.kind, found.null.drawn_from) == ("pass", "fresh", "both")
+    assert found.relation.scale == pytest.approx(1, abs=0.1)
+    one, other = rows_of(400, seed=1), rows_of(400, seed=2)
     harmed = compare(one, other[typical(other)], expect="fresh")
     assert (harmed.verdict, harmed.exit_code) == ("fail", 1)
 
 
+@pytest.mark.parametrize("factor", [2.0, 0.5, 1.3])
+def test_new_data_of_another_scale_neither_pass_nor_fail(factor: float) -> None:
+    other = factor * rows_of(400, seed=2)
+    found = compare(X, other, expect="fresh")
+    assert (found.verdict, found.exit_code, found.tail) == ("inconclusive", 3, "undecided")
+    for name in ("capacity", "tail"):
+        gate = found.gate(name)
+        assert gate is not None
+        assert gate.reason.startswith(f"distances are {found.relation.scale:.2f} times BEFORE's: another scale")
+        assert "one model" in gate.next_step
+    strict(found)
+    same = compare(X, other, expect="fresh", normalize="l2", policy=Policy(margins={"capacity": 1, "tail": 1}))
+    assert (same.verdict, same.relation.scale) == ("pass", pytest.approx(1, abs=0.1))
+
+
 def test_rows_of_lower_rank_fail_under_the_linear_kernel() -> None:
     _, _, directions = np.linalg.svd(X, full_matrices=False)
-    flat = X @ directions[:4].T @ directions[:4]
+    flat = X @ directions[:8].T @ directions[:8]
     found = compare(X, flat, expect="fresh", kernels=["linear"])
     assert found.verdict == "fail"
     strict(found)

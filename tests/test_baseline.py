@@ -95,9 +95,17 @@ def test_other_rows_are_not_judged_unless_that_was_expected(saved: Baseline) -> 
     assert compare(saved, other, expect="fresh").verdict != "fail"
 
 
+def test_other_rows_of_another_scale_are_not_judged(saved: Baseline) -> None:
+    found = compare(saved, 2 * rows_of(seed=7), expect="fresh")
+    assert found.verdict == "inconclusive"
+    assert found.relation.scale == pytest.approx(2, abs=0.1)
+    assert compare(saved, rows_of(seed=7), expect="fresh").relation.scale == pytest.approx(1, abs=0.1)
+
+
 def test_a_lower_rank_fails_although_its_window_is_shorter(saved: Baseline) -> None:
     flat = X.copy()
     flat[:, 4:] = 0.0
+    flat *= np.linalg.norm(X) / np.linalg.norm(flat)  # of another scale they would not be judged
     found = compare(saved, flat, expect="fresh")
     assert found.exit_code == 1
     assert found.tail == "steeper"

@@ -14,7 +14,7 @@ from specaudit import documents as doc
 from specaudit.documents import json_schema
 from specaudit.documents.reading import read_document
 from specaudit.errors import ConfigError, VerdictError
-from specaudit.gates import GATES, decide, harm, judge, near_limit, unproven
+from specaudit.gates import GATES, decide, harm, judge, near_limit, objection
 from specaudit.policy import MARGINS, Policy, WaiverRule
 
 TODAY = date(2026, 5, 17)
@@ -350,7 +350,7 @@ def test_added_rows_are_left_to_the_span_test_and_warned_about() -> None:
 @pytest.mark.parametrize("after", [BARE.after, REPEATED], ids=["even", "repeated"])
 def test_data_that_share_too_little_neither_pass_nor_fail(capacity: tuple[float, float], after: doc.Side) -> None:
     found = judged(relation=UNPROVEN, capacity=capacity, after=after, consistency=None)
-    assert unproven(found)
+    assert objection(found)
     assert (found.verdict, found.exit_code) == ("inconclusive", 3)
     assert status(found, "capacity") == status(found, "tail") == "inconclusive"
     gate = found.gate("capacity")
@@ -363,6 +363,16 @@ def test_data_said_to_be_independent_are_judged() -> None:
     fresh = UNPROVEN.model_copy(update={"expected": "fresh"})
     assert judged(relation=fresh).verdict == "pass"
     assert judged(relation=fresh, capacity=(-0.2, 0.001)).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("scale", "verdict"), [(0.79, "inconclusive"), (0.8, "pass"), (1.25, "pass"), (1.26, "inconclusive")]
+)
+def test_new_data_have_the_scale_of_before(scale: float, verdict: str) -> None:
+    fresh = UNPROVEN.model_copy(update={"expected": "fresh", "scale": scale})
+    found = judged(relation=fresh)
+    assert found.verdict == verdict
+    assert (found.tail == "undecided") == (verdict == "inconclusive")
 
 
 @pytest.mark.parametrize(("shared", "proven"), [(119, False), (120, True)])

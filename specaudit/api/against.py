@@ -24,6 +24,7 @@ from specaudit.progress import Progress, SilentProgress
 from specaudit.relation import Expectation, Relation
 from specaudit.report.baseline import ladder_from, sketch_from
 from specaudit.report.compare.assemble import assemble_comparison, relation_document, side
+from specaudit.sampling import relative_scale
 from specaudit.subsets import SampledRows
 from specaudit.version import ESTIMATOR_VERSION
 
@@ -119,6 +120,7 @@ def compare_with_baseline(
         _check_expectation(relation, expect)
         order = data.keyed(baseline.seed)[1][:sampled]
         sample = SampledRows(rows=data.read(order, normalize), copies=data.copies[order])
+        scale = relative_scale(baseline.median_distance, sample.rows) if expect == "fresh" else None
         shared = _overlap(relation, sketch, len(data.copies), sampled)
         same = data.digest == old.digest
         changes: dict[str, KernelChange] = {}
@@ -135,7 +137,7 @@ def compare_with_baseline(
     return assemble_comparison(
         _before(baseline),
         side(data, name=data.embeddings.name, model=model_after or model or old.model, sampled=sampled),
-        relation_document(relation, expect, shared),
+        relation_document(relation, expect, shared, scale),
         changes,
         design,
         doc.Rows(

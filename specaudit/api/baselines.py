@@ -14,7 +14,7 @@ from specaudit.dataset import DataSet
 from specaudit.documents import Baseline
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import ConfigError
-from specaudit.kernels import Normalize
+from specaudit.kernels import BANDWIDTH_ROWS, Normalize, median_distance
 from specaudit.ladder import Sketch, ladder_of
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.baseline import assemble_baseline, kernel_from
@@ -71,4 +71,5 @@ def baseline(
         ladders,
         seed=seed,
         sampled_copies=int(sample.copies.sum()),
+        median_distance=median_distance(sample.rows[:BANDWIDTH_ROWS]),
     )

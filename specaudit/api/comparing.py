@@ -30,7 +30,7 @@ from specaudit.report.compare.assemble import (
     side,
     smallest_harms,
 )
-from specaudit.sampling import SamplePair, Samples, read_samples
+from specaudit.sampling import SamplePair, Samples, read_samples, relative_scale
 
 if TYPE_CHECKING:
     from specaudit.api.common import Source
@@ -153,6 +153,7 @@ def compare(
         check_dimensions(first, second)
         _check_budget(first, second, kernels, cores, max_rows, max_memory)
         basis = first.read(first.keyed(seed)[1][: min(max_rows, BANDWIDTH_ROWS)], normalize)
+        typical = median_distance(basis)
         chosen = [
             choose_kernel(
                 name, basis, bandwidth=bandwidth, normalize=normalize, centered=centered and name == "linear"
@@ -166,7 +167,7 @@ def compare(
                 second, relation = find_relation(
                     first,
                     second,
-                    TOLERANCE * median_distance(basis),
+                    TOLERANCE * typical,
                     normalize=normalize,
                     threads=cores,
                     progress=stage.update,
@@ -175,6 +176,7 @@ def compare(
         samples = Samples.of(first, second, seed=seed, max_rows=max_rows)
         _check_size(samples)
         pair = read_samples(first, second, samples, normalize)
+        scale = relative_scale(typical, pair.after.rows) if expect == "fresh" else None
         changes = _changes(chosen, pair, samples, relation, rules, seed, cores, report)
         consistency = _consistency(changes, pair)
         with report.stage("removed rows") as stage:
@@ -184,7 +186,7 @@ def compare(
         found = assemble_comparison(
             side(first, name=first.embeddings.name, model=model, sampled=samples.sizes[0]),
             side(second, name=name, model=model_after or model, sampled=samples.sizes[1]),
-            relation_document(relation, expect, samples.shared),
+            relation_document(relation, expect, samples.shared, scale),
             changes,
             samples.design,
             rows_document(first, second, removed, chosen),

@@ -51,6 +51,9 @@ class Relation(Document):
     removed: int = Field(description="unique rows of BEFORE that AFTER lacks")
     added: int = Field(description="unique rows of AFTER that BEFORE lacks")
     sample_overlap: int = Field(description="unique rows in the samples of both sides")
+    scale: float | None = Field(
+        default=None, description="expected fresh: median distance between AFTER's sampled rows over BEFORE's"
+    )
 
 
 class Null(Document):

@@ -257,8 +257,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "undecided": Explanation(
         title="what became of the tail cannot be told",
         meaning="No statistic shows harm or gain, but not all intervals are inside the margins; or too few rows are "
-        "shared to take the two data sets for related.",
-        action="Compare more rows; give --expect fresh if new data under the same model is meant.",
+        "shared to take the two data sets for related; or new data (--expect fresh) have another scale than BEFORE.",
+        action="Compare more rows; give --expect fresh if new data under the same model is meant; scale rows alike.",
     ),
     "exit-0": Explanation(
         title="the run finished",

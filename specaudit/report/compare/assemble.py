@@ -107,8 +107,13 @@ def side(data: DataSet, *, name: str, model: str | None, sampled: int) -> doc.Si
     )
 
 
-def relation_document(relation: Relation, expected: Expectation, overlap: int) -> doc.Relation:
-    """Return the relation as the document has it; `overlap` rows are in both samples."""
+def relation_document(
+    relation: Relation, expected: Expectation, overlap: int, scale: float | None = None
+) -> doc.Relation:
+    """Return the relation as the document has it; `overlap` rows are in both samples.
+
+    `scale` is AFTER's median distance over BEFORE's.
+    """
     return doc.Relation(
         kind=relation.kind,
         expected=expected,
@@ -119,6 +124,7 @@ def relation_document(relation: Relation, expected: Expectation, overlap: int) -
         removed=relation.removed,
         added=relation.added,
         sample_overlap=overlap,
+        scale=scale,
     )
 
 

@@ -133,7 +133,7 @@ def waiver(gate: Gate) -> str:
 
 def relation_facts(comparison: Comparison) -> list[tuple[str, str]]:
     """Return who matched whom: the two sources, and how many of their different rows are the same."""
-    relation = comparison.relation
+    relation, scale = comparison.relation, comparison.relation.scale
     return [
         ("before", _side(comparison.before)),
         ("after", _side(comparison.after)),
@@ -143,6 +143,7 @@ def relation_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("removed", f"{relation.removed:,}"),
         ("added", f"{relation.added:,}"),
         ("in both samples", f"{relation.sample_overlap:,}"),
+        *([] if scale is None else [("scale", f"distances are {scale:.2f} times BEFORE's")]),
     ]
 
 
