@@ -233,6 +233,11 @@ def _waiver(table: Mapping[str, object], where: str) -> Waiver:
         if not isinstance(value, str) or not value.strip():
             raise ConfigError(f"{where}: {key}: expected a text, got {value!r}")
     _known(str(texts["gate"]), GATES, where, "gate")
+    if "after" in texts and not re.fullmatch(r"[0-9a-fA-F]+", str(texts["after"]).strip()):
+        raise ConfigError(
+            f"{where}: after: expected first digits of a digest, got {texts['after']!r}",
+            next_step="copy them from after.digest of the comparison's document",
+        )
     return Waiver(until=_date(table["until"], f"{where}: until"), **{k: str(v).strip() for k, v in texts.items()})
 
 

@@ -314,7 +314,9 @@ def _waive(comparison: Comparison, gates: Sequence[Gate], policy: Policy) -> tup
     warnings = []
     for rule in policy.waivers:
         gate = next((g for g in result.values() if g.id == rule.gate), None)
-        if rule.after is not None and not comparison.after.digest.startswith(rule.after):
+        if rule.after is not None and not comparison.after.digest.startswith(rule.after.lower()):
+            what = f"is for data whose digest begins {rule.after}; AFTER's is {comparison.after.digest}"
+            warnings.append(_idle(rule, what, "remove it, or give the digest of the data it is for"))
             continue
         if rule.until is not None and rule.until < policy.today:
             warnings.append(_idle(rule, f"expired on {rule.until}", "renew it with a reason, or remove it"))

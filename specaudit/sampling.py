@@ -99,5 +99,5 @@ def read_samples(before: DataSet, after: DataSet, samples: Samples, normalize: N
 
 
 def relative_scale(before: float | None, after: FloatArray) -> float | None:
-    """Return the median distance between AFTER's sampled rows over BEFORE's; None where BEFORE's is 0 or not known."""
+    """Return the median distance between AFTER's sampled rows over BEFORE's; None if that is 0 or not known."""
     return median_distance(after[:BANDWIDTH_ROWS]) / before if before else None

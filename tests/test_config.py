@@ -253,6 +253,11 @@ def test_waivers_have_a_gate_a_reason_and_a_last_day(tmp_path, toml, until):
         (f"{WAIVER}until = 2030\n", "waive[0]: until: expected a date", ""),
         (f"{WAIVER}untill = 2030-12-31\n", "waive[0]: unknown key 'untill'", "did you mean until?"),
         (f"{WAIVER}until = 2030-12-31\nafter = 3\n", "waive[0]: after: expected a text, got 3", ""),
+        (
+            f'{WAIVER}until = 2030-12-31\nafter = "0x15d1"\n',
+            "waive[0]: after: expected first digits of a digest, got '0x15d1'",
+            "copy them from after.digest of the comparison's document",
+        ),
         ('[[waive]]\ngate = "tial"\nreason = "x"\nuntil = 2030-12-31\n', "unknown gate 'tial'", "did you mean tail?"),
         ('[[waive]]\ngate = "tail"\nreason = " "\nuntil = 2030-12-31\n', "waive[0]: reason: expected a text", ""),
         ('[[waive]]\ngate = "tail"\nuntil = 2030-12-31\n', "waive[0]: has no reason", ""),

@@ -448,7 +448,16 @@ def test_a_waiver_is_bound_to_the_data_it_was_given_for() -> None:
     assert waived(WaiverRule(gate="capacity", reason="known", after=digest[:8]), **HARM).verdict == "pass"
     other = waived(WaiverRule(gate="capacity", reason="known", after="0123"), **HARM)
     assert other.verdict == "fail"
-    assert other.warnings == ()
+    (warning,) = other.warnings
+    assert warning.id == "SPA013"
+    assert f"begins 0123; AFTER's is {digest}" in warning.message
+    assert waived(WaiverRule(gate="capacity", reason="x", after=digest[:8].upper()), **HARM).verdict == "pass"
+
+
+@pytest.mark.parametrize("after", ["", "0x15", "15d1 ", "sample"])
+def test_a_waiver_is_bound_to_hexadecimal_digits(after: str) -> None:
+    with pytest.raises(ConfigError, match="first digits of a digest"):
+        WaiverRule(gate="capacity", reason="known", after=after)
 
 
 def test_of_several_waivers_one_that_holds_is_enough() -> None:

@@ -99,10 +99,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="If a model generated these rows, run the span test on them; if they are real, nothing.",
     ),
     "SPA013": Explanation(
-        title="a waiver is expired or was not needed",
-        meaning="An expired waiver no longer holds, so its gate counts again. A waiver of a gate that passed, or "
-        "that this run does not have, hides nothing today but would hide the next failure.",
-        action="Remove the waiver, or renew its date with a reason.",
+        title="a waiver is expired, for other data or was not needed",
+        meaning="An expired waiver no longer holds, so its gate counts again; so does that of a waiver whose `after` "
+        "is not how AFTER's digest begins. A waiver of a gate that passed, or that this run does not have, hides "
+        "nothing today but would hide the next failure.",
+        action="Remove the waiver, or renew its date or its digest with a reason.",
     ),
     "SPA014": Explanation(
         title="rows were matched by nearest neighbour, not by content",
