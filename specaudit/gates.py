@@ -12,7 +12,7 @@ from math import ceil, exp, log10
 from typing import Literal
 
 from specaudit.documents import Comparison, Gate, Test, Waiver, Warning_
-from specaudit.documents.compare import GateId, GateStatus, TailChange, Verdict
+from specaudit.documents.compare import GateId, GateStatus, NoCeiling, TailChange, Verdict
 from specaudit.errors import ExitCode
 from specaudit.policy import Policy, WaiverRule
 from specaudit.relation import PROVEN
@@ -26,6 +26,15 @@ NEAR = 0.25
 """Share by which the half-width of an interval may be off with the fewest subsets."""
 SAME_SCALE = 1.25
 """Factor within which the median distances of new data of the same model agree with BEFORE's."""
+NO_CEILING: dict[NoCeiling, tuple[str, str]] = {
+    "copies": ("some rows occur more often in AFTER than in BEFORE, and the ceiling is that of a subset", ""),
+    "samples": (
+        "AFTER's sample has rows that BEFORE's lacks, and the ceiling is that of a subset",
+        "raise --max-rows if the check matters",
+    ),
+    "numbers": ("AFTER's rows are BEFORE's in slightly other numbers, and the ceiling is that of equal rows", ""),
+}
+"""Why a pruning has no ceiling, and what to do about it."""
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
 
 
@@ -236,10 +245,7 @@ def _repeats(comparison: Comparison, policy: Policy) -> Gate:
 def _consistency(comparison: Comparison, policy: Policy) -> Gate:
     found = comparison.consistency
     if found is None:
-        reason = "AFTER is not a subset of BEFORE, so that no ceiling applies"
-        if comparison.before.baseline:
-            reason = "a baseline keeps too few eigenvalues to hold AFTER's against"
-        return _gate("consistency", "skipped", reason, "")
+        return _gate("consistency", "skipped", *_no_ceiling(comparison))
     return Gate(
         id="consistency",
         status="pass" if found.holds else "fail",
@@ -253,6 +259,18 @@ def _consistency(comparison: Comparison, policy: Policy) -> Gate:
         else "eigenvalues rise beyond what any subset of BEFORE can have",
         next_step="" if found.holds else "check that both sides come from one embedding model",
     )
+
+
+def _no_ceiling(comparison: Comparison) -> tuple[str, str]:
+    """Return why there is no ceiling to hold eigenvalues against, and what to do about it."""
+    kind, why = comparison.relation.kind, comparison.no_ceiling
+    if comparison.before.baseline:
+        return "a baseline keeps too few eigenvalues to hold AFTER's against", ""
+    if kind in ("identical", "reweighted"):
+        return "no row was removed, and the ceiling is for what is left of a data set", ""
+    if kind != "prune":
+        return "AFTER is not a subset of BEFORE, so that no ceiling applies", ""
+    return NO_CEILING[why] if why else ("no ceiling was worked out", "")
 
 
 def _rows(comparison: Comparison, policy: Policy) -> Gate | None:

@@ -366,6 +366,32 @@ def test_jittered_copies_that_before_lacks_change_no_verdict(core: Comparison) -
     assert found.verdict == plain.verdict == core.verdict
 
 
+NAMES = [f"r{row}" for row in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("after", "options", "no_ceiling"),
+    [
+        (X[HALF], {}, None),
+        (X[::-1], {}, None),
+        (X[HALF] + 1e-6 * rows_of(150, seed=4), {}, "numbers"),
+        (X[HALF].astype(np.float16), {"ids": NAMES, "ids_after": [NAMES[row] for row in HALF]}, "numbers"),
+        (np.vstack([X[HALF], X[HALF[:1]]]), {}, "copies"),
+        (X[HALF], {"max_rows": 100}, "samples"),
+    ],
+    ids=["subset", "identical", "near", "ids", "twice", "samples"],
+)
+def test_a_pruning_without_a_ceiling_says_why(
+    after: np.ndarray, options: dict[str, Any], no_ceiling: str | None
+) -> None:
+    found = compare(X, after, **options)
+    assert found.no_ceiling == no_ceiling
+    assert (found.consistency is not None) == (found.relation.kind == "prune" and no_ceiling is None)
+    gate = found.gate("consistency")
+    assert gate is not None
+    assert "not a subset" not in gate.reason
+
+
 def test_ids_say_which_rows_are_the_same(core: Comparison) -> None:
     names = [f"r{row}" for row in range(N)]
     found = compare(X, X[CORE] + 1e-5, ids=names, ids_after=[names[row] for row in CORE])

@@ -58,7 +58,7 @@ def test_a_named_file_is_read_instead_of_searching(tmp_path, toml):
 
 
 def test_a_file_of_its_own_may_have_the_table_too(tmp_path, toml):
-    path = toml('[tool.specaudit]\nseed = 2\n[tool.specaudit.margins]\ntail = 0.1\n')
+    path = toml("[tool.specaudit]\nseed = 2\n[tool.specaudit.margins]\ntail = 0.1\n")
     for found in (config.load(tmp_path, {}), config.load(tmp_path / "elsewhere", {}, path)):
         assert (found.flags, dict(found.margins), found.file) == ({"seed": 2}, {"tail": 0.1}, path)
 

@@ -337,6 +337,25 @@ def test_the_ceiling_is_skipped_where_there_is_none() -> None:
     assert judged(consistency=None).verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"relation": relation_of(kind="augment", removed=0, added=9)}, "not a subset of BEFORE"),
+        ({"relation": relation_of(kind="identical", removed=0)}, "no row was removed"),
+        ({"relation": relation_of(kind="reweighted", removed=0)}, "no row was removed"),
+        ({"no_ceiling": "copies"}, "occur more often in AFTER"),
+        ({"no_ceiling": "samples"}, "sample has rows that BEFORE's lacks"),
+        ({"no_ceiling": "numbers"}, "slightly other numbers"),
+        ({}, "no ceiling was worked out"),
+        ({"before": BARE.before.model_copy(update={"baseline": True})}, "a baseline keeps too few"),
+    ],
+)
+def test_a_skipped_ceiling_says_the_true_reason(changes: dict[str, Any], part: str) -> None:
+    gate = judged(consistency=None, **changes).gate("consistency")
+    assert gate is not None
+    assert (gate.status, part in gate.reason) == ("skipped", True), gate.reason
+
+
 def test_added_rows_are_left_to_the_span_test_and_warned_about() -> None:
     added = relation_of(kind="augment", shared=7416, added=100, removed=0)
     found = judged(relation=added)

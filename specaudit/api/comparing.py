@@ -16,6 +16,7 @@ from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import CEILING_SLACK, KernelChange, Outcome, compare_kernel
 from specaudit.dataset import DataSet
 from specaudit.documents import Baseline, Comparison, Consistency
+from specaudit.documents.compare import NoCeiling
 from specaudit.errors import ConfigError, InputError
 from specaudit.gates import judge, near_limit
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Kernel, Normalize, choose_kernel, median_distance
@@ -177,7 +178,9 @@ def compare(
         _check_size(samples)
         pair = read_samples(first, second, samples, normalize)
         scale = relative_scale(typical, pair.after.rows) if expect == "fresh" else None
-        changes = _changes(chosen, pair, samples, relation, rules, seed, cores, report)
+        no_ceiling = _no_ceiling(relation, pair)
+        subset = relation.kind == "prune" and no_ceiling is None
+        changes = _changes(chosen, pair, samples, subset, rules, seed, cores, report)
         consistency = _consistency(changes, pair)
         with report.stage("removed rows") as stage:
             lost = samples.before[np.isin(samples.before, relation.gone)]
@@ -191,6 +194,7 @@ def compare(
             samples.design,
             rows_document(first, second, removed, chosen),
             consistency,
+            no_ceiling=no_ceiling,
             command=command,
             seed=seed,
             environment=environment(cores),
@@ -232,7 +236,7 @@ def _changes(
     kernels: Sequence[Kernel],
     pair: SamplePair,
     samples: Samples,
-    relation: Relation,
+    subset: bool,
     policy: Policy,
     seed: int,
     cores: int,
@@ -248,7 +252,7 @@ def _changes(
                 pair.after,
                 samples.design,
                 places=pair.places,
-                subset=relation.subset and relation.kind == "prune" and pair.places is not None,
+                subset=subset,
                 near=_nearness(policy, kernel.name),
                 kernels=len(kernels),
                 seed=seed,
@@ -272,6 +276,17 @@ def _nearness(policy: Policy, kernel: str) -> Callable[[Sequence[Outcome]], bool
         )
 
     return near
+
+
+def _no_ceiling(relation: Relation, pair: SamplePair) -> NoCeiling | None:
+    """Return why a pruning's eigenvalues have no ceiling; None where they have one, and for other relations."""
+    if relation.kind != "prune":
+        return None
+    if not relation.subset:
+        return "copies"
+    if not pair.nested:
+        return "samples"
+    return "numbers" if pair.places is None else None
 
 
 def _consistency(changes: dict[str, KernelChange], pair: SamplePair) -> Consistency | None:

@@ -9,7 +9,7 @@ import numpy as np
 from specaudit import documents as doc
 from specaudit.comparison import KernelChange, Outcome
 from specaudit.dataset import DataSet
-from specaudit.documents.compare import Expectation
+from specaudit.documents.compare import Expectation, NoCeiling
 from specaudit.draws import Design
 from specaudit.exponent import CONFIDENCE
 from specaudit.front import FrontAndTail
@@ -41,6 +41,7 @@ def assemble_comparison(
     rows: doc.Rows,
     consistency: doc.Consistency | None,
     *,
+    no_ceiling: NoCeiling | None = None,
     command: str,
     seed: int,
     environment: doc.Environment,
@@ -59,6 +60,7 @@ def assemble_comparison(
         spectra=spectra,
         finite_region=spectra[primary].finite_region,
         consistency=consistency,
+        no_ceiling=no_ceiling,
         null=doc.Null(
             rows=design.size,
             draws=most.draws,
