@@ -267,6 +267,15 @@ def test_every_output_gets_the_format_of_its_suffix_or_its_name(api, tmp_path):
     assert written["f.svg"].startswith("<?xml")
 
 
+def test_every_output_that_is_named_is_written(api, tmp_path):
+    assert main(["fit", "rows.npy", "--plot", "a.svg", "--plot", "b.png"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "b.png"]
+    api.result = baseline()
+    assert main(["fit", "rows.npy", "--baseline", "c.json", "--baseline", "d.json"]) == 0
+    assert (tmp_path / "c.json").read_text() == (tmp_path / "d.json").read_text() == api.result.to_json()
+    assert main(["fit", "rows.npy", "--plot", "e.svg", "--plot", "e.svg"]) == 2
+
+
 def test_a_baseline_is_written_beside_the_fit_that_it_holds(api, capsys, tmp_path):
     fit = api.result
     api.result = baseline().model_copy(update={"fit": fit})

@@ -322,6 +322,14 @@ def test_every_output_gets_its_format(api, tmp_path):
     assert written["j.csv"] == "row,id,distance\n"
 
 
+def test_every_output_that_is_named_is_written(api, tmp_path):
+    names = {"--plot": ["a.svg", "b.svg"], "--report": ["c.html", "d.html"], "--save-rows": ["e.csv", "f.txt"]}
+    flags = [word for flag, files in names.items() for file in files for word in (flag, file)]
+    assert compare("after.npy", *flags) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(sum(names.values(), []))
+    assert compare("after.npy", "--plot", "a.svg", "--plot", "a.svg") == 2
+
+
 def test_outputs_are_written_whatever_the_verdict(api, tmp_path):
     api.result = compare_fixtures.made("fail")
     assert compare("after.npy", "-o", "a.json") == 1
@@ -345,7 +353,7 @@ NAMED = (NamedRow(row=7, id="a,b", distance=1.23456789), NamedRow(row=3, id=None
 def test_removed_rows_are_saved_by_name(api, tmp_path, suffix, content):
     rows = api.result.rows.model_copy(update={"removed_all": NAMED})
     api.result = api.result.model_copy(update={"rows": rows})
-    assert compare("after.npy", "--save-rows", f"rows{suffix}", "--save-rows", f"rows{suffix}") == 0
+    assert compare("after.npy", "--save-rows", f"rows{suffix}") == 0
     assert (tmp_path / f"rows{suffix}").read_bytes() == content
 
 

@@ -40,9 +40,12 @@ def fit(
     max_memory: options.MaxMemory = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
-    plot: options.Plot = None,
+    plot: options.Plots = None,
     baseline: Annotated[
-        str | None, typer.Option(metavar="FILE.json", help="Also write what compare needs in the place of BEFORE.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.json", help="Also write what compare needs in the place of BEFORE. Repeatable."
+        ),
     ] = None,
     require: Annotated[
         list[str] | None,
@@ -66,11 +69,9 @@ def fit(
     arguments = {**options.measurement(context.params), **options.graph(context.params)}
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
-    files = output.requested("fit", documents=outputs, plot=plot)
-    kept = None if baseline is None else output.baseline_output(baseline)
-    output.check_outputs(
-        [*files, *([kept] if kept else [])], [source.partition("::")[0], *options.given(ids, config_file)]
-    )
+    files = output.requested("fit", documents=outputs, plots=plot)
+    kept = [output.baseline_output(text) for text in baseline or ()]
+    output.check_outputs([*files, *kept], [source.partition("::")[0], *options.given(ids, config_file)])
 
     from specaudit import api
 
@@ -79,11 +80,11 @@ def fit(
         return
     reporter = terminal.progress(quiet=quiet, verbose=verbose)
     contents: list[tuple[Saved, output.Output]] = []
-    if kept is None:
-        result = api.fit(source, **arguments, progress=reporter)
-    else:
+    if kept:
         found = api.baseline(source, **arguments, progress=reporter)
-        result, contents = found.fit, [(found, kept)]
+        result, contents = found.fit, [(found, file) for file in kept]
+    else:
+        result = api.fit(source, **arguments, progress=reporter)
     rendering.write([*contents, *((result, file) for file in files)])
     rendering.show(result, format_, quiet=quiet)
     if required and result.exponent.status not in required:

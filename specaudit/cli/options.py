@@ -75,8 +75,14 @@ MaxMemory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Such as 4G or 800M; by default what the machine has.")
 ]
 
-Plot = Annotated[str | None, typer.Option(metavar="FILE", help=f"Write the figure: {', '.join(PICTURES)}.")]
-Report = Annotated[str | None, typer.Option(metavar="FILE.html", help="Write the report, one page on its own.")]
+Plots = Annotated[
+    list[str] | None,
+    typer.Option("--plot", metavar="FILE", help=f"Write the figure: {', '.join(PICTURES)}. Repeatable."),
+]
+Reports = Annotated[
+    list[str] | None,
+    typer.Option("--report", metavar="FILE.html", help="Write the report, one page on its own. Repeatable."),
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", callback=configure, is_eager=True, help="Read settings from here."),

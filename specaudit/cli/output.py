@@ -42,9 +42,9 @@ def requested(
     subject: Subject,
     *,
     documents: Sequence[str] | None = None,
-    report: str | None = None,
-    plot: str | None = None,
-    rows: str | None = None,
+    reports: Sequence[str] | None = None,
+    plots: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
 ) -> list[Output]:
     """Return the files that the flags -o, --report, --plot and --save-rows name.
 
@@ -54,9 +54,9 @@ def requested(
         A file has no format that the subject can be rendered in.
     """
     files = [document_output(text, subject) for text in documents or ()]
-    files += [report_output(text, subject) for text in (report,) if text is not None]
-    files += [picture_output(text) for text in (plot,) if text is not None]
-    return files + [rows_output(text) for text in (rows,) if text is not None]
+    files += [report_output(text, subject) for text in reports or ()]
+    files += [picture_output(text) for text in plots or ()]
+    return files + [rows_output(text) for text in rows or ()]
 
 
 def document_output(text: str, subject: Subject) -> Output:
