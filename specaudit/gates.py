@@ -172,9 +172,7 @@ def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tai
     where = f"{name}, {_depth(worst)}"
     failing = [item for item in found if item[1].status == "fail"]
     if failing:
-        reason, next_step = _harm_sentence(failing), "keep more of the removed rows, see the rows named"
-        if comparison.relation.kind in ("augment", "replace"):
-            next_step = "look at the added rows: they crowd the front of the spectrum"
+        reason, next_step = _harm_sentence(failing), _remedy(comparison)
     elif worst.status == "inconclusive":
         reason = (
             f"the change of {worst.change:+.3f} at {where} has the interval [{worst.low:+.3f}, {worst.high:+.3f}], "
@@ -201,6 +199,15 @@ def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tai
         next_step=next_step,
         rows_needed=worst.rows_needed,
     )
+
+
+def _remedy(comparison: Comparison) -> str:
+    """Return what to do about a harm."""
+    if comparison.relation.kind in ("augment", "replace"):
+        return "look at the added rows: they crowd the front of the spectrum"
+    if comparison.before.baseline:
+        return "keep more of the removed rows; compare with BEFORE's embeddings, not its baseline, to name them"
+    return "keep more of the removed rows, see the rows named"
 
 
 def _depth(test: Test) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from specaudit import Baseline, Comparison, baseline, compare
+from specaudit.api import compare_plan
 from specaudit.dataset import DataSet
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import open_embeddings
@@ -149,6 +150,7 @@ def test_a_baseline_of_more_rows_than_keys_estimates_what_is_shared() -> None:
         ({"bandwidth": 3.0}, ConfigError, "bandwidth 3.0 was asked for"),
         ({"normalize": "l2"}, ConfigError, "normalize l2 was asked for"),
         ({"centered": True}, ConfigError, "centered True was asked for"),
+        ({"seed": 3}, ConfigError, "seed 3 was asked for, but the baseline has 0"),
         ({"kept": [1, 2, 3]}, ConfigError, "a proposal needs BEFORE's embeddings"),
     ],
 )
@@ -183,6 +185,19 @@ def test_too_few_rows_for_the_smallest_step_and_streams_are_refused(saved: Basel
         compare(saved, X[:20])
     with pytest.raises(ConfigError, match="stream"):
         baseline("-")
+
+
+def test_a_seed_that_is_the_baselines_is_accepted(saved: Baseline) -> None:
+    assert compare(saved, HALF, seed=0).reproduce.seed == compare(saved, HALF).reproduce.seed == 0
+
+
+def test_a_baseline_can_only_stand_for_before(saved: Baseline, tmp_path: Path) -> None:
+    path = tmp_path / "base.json"
+    path.write_text(saved.to_json())
+    for verb in (compare, compare_plan):
+        for after in (saved, path, str(path)):
+            with pytest.raises(InputError, match="can only stand for BEFORE"):
+                verb(X, after)  # type: ignore[arg-type]
 
 
 def test_other_documents_are_no_baselines(saved: Baseline, tmp_path: Path) -> None:

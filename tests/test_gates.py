@@ -356,6 +356,17 @@ def test_a_skipped_ceiling_says_the_true_reason(changes: dict[str, Any], part: s
     assert (gate.status, part in gate.reason) == ("skipped", True), gate.reason
 
 
+def test_what_to_do_about_a_harm_can_be_done() -> None:
+    for changes, part in (
+        ({}, "see the rows named"),
+        ({"before": BARE.before.model_copy(update={"baseline": True})}, "compare with BEFORE's embeddings"),
+        ({"relation": relation_of(kind="replace", added=9)}, "look at the added rows"),
+    ):
+        gate = judged(capacity=(-0.2, 0.001), **changes).gate("capacity")
+        assert gate is not None
+        assert part in gate.next_step
+
+
 def test_added_rows_are_left_to_the_span_test_and_warned_about() -> None:
     added = relation_of(kind="augment", shared=7416, added=100, removed=0)
     found = judged(relation=added)

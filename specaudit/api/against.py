@@ -62,6 +62,7 @@ def compare_with_baseline(
     baseline: doc.Baseline,
     after: Source,
     *,
+    seed: int | None,
     expect: Expectation,
     kernels: Sequence[str],
     given: dict[str, Any],
@@ -82,6 +83,11 @@ def compare_with_baseline(
     old = baseline.fit.dataset
     for name in (model, model_after):
         check_models(old.model or model, name)
+    if seed not in (None, baseline.seed):
+        raise ConfigError(
+            f"seed {seed} was asked for, but the baseline has {baseline.seed}",
+            next_step="drop the setting, or make the baseline again with it",
+        )
     names = _kernels(baseline, kernels, given)
     normalize = baseline.fit.spectra[names[0]].kernel.normalize
     report, cores = progress or SilentProgress(), usable_threads(threads)

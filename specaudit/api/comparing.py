@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.against import compare_with_baseline, find_baseline
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
+from specaudit.api.planning import check_after
 from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
 from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import CEILING_SLACK, KernelChange, Outcome, compare_kernel
@@ -64,7 +65,7 @@ def compare(
     policy: Policy | None = None,
     calibrate: bool = False,
     drop_bad_rows: bool = False,
-    seed: int = 0,
+    seed: int | None = None,
     threads: int | None = None,
     max_rows: int = MAX_ROWS,
     max_memory: int | None = None,
@@ -94,6 +95,8 @@ def compare(
         Names of the embedding models, which must be the same.
     policy
         Margins, limits and waivers; the documented defaults without it.
+    seed
+        Keys the sample and the random subsets: by default 0, or that of the baseline, which no other may replace.
     calibrate
         Also work out the smallest harm that would be found with 80 % power.
     command
@@ -111,6 +114,7 @@ def compare(
     check_arguments(kernels, max_rows)
     proposal = Proposal(kept=kept, dropped=dropped, weights=weights, added=added)
     _check_sides(after, proposal)
+    check_after(after)
     rules, report, cores = policy or Policy(), progress or SilentProgress(), usable_threads(threads)
     baseline = find_baseline(before)
     if baseline is not None:
@@ -119,6 +123,7 @@ def compare(
         found = compare_with_baseline(
             baseline,
             after,
+            seed=seed,
             expect=expect,
             kernels=kernels,
             given={"bandwidth": bandwidth, "normalize": normalize, "centered": centered},
@@ -134,6 +139,7 @@ def compare(
         )
         return judge(_calibrated(found, rules) if calibrate else found, rules)
     assert not isinstance(before, Baseline)
+    seed = seed or 0
     check_models(model, model_after)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))

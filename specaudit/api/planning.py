@@ -220,6 +220,7 @@ def compare_plan(
     The smaller side is taken to be part of the larger, and some rows to have copies, which takes most memory.
     """
     check_arguments(kernels, max_rows)
+    check_after(after)
     with ExitStack() as stack:
         opened = [
             stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
@@ -263,6 +264,16 @@ def is_baseline(source: object) -> TypeGuard[Baseline | str | os.PathLike[str]]:
     return isinstance(source, Baseline) or (
         isinstance(source, str | os.PathLike) and os.fsdecode(source).lower().endswith(".json")
     )
+
+
+def check_after(after: object) -> None:
+    """Raise InputError where a baseline is given for AFTER."""
+    if is_baseline(after):
+        name = "AFTER" if isinstance(after, Baseline) else os.fsdecode(after)
+        raise InputError(
+            f"{name}: a .json file is read as a baseline, which can only stand for BEFORE",
+            next_step="give AFTER's embeddings",
+        )
 
 
 def on_columns(name: str, rows: int, dimensions: int) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SELECTIONS = ("kept", "dropped", "weights")
 PROPOSALS = (*SELECTIONS, "added")
 
+BASELINE = ".json"
+"""What the name of a saved baseline ends with."""
 TARGETS = ("outputs", "format_", "report", "plot", "save_rows")
 UNSAID = {
     "before",
@@ -71,7 +73,7 @@ def compare(
     shape: options.Shape = None,
     column: options.Column = None,
     drop_bad_rows: options.DropBadRows = False,
-    seed: options.Seed = 0,
+    seed: options.SeedOrDefault = None,
     threads: options.Threads = None,
     max_rows: options.MaxRows = options.MAX_ROWS,
     max_memory: options.MaxMemory = None,
@@ -105,6 +107,11 @@ def compare(
     """
     proposal = {name: context.params[name] for name in PROPOSALS}
     _check_sides(after, proposal)
+    if save_rows and before.lower().endswith(BASELINE):
+        raise ConfigError(
+            "--save-rows: a baseline does not know its rows",
+            next_step="compare with BEFORE's embeddings to name them",
+        )
     arguments: dict[str, Any] = {
         **options.measurement(context.params),
         **proposal,

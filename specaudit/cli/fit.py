@@ -43,9 +43,7 @@ def fit(
     plot: options.Plots = None,
     baseline: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FILE.json", help="Also write what compare needs in the place of BEFORE. Repeatable."
-        ),
+        typer.Option(metavar="FILE.json", help="Also write what compare needs in the place of BEFORE. Repeatable."),
     ] = None,
     require: Annotated[
         list[str] | None,

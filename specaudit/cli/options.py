@@ -56,6 +56,9 @@ DropBadRows = Annotated[
     typer.Option("--drop-bad-rows/--no-drop-bad-rows", help="Drop rows with NaN or infinity instead of failing."),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Keys the sample and the probes.")]
+SeedOrDefault = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Keys the sample and the probes: 0, or the baseline's.")
+]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="By default all cores that may be used.")]
 MaxRows = Annotated[int, typer.Option(metavar="N", help="Rows of the dense kernel matrix; more are sampled.")]
 OperatorName = Annotated[
