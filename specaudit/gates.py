@@ -222,7 +222,10 @@ def _harm_sentence(failing: Sequence[tuple[str, Test]]) -> str:
     name, worst = max(failing, key=lambda item: harm(item[1]) / abs(item[1].limit))
     if worst.statistic == "capacity":
         first = min(test.dimension or 0.0 for kernel, test in failing if kernel == name)
-        return f"{100 * (1 - exp(worst.change)):.0f} % less capacity from mode {first:.3g} on ({name})"
+        lost = f"{100 * (1 - exp(worst.change)):.0f} % less capacity"
+        if worst.dimension == first:
+            return f"{lost} from mode {first:.3g} on ({name})"
+        return f"up to {lost}, from mode {first:.3g} on ({name})"
     return f"the tail exponent rises by {worst.change:.3f} {_depth(worst)} ({name}): the tail is steeper"
 
 
@@ -297,9 +300,30 @@ def _rows(comparison: Comparison, policy: Policy) -> Gate | None:
         high=observed,
         limit=limit,
         where="share of unique rows dropped" if by_drop else "unique rows of AFTER",
-        reason=f"{rows.unique_before:,} -> {rows.unique_after:,} different rows",
+        reason="; ".join(_amounts(comparison, policy, drop if much else None, few=few)),
         next_step="keep more rows, or change --max-drop and --min-rows" if few or much else "",
     )
+
+
+def _amounts(comparison: Comparison, policy: Policy, drop: float | None, *, few: bool) -> list[str]:
+    """Return the amount in words: against each limit that it breaks, `drop` being a share that is too large."""
+    rows, reasons = comparison.rows, []
+    counts = f"{rows.unique_before:,} -> {rows.unique_after:,}"
+    if drop is not None and policy.max_drop is not None:
+        dropped, allowed = _percents(drop, policy.max_drop)
+        reasons.append(f"{dropped} of the different rows are dropped, {allowed} are allowed ({counts})")
+    if few:
+        reasons.append(f"{rows.unique_after:,} different rows are left, at least {policy.min_rows:,} are required")
+    return reasons or [f"{counts} different rows"]
+
+
+def _percents(one: float, other: float) -> tuple[str, str]:
+    """Return two different shares with as many digits as tell them apart."""
+    for digits in range(2, 16):
+        texts = (f"{100 * one:.{digits}g} %", f"{100 * other:.{digits}g} %")
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def _span(comparison: Comparison, policy: Policy) -> Gate:

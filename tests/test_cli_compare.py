@@ -326,7 +326,9 @@ def test_every_output_that_is_named_is_written(api, tmp_path):
     names = {"--plot": ["a.svg", "b.svg"], "--report": ["c.html", "d.html"], "--save-rows": ["e.csv", "f.txt"]}
     flags = [word for flag, files in names.items() for file in files for word in (flag, file)]
     assert compare("after.npy", *flags) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file for files in names.values() for file in files)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        file for files in names.values() for file in files
+    )
     assert compare("after.npy", "--plot", "a.svg", "--plot", "a.svg") == 2
 
 

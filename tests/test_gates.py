@@ -321,6 +321,45 @@ def test_the_amount_is_gated_on_request(policy: dict[str, Any], expected: str | 
         assert gate.limit in policy.values()
 
 
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ({"max_drop": 0.5}, "97 % of the different rows are dropped, 50 % are allowed (7,416 -> 240)"),
+        ({"max_drop": 0.9675}, "96.76 % of the different rows are dropped, 96.75 % are allowed (7,416 -> 240)"),
+        ({"min_rows": 1000}, "240 different rows are left, at least 1,000 are required"),
+        (
+            {"max_drop": 0.5, "min_rows": 241},
+            "97 % of the different rows are dropped, 50 % are allowed (7,416 -> 240); "
+            "240 different rows are left, at least 241 are required",
+        ),
+        ({"max_drop": 0.99, "min_rows": 2}, "7,416 -> 240 different rows"),
+    ],
+)
+def test_the_amount_is_told_with_the_limit_it_breaks(policy: dict[str, Any], reason: str) -> None:
+    gate = judged(Policy(today=TODAY, **policy)).gate("rows")
+    assert gate is not None
+    assert gate.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ((-0.063, -0.105), "up to 10 % less capacity, from mode 30 on (laplace)"),
+        ((-0.105, -0.063), "10 % less capacity from mode 30 on (laplace)"),
+        ((0.0, -0.105), "10 % less capacity from mode 95 on (laplace)"),
+    ],
+)
+def test_the_worst_loss_is_told_with_its_own_depth(changes: tuple[float, float], sentence: str) -> None:
+    tests = tuple(
+        statistic_of("capacity", change, dimension=n1) for change, n1 in zip(changes, (30.0, 95.0), strict=True)
+    )
+    plain = document()
+    spectra = {**plain.spectra, "laplace": plain.spectra["laplace"].model_copy(update={"tests": tests})}
+    gate = judge(plain.model_copy(update={"spectra": spectra}), Policy(today=TODAY)).gate("capacity")
+    assert gate is not None
+    assert gate.reason == sentence
+
+
 def test_more_rows_than_before_are_no_drop() -> None:
     rows = BARE.rows.model_copy(update={"unique_after": 9000})
     assert status(judged(Policy(max_drop=0.01), rows=rows), "rows") == "pass"
