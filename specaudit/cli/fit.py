@@ -9,7 +9,7 @@ import typer
 
 from specaudit import config
 from specaudit.cli import options, output, rendering, terminal
-from specaudit.errors import UnresolvedError
+from specaudit.errors import ExitCode, UnresolvedError
 
 if TYPE_CHECKING:
     from specaudit.documents import Fit, Saved
@@ -94,5 +94,6 @@ def _refuse(result: Fit, required: Sequence[str], exit_zero: bool) -> None:
     problem = f"required {' or '.join(required)}, but the exponent is {exponent.status}: {exponent.reason}"
     if exit_zero:
         terminal.note(problem)
+        terminal.note(f"exit code 0 instead of {ExitCode.INCONCLUSIVE:d}, as --exit-zero demands")
         return
     raise UnresolvedError(problem, next_step=f"specaudit explain {exponent.status}")
