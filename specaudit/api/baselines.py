@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, fraction
@@ -35,12 +37,14 @@ def baseline(
     max_rows: int = MAX_ROWS,
     normalize: Normalize = "none",
     drop_bad_rows: bool = False,
+    on_sample: Callable[[npt.NDArray[Any]], None] | None = None,
     progress: Progress | None = None,
     **arguments: Any,
 ) -> Baseline:
     """Return a baseline; arguments and errors are those of `fit`, which is part of it.
 
-    The source is read twice, so that it cannot be a stream.
+    The source is read twice, so that it cannot be a stream. `on_sample` is called with the different rows that the
+    null is drawn from (sampled_rows, d), as they are stored, in the order of their keys.
     """
     if isinstance(source, str) and source == "-":
         raise ConfigError("a baseline cannot be made of a stream", next_step="save the embeddings to a file first")
@@ -59,6 +63,8 @@ def baseline(
         with report.stage("scan again") as stage:
             data = DataSet.of(embeddings, scan(embeddings, progress=fraction(stage.update), **scanning))
         order = data.keyed(seed)[1][:max_rows]
+        if on_sample is not None:
+            on_sample(data.embeddings.take(data.places[order]))
         sample = SampledRows(rows=data.read(order, normalize), copies=data.copies[order])
         ladders = []
         for name, spectrum in found.spectra.items():

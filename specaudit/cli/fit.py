@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from specaudit import config
 from specaudit.cli import options, output, rendering, terminal
-from specaudit.errors import ExitCode, UnresolvedError
+from specaudit.cli.rows import npy
+from specaudit.errors import ConfigError, ExitCode, UnresolvedError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from specaudit.documents import Fit, Saved
 
 
@@ -45,6 +48,9 @@ def fit(
         list[str] | None,
         typer.Option(metavar="FILE.json", help="Also write what compare needs in the place of BEFORE. Repeatable."),
     ] = None,
+    keep_sample: Annotated[
+        bool, typer.Option("--keep-sample", help="Also write the baseline's sampled rows: FILE.sample.npy beside it.")
+    ] = False,
     require: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,7 +75,12 @@ def fit(
     output.check_stdout(format_, "fit", dry_run=dry_run)
     files = output.requested("fit", documents=outputs, plots=plot)
     kept = [output.baseline_output(text) for text in baseline or ()]
-    output.check_outputs([*files, *kept], [source.partition("::")[0], *options.given(ids, config_file)])
+    if keep_sample and not kept:
+        raise ConfigError(
+            "--keep-sample: there is no baseline to keep it beside", next_step="add --baseline FILE.json"
+        )
+    beside = [output.sample_output(file) for file in kept if keep_sample]
+    output.check_outputs([*files, *kept, *beside], [source.partition("::")[0], *options.given(ids, config_file)])
 
     from specaudit import api
 
@@ -78,12 +89,15 @@ def fit(
         return
     reporter = terminal.progress(quiet=quiet, verbose=verbose)
     contents: list[tuple[Saved, output.Output]] = []
+    samples: list[NDArray[Any]] = []
     if kept:
-        found = api.baseline(source, **arguments, progress=reporter)
+        keeping = {"on_sample": samples.append} if keep_sample else {}
+        found = api.baseline(source, **arguments, **keeping, progress=reporter)
         result, contents = found.fit, [(found, file) for file in kept]
     else:
         result = api.fit(source, **arguments, progress=reporter)
-    rendering.write([*contents, *((result, file) for file in files)])
+    arrays = [(file.path, npy(sample)) for sample in samples for file in beside]
+    rendering.write([*contents, *((result, file) for file in files)], arrays)
     rendering.show(result, format_, quiet=quiet)
     if required and result.exponent.status not in required:
         _refuse(result, required, exit_zero)

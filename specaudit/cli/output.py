@@ -110,6 +110,11 @@ def baseline_output(text: str) -> Output:
     return Output(path=Path(text), kind="document", format="json")
 
 
+def sample_output(baseline: Output) -> Output:
+    """Return the file of sampled rows beside a baseline."""
+    return Output(path=baseline.path.with_suffix(".sample.npy"), kind="rows", format=".npy")
+
+
 def picture_output(text: str) -> Output:
     """Return the picture that ``text`` names, by its suffix."""
     suffix = Path(text).suffix.lower()

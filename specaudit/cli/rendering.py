@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,9 @@ def subject(document: Saved) -> Subject:
     return "compare" if document.schema_ == "specaudit.compare/1" else "fit"
 
 
-def write(contents: Iterable[tuple[Saved, Output]]) -> None:
-    """Write every document to its output, or none."""
-    write_all([(output.path, _content(document, output)) for document, output in contents])
+def write(contents: Iterable[tuple[Saved, Output]], files: Sequence[tuple[Path, bytes]] = ()) -> None:
+    """Write every document to its output, and every file, or nothing."""
+    write_all([*((output.path, _content(document, output)) for document, output in contents), *files])
 
 
 def show(document: Saved, format_: str, *, quiet: bool = False, about: str | None = None) -> None:

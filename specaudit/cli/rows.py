@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from specaudit.documents import NamedRow
 
 
@@ -29,8 +31,15 @@ def _npy(rows: Sequence[NamedRow]) -> bytes:
     """Return the row numbers as a .npy file of int64."""
     import numpy as np
 
+    return npy(np.array([row.row for row in rows], dtype=np.int64))
+
+
+def npy(values: NDArray[Any]) -> bytes:
+    """Return an array as a .npy file."""
+    import numpy as np
+
     stream = io.BytesIO()
-    np.save(stream, np.array([row.row for row in rows], dtype=np.int64))
+    np.save(stream, values, allow_pickle=False)
     return stream.getvalue()
 
 
