@@ -471,6 +471,12 @@ def test_explain_lists_and_explains(capsys):
     assert capsys.readouterr().out.startswith("drifting: ")
 
 
+def test_an_exit_code_is_explained_by_its_number(capsys):
+    for code in ("0", "3", "130"):
+        assert main(["explain", code]) == 0
+        assert capsys.readouterr().out.startswith(f"exit-{code}: ")
+
+
 def test_schema_lists_and_prints(capsys):
     assert main(["schema"]) == 0
     assert capsys.readouterr().out == "fit\nbaseline\ncompare\nerror\n"
@@ -485,6 +491,8 @@ def test_demo_writes_a_set_and_its_half_once(capsys, tmp_path):
         f"specaudit fit '{folder}/before.npy'\nspecaudit fit '{folder}/after.npy'\n"
         f"specaudit compare '{folder}/before.npy' '{folder}/after.npy'\n"
     )
+    assert main(["demo", str(tmp_path / "c"), "-q"]) == 0
+    assert capsys.readouterr().out == ""
     before, after = np.load(folder / "before.npy"), np.load(folder / "after.npy")
     assert (before.shape, before.dtype, after.shape) == ((2000, 64), np.float32, (1000, 64))
     assert {row.tobytes() for row in after} < {row.tobytes() for row in before}

@@ -26,6 +26,7 @@ SEED = 20
 def demo(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; created if it is missing.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files of an earlier demo.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not print the commands to try.")] = False,
 ) -> None:
     """Write a small data set and a pruning of it to try.
 
@@ -41,6 +42,8 @@ def demo(
         raise InputError(f"{directory}: cannot create: {error.strerror}", next_step="name another place") from error
     rows, cluster = _rows()
     write_all([(before, npy(rows)), (after, npy(_common_half(rows, cluster)))])
+    if quiet:
+        return
     lines = [("fit", before), ("fit", after), ("compare", before, after)]
     emit("".join(f"{shlex.join(['specaudit', *map(str, line)])}\n" for line in lines))
 

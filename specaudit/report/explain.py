@@ -142,7 +142,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
-        meaning="The local exponent is constant across the window within its errors, and a nested half of "
+        meaning="Slopes over quarters of the window differ by less than 10 %, errors included, and a nested half of "
         "the rows agrees. The interval holds for the population's slope on this window; it is no "
         "claim on the asymptote.",
         action="Quote the exponent with its interval, its window and its kernel.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -101,9 +102,19 @@ def tail_facts(comparison: Comparison) -> list[tuple[str, str]]:
         change = interval(comparison.delta_exponent)
         facts.append(("change of b₂", f"{change} between {low} and {high} effective dimensions"))
     if comparison.smallest_harm:
-        found = ", ".join(f"{shown(name)} {number(value, 3)}" for name, value in comparison.smallest_harm.items())
+        harms = sorted(comparison.smallest_harm.items(), key=_by_depth)  # a saved document has them by the alphabet
+        found = ", ".join(f"{shown(name)} {number(value, 3)}" for name, value in harms)
         facts.append(("smallest harm", f"{found}: fails with 80 % power"))
     return facts
+
+
+def _by_depth(harm: tuple[str, float]) -> list[tuple[float, str]]:
+    """Return a key that sorts names by the text and the numbers in them."""
+    words = harm[0].split()
+    return [
+        (float(word), "") if re.fullmatch(r"[0-9]+([.][0-9]+)?(e[+-]?[0-9]+)?", word) else (0.0, word)
+        for word in words
+    ]
 
 
 def gate_cells(gate: Gate) -> tuple[str, str, str, str, str]:
