@@ -91,7 +91,7 @@ def fit(
     contents: list[tuple[Saved, output.Output]] = []
     samples: list[NDArray[Any]] = []
     if kept:
-        keeping = {"on_sample": samples.append} if keep_sample else {}
+        keeping: dict[str, Any] = {"on_sample": samples.append} if keep_sample else {}
         found = api.baseline(source, **arguments, **keeping, progress=reporter)
         result, contents = found.fit, [(found, file) for file in kept]
     else:
