@@ -86,6 +86,13 @@ def check_memory(need: int, allowed: int | None, max_rows: int) -> None:
     if need > limit:
         what = "--max-memory" if allowed is not None else "this machine"
         raise BudgetError(
-            f"the run needs about {need / 2**30:.2f} GiB, {what} allows {limit / 2**30:.2f} GiB",
+            f"the run needs about {_size(need)}, {what} allows {_size(limit)}",
             next_step=f"raise --max-memory, or lower --max-rows (now {max_rows})",
         )
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes in the unit in which it is no fraction."""
+    if count >= 2**30:
+        return f"{count / 2**30:.2f} GiB"
+    return f"{count / 2**20:.0f} MiB" if count >= 2**20 else f"{count:,} byte{'s' * (count != 1)}"

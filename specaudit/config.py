@@ -235,6 +235,11 @@ def _waiver(table: Mapping[str, object], where: str) -> Waiver:
         if not isinstance(value, str) or not value.strip():
             raise ConfigError(f"{where}: {key}: expected a text, got {value!r}")
     _known(str(texts["gate"]), GATES, where, "gate")
+    if "after" in texts and not re.fullmatch(r"[0-9a-fA-F]+", str(texts["after"]).strip()):
+        raise ConfigError(
+            f"{where}: after: expected first digits of a digest, got {texts['after']!r}",
+            next_step="copy them from after.digest of the comparison's document",
+        )
     return Waiver(until=_date(table["until"], f"{where}: until"), **{k: str(v).strip() for k, v in texts.items()})
 
 
@@ -321,7 +326,10 @@ def _find(folder: Path) -> tuple[Path | None, dict[str, Any] | None]:
 
 
 def _table(path: Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
-    """Return the settings in a file; None where it is a pyproject.toml without any, or missing."""
+    """Return the settings in a file; None where it is a pyproject.toml without any, or missing.
+
+    A pyproject.toml has them in [tool.specaudit]; any other file may, or else has them at its top.
+    """
     try:
         if missing_ok and not path.is_file():
             return None
@@ -331,10 +339,16 @@ def _table(path: Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
     except ValueError as error:  # not TOML, or not UTF-8
         hint = 'quote a name with a dot: "capacity.linear" = 0.05' if "overwrite" in str(error) else ""
         raise ConfigError(f"{path}: not a TOML file: {error}", next_step=hint) from error
-    if path.name != "pyproject.toml":
-        return data
     tools = data.get("tool")
     table = tools.get("specaudit") if isinstance(tools, dict) else None
+    if path.name != "pyproject.toml":
+        if table is None:
+            return data
+        beside = next((key for key in data if key != "tool"), None)
+        if beside is not None:
+            raise ConfigError(
+                f"{path}: has [tool.specaudit] and {beside} outside it", next_step="move all settings into the table"
+            )
     if not isinstance(table, dict) and not (table is None and missing_ok):
         raise ConfigError(f"{path}: has no [tool.specaudit] table", next_step="add one, or drop --config")
     return table

@@ -26,9 +26,9 @@ GRID = 49
 MARGIN = 1.5
 """A window that the end of the curve cuts short stops at this many times the smallest ridge."""
 STEADY = 0.10
-"""A local exponent that surely moves by less than 10 % over the window counts as one exponent."""
+"""Slopes over quarters of the window that surely differ by less than 10 % count as one exponent."""
 BENT = 0.12
-"""Only a local exponent that surely moves by more than 12 % can be denied to be a power law."""
+"""Only slopes over quarters of the window that surely differ by more than 12 % deny a power law."""
 FEWEST_TO_EXTRAPOLATE = 32
 WIDEST = 0.15
 """Half-width of the interval past which the exponent is unresolved."""
@@ -201,16 +201,16 @@ def estimate_exponent(evidence: Evidence) -> Exponent:
 def _judge(
     curve: CapacityCurve, window: tuple[float, float], bend: float, margin: float, drift: float
 ) -> tuple[Status, str, str]:
-    """Return the status, the reason and the best-fitting shape for a local exponent that moves by `bend`."""
+    """Return status, reason and best-fitting shape; slopes over quarters of the window differ by `bend`."""
     if bend + margin <= STEADY and abs(drift) <= SIZE_DRIFT:
-        return "resolved", f"the local exponent moves by {100 * bend:.0f} % over the window", "power law"
+        return "resolved", f"slopes over quarters of the window differ by {100 * bend:.0f} %", "power law"
     shape, better = best_shape(curve, window)
     if bend - margin > BENT + DISCRETENESS / window[0] and better:
         return "not-power-law", f"another shape ({shape}) fits the window better than any power law", shape
     if np.isnan(drift):
         reason = "no half of the rows reaches the window, so that drift with size is not known"
     elif bend + margin > STEADY:
-        reason = f"the local exponent moves by {100 * bend:.0f} % (± {100 * margin:.1f}) over the window"
+        reason = f"slopes over quarters of the window differ by {100 * bend:.0f} % (± {100 * margin:.1f})"
     else:
         reason = f"half of the rows give a slope that differs by {100 * abs(drift):.0f} %"
     return "drifting", reason, shape
@@ -239,9 +239,16 @@ def _too_shallow(evidence: Evidence, window: tuple[float, float] | None) -> Expo
     wanted = WINDOW_RATIO * SHALLOWEST
     return Exponent(
         status="unresolved",
-        reason=f"{evidence.rows:,} different rows reach only {depth:.2g} effective dimensions; "
+        reason=f"{evidence.rows:,} different rows reach only {_below(depth)} effective dimensions; "
         f"a window of a factor {WINDOW_RATIO:g} from {SHALLOWEST:g} needs {wanted:g}",
         rows_needed=_rows_for_depth(evidence, wanted),
+    )
+
+
+def _below(depth: float) -> str:
+    """Return a depth that is too small with as many digits as show it."""
+    return (
+        f"{depth:.2g}" if float(f"{depth:.2g}") < WINDOW_RATIO * SHALLOWEST else f"{np.floor(1000 * depth) / 1000:g}"
     )
 
 

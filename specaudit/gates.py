@@ -12,7 +12,7 @@ from math import ceil, exp, log10
 from typing import Literal
 
 from specaudit.documents import Comparison, Gate, Test, Waiver, Warning_
-from specaudit.documents.compare import GateId, GateStatus, TailChange, Verdict
+from specaudit.documents.compare import GateId, GateStatus, NoCeiling, TailChange, Verdict
 from specaudit.errors import ExitCode
 from specaudit.policy import Policy, WaiverRule
 from specaudit.relation import PROVEN
@@ -24,6 +24,17 @@ CAUTION = 1.25
 statistics, since the spread of subsets may be skewed and nothing else protects where it exceeds the margin."""
 NEAR = 0.25
 """Share by which the half-width of an interval may be off with the fewest subsets."""
+SAME_SCALE = 1.25
+"""Factor within which the median distances of new data of the same model agree with BEFORE's."""
+NO_CEILING: dict[NoCeiling, tuple[str, str]] = {
+    "copies": ("some rows occur more often in AFTER than in BEFORE, and the ceiling is that of a subset", ""),
+    "samples": (
+        "AFTER's sample has rows that BEFORE's lacks, and the ceiling is that of a subset",
+        "raise --max-rows if the check matters",
+    ),
+    "numbers": ("AFTER's rows are BEFORE's in slightly other numbers, and the ceiling is that of equal rows", ""),
+}
+"""Why a pruning has no ceiling, and what to do about it."""
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
 
 
@@ -72,7 +83,7 @@ def judge(comparison: Comparison, policy: Policy) -> Comparison:
 
 def tail_change(comparison: Comparison) -> TailChange:
     """Return what became of the tail, from all statistics together."""
-    if unproven(comparison):
+    if objection(comparison):
         return "undecided"
     tests = _tests(comparison)
     if any(test.status == "fail" for test in tests):
@@ -82,10 +93,21 @@ def tail_change(comparison: Comparison) -> TailChange:
     return "preserved" if tests and all(test.status == "pass" for test in tests) else "undecided"
 
 
-def unproven(comparison: Comparison) -> bool:
-    """Tell whether too few rows are shared to take the two data sets for related, and nothing else was expected."""
+def objection(comparison: Comparison) -> tuple[str, str] | None:
+    """Return why the two sides may not be judged together and what to do; None where nothing speaks against it.
+
+    Too few shared rows do, unless new data were expected; of new data, another scale.
+    """
     relation, rows = comparison.relation, comparison.rows
-    return relation.expected == "any" and relation.shared < PROVEN * min(rows.unique_before, rows.unique_after)
+    if relation.expected == "any" and relation.shared < PROVEN * min(rows.unique_before, rows.unique_after):
+        return "no shared rows: another embedding model, or new data?", "--expect fresh if the model is the same"
+    scale = relation.scale
+    if relation.expected == "fresh" and scale is not None and not 1 / SAME_SCALE <= scale <= SAME_SCALE:
+        return (
+            f"distances are {scale:.2f} times BEFORE's: another scale or embedding model?",
+            "embed both sides with one model, and scale their rows alike (--normalize l2)",
+        )
+    return None
 
 
 def _judged(test: Test, kernel: str, comparison: Comparison, policy: Policy) -> Test:
@@ -136,13 +158,9 @@ def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tai
         for test in change.tests
         if test.statistic == statistic
     ]
-    if unproven(comparison):
-        return _gate(
-            statistic,
-            "inconclusive",
-            "no shared rows: another embedding model, or new data?",
-            "--expect fresh if the model is the same",
-        )
+    doubt = objection(comparison)
+    if doubt:
+        return _gate(statistic, "inconclusive", *doubt)
     if not found:
         return _gate(
             statistic,
@@ -154,9 +172,7 @@ def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tai
     where = f"{name}, {_depth(worst)}"
     failing = [item for item in found if item[1].status == "fail"]
     if failing:
-        reason, next_step = _harm_sentence(failing), "keep more of the removed rows, see the rows named"
-        if comparison.relation.kind in ("augment", "replace"):
-            next_step = "look at the added rows: they crowd the front of the spectrum"
+        reason, next_step = _harm_sentence(failing), _remedy(comparison)
     elif worst.status == "inconclusive":
         reason = (
             f"the change of {worst.change:+.3f} at {where} has the interval [{worst.low:+.3f}, {worst.high:+.3f}], "
@@ -185,6 +201,15 @@ def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tai
     )
 
 
+def _remedy(comparison: Comparison) -> str:
+    """Return what to do about a harm."""
+    if comparison.relation.kind in ("augment", "replace"):
+        return "look at the added rows: they crowd the front of the spectrum"
+    if comparison.before.baseline:
+        return "keep more of the removed rows; compare with BEFORE's embeddings, not its baseline, to name them"
+    return "keep more of the removed rows, see the rows named"
+
+
 def _depth(test: Test) -> str:
     if test.dimension is not None:
         return f"{test.dimension:.3g} effective dimensions"
@@ -197,7 +222,10 @@ def _harm_sentence(failing: Sequence[tuple[str, Test]]) -> str:
     name, worst = max(failing, key=lambda item: harm(item[1]) / abs(item[1].limit))
     if worst.statistic == "capacity":
         first = min(test.dimension or 0.0 for kernel, test in failing if kernel == name)
-        return f"{100 * (1 - exp(worst.change)):.0f} % less capacity from mode {first:.3g} on ({name})"
+        lost = f"{100 * (1 - exp(worst.change)):.0f} % less capacity"
+        if worst.dimension == first:
+            return f"{lost} from mode {first:.3g} on ({name})"
+        return f"up to {lost}, from mode {first:.3g} on ({name})"
     return f"the tail exponent rises by {worst.change:.3f} {_depth(worst)} ({name}): the tail is steeper"
 
 
@@ -205,7 +233,7 @@ def _repeats(comparison: Comparison, policy: Policy) -> Gate:
     shares = [side.effective_rows / side.unique_rows for side in (comparison.before, comparison.after)]
     observed, limit = shares[1] / shares[0], policy.margin("repeats", "")
     bad = observed < limit
-    lost: Status = "inconclusive" if unproven(comparison) else "fail"
+    lost: Status = "inconclusive" if objection(comparison) else "fail"
     return Gate(
         id="repeats",
         status=lost if bad else "pass",
@@ -227,10 +255,7 @@ def _repeats(comparison: Comparison, policy: Policy) -> Gate:
 def _consistency(comparison: Comparison, policy: Policy) -> Gate:
     found = comparison.consistency
     if found is None:
-        reason = "AFTER is not a subset of BEFORE, so that no ceiling applies"
-        if comparison.before.baseline:
-            reason = "a baseline keeps too few eigenvalues to hold AFTER's against"
-        return _gate("consistency", "skipped", reason, "")
+        return _gate("consistency", "skipped", *_no_ceiling(comparison))
     return Gate(
         id="consistency",
         status="pass" if found.holds else "fail",
@@ -244,6 +269,18 @@ def _consistency(comparison: Comparison, policy: Policy) -> Gate:
         else "eigenvalues rise beyond what any subset of BEFORE can have",
         next_step="" if found.holds else "check that both sides come from one embedding model",
     )
+
+
+def _no_ceiling(comparison: Comparison) -> tuple[str, str]:
+    """Return why there is no ceiling to hold eigenvalues against, and what to do about it."""
+    kind, why = comparison.relation.kind, comparison.no_ceiling
+    if comparison.before.baseline:
+        return "a baseline keeps too few eigenvalues to hold AFTER's against", ""
+    if kind in ("identical", "reweighted"):
+        return "no row was removed, and the ceiling is for what is left of a data set", ""
+    if kind != "prune":
+        return "AFTER is not a subset of BEFORE, so that no ceiling applies", ""
+    return NO_CEILING[why] if why else ("no ceiling was worked out", "")
 
 
 def _rows(comparison: Comparison, policy: Policy) -> Gate | None:
@@ -263,9 +300,30 @@ def _rows(comparison: Comparison, policy: Policy) -> Gate | None:
         high=observed,
         limit=limit,
         where="share of unique rows dropped" if by_drop else "unique rows of AFTER",
-        reason=f"{rows.unique_before:,} -> {rows.unique_after:,} different rows",
+        reason="; ".join(_amounts(comparison, policy, drop if much else None, few=few)),
         next_step="keep more rows, or change --max-drop and --min-rows" if few or much else "",
     )
+
+
+def _amounts(comparison: Comparison, policy: Policy, drop: float | None, *, few: bool) -> list[str]:
+    """Return the amount in words: against each limit that it breaks, `drop` being a share that is too large."""
+    rows, reasons = comparison.rows, []
+    counts = f"{rows.unique_before:,} -> {rows.unique_after:,}"
+    if drop is not None and policy.max_drop is not None:
+        dropped, allowed = _percents(drop, policy.max_drop)
+        reasons.append(f"{dropped} of the different rows are dropped, {allowed} are allowed ({counts})")
+    if few:
+        reasons.append(f"{rows.unique_after:,} different rows are left, at least {policy.min_rows:,} are required")
+    return reasons or [f"{counts} different rows"]
+
+
+def _percents(one: float, other: float) -> tuple[str, str]:
+    """Return two different shares with as many digits as tell them apart."""
+    for digits in range(2, 16):
+        texts = (f"{100 * one:.{digits}g} %", f"{100 * other:.{digits}g} %")
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def _span(comparison: Comparison, policy: Policy) -> Gate:
@@ -305,7 +363,9 @@ def _waive(comparison: Comparison, gates: Sequence[Gate], policy: Policy) -> tup
     warnings = []
     for rule in policy.waivers:
         gate = next((g for g in result.values() if g.id == rule.gate), None)
-        if rule.after is not None and not comparison.after.digest.startswith(rule.after):
+        if rule.after is not None and not comparison.after.digest.startswith(rule.after.lower()):
+            what = f"is for data whose digest begins {rule.after}; AFTER's is {comparison.after.digest}"
+            warnings.append(_idle(rule, what, "remove it, or give the digest of the data it is for"))
             continue
         if rule.until is not None and rule.until < policy.today:
             warnings.append(_idle(rule, f"expired on {rule.until}", "renew it with a reason, or remove it"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,6 +46,11 @@ class WaiverRule:
             )
         if not self.reason.strip():
             raise ConfigError(f"waiver of {self.gate}: has no reason", next_step="say why the gate does not count")
+        if self.after is not None and not re.fullmatch(r"[0-9a-fA-F]+", self.after):
+            raise ConfigError(
+                f"waiver of {self.gate}: after: expected first digits of a digest, got {self.after!r}",
+                next_step="copy them from after.digest of the comparison's document",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

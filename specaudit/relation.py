@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from specaudit.dataset import DataSet, Hashes, IntArray
 from specaudit.embeddings import Embeddings
 from specaudit.errors import InputError
-from specaudit.graph import match_rows
+from specaudit.graph import NearestRows, nearest_rows, one_to_one
 from specaudit.kernels import Normalize, prepare_rows
 
+Flags = npt.NDArray[np.bool_]
 Kind = Literal["identical", "reweighted", "prune", "augment", "replace", "fresh"]
 Expectation = Literal["prune", "augment", "fresh", "any"]
 MatchedBy = Literal["ids", "content", "selection", "sketch"]
@@ -26,7 +28,7 @@ PILOT = 512
 """Unmatched rows that are looked at before all are."""
 BATCH = 1 << 16
 PASSES = 8
-"""Rows that are near to a row which a nearer one got look for another this often, less one."""
+"""Rows that are near to a row which a nearer one got look for another of their own this often, less one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ def find_relation(
     """Return AFTER with the labels of the rows of BEFORE that its rows are, and the relation of the two.
 
     Rows are the same that have one id, where both sides have ids, or equal content, or else that are nearest to one
-    another within `tolerance`.
+    another within `tolerance`; rows of AFTER left over that are as near to a row of BEFORE are its copies.
     """
     by_ids = before.embeddings.ids is not None and after.embeddings.ids is not None
     if by_ids:
@@ -142,45 +144,51 @@ def match_by_distance(
     """Return AFTER with rows that have no label in BEFORE matched to the nearest such row, and how many got a match.
 
     A row of BEFORE is matched as often as it occurs there, so that copies that were embedded again, each with its own
-    rounding, are copies still. A pilot of the rows comes first: where none of it has a match, the data sets are taken
-    to share no more rows.
+    rounding, are copies still, and rows of BEFORE that are near one another each find their own. What is then left
+    within the tolerance is a further copy of its nearest row. A pilot of the rows comes first: where none of it is
+    near any row of BEFORE, the data sets are taken to share no more rows.
     """
-    free = np.flatnonzero(~np.isin(before.unique_labels, after.unique_labels))
     lone = np.flatnonzero(~np.isin(after.unique_labels, before.unique_labels))
-    if not (len(free) and len(lone)):
+    if not (len(before.places) and len(lone)):
         return after, 0
-    room = np.zeros(before.embeddings.rows, np.int64)
+    free = ~np.isin(before.unique_labels, after.unique_labels)
+    room, known = np.zeros(before.embeddings.rows, np.int64), np.zeros(before.embeddings.rows, np.bool_)
     room[before.places[free]] = before.copies[free]
+    known[before.places] = True
 
-    def match(numbers: IntArray) -> IntArray:
-        return match_rows(
+    def nearest(numbers: IntArray, wanted: Flags) -> NearestRows:
+        return nearest_rows(
             after.embeddings.take(after.places[numbers]),
             before.embeddings,
-            room > 0,
-            tolerance=tolerance,
+            wanted,
             normalize=normalize,
             threads=threads,
             progress=progress,
         )
 
-    if (match(lone[:: max(1, len(lone) // PILOT)][:PILOT]) < 0).all():
+    pilot = nearest(lone[:: max(1, len(lone) // PILOT)][:PILOT], known)
+    if (pilot.distances > tolerance).all():
         return after, 0
     found = np.full(len(after.unique_labels), -1)
     for start in range(0, len(lone), BATCH):
-        left = lone[start : start + BATCH]
-        for _ in range(PASSES):
-            rows = match(left)
-            hit = rows >= 0
+        left, wanted = lone[start : start + BATCH], known
+        for turn in range(PASSES):
+            near = nearest(left, wanted)
+            rows = one_to_one(near, tolerance)
+            hit = (rows >= 0) & (room[rows] > 0)
+            close = near.distances <= tolerance
+            if turn == 0:
+                found[left[close]] = near.rows[close]
             found[left[hit]] = rows[hit]
             room[rows[hit]] -= after.copies[left[hit]]
-            left = left[~hit]
-            if not (hit.any() and len(left)):
+            left, wanted = left[close & ~hit], room > 0
+            if not (len(left) and wanted.any() and (hit.any() or turn == 0)):
                 break
     matched = found >= 0
     labels = np.where(matched, before.labels[found], after.unique_labels)
     old = np.searchsorted(after.unique_labels, after.labels).clip(max=len(labels) - 1)
-    known = after.unique_labels[old] == after.labels
-    return after.relabelled(np.where(known, labels[old], after.labels)), len(np.unique(found[matched]))
+    same = after.unique_labels[old] == after.labels
+    return after.relabelled(np.where(same, labels[old], after.labels)), len(np.unique(found[matched]))
 
 
 def relate(before: DataSet, after: DataSet, *, near: int, tolerance: float | None, matched_by: MatchedBy) -> Relation:

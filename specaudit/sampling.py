@@ -8,7 +8,7 @@ import numpy as np
 
 from specaudit.dataset import DataSet, IntArray
 from specaudit.draws import Design
-from specaudit.kernels import Normalize
+from specaudit.kernels import BANDWIDTH_ROWS, FloatArray, Normalize, median_distance
 from specaudit.relation import overlap
 from specaudit.subsets import SampledRows
 
@@ -69,6 +69,8 @@ class SamplePair:
 
     Attributes
     ----------
+    nested
+        All rows of AFTER's sample are in BEFORE's.
     places
         (u_after,) where AFTER's rows are among BEFORE's; None unless all are, with equal content.
     size_ratio
@@ -77,6 +79,7 @@ class SamplePair:
 
     before: SampledRows
     after: SampledRows
+    nested: bool
     places: IntArray | None
     size_ratio: float
 
@@ -86,13 +89,19 @@ def read_samples(before: DataSet, after: DataSet, samples: Samples, normalize: N
     place = overlap(before.unique_labels[samples.before], after.unique_labels[samples.after])
     old, new = before.copies[samples.before], after.copies[samples.after]
     same = before.contents[before.places[samples.before[place]]] == after.contents[after.places[samples.after]]
-    contained = bool(((place >= 0) & same).all())
+    nested = bool((place >= 0).all())
     size_ratio = float(old.sum() / new.sum())
     if samples.design.drawn == "none":  # only proportions matter, and equal ones shall look equal
         old, new = old // np.gcd.reduce(old), new // np.gcd.reduce(new)
     return SamplePair(
         before=SampledRows(rows=before.read(samples.before, normalize), copies=old),
         after=SampledRows(rows=after.read(samples.after, normalize), copies=new),
-        places=place if contained else None,
+        nested=nested,
+        places=place if nested and same.all() else None,
         size_ratio=size_ratio,
     )
+
+
+def relative_scale(before: float | None, after: FloatArray) -> float | None:
+    """Return the median distance between AFTER's sampled rows over BEFORE's; None if that is 0 or not known."""
+    return median_distance(after[:BANDWIDTH_ROWS]) / before if before else None

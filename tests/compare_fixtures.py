@@ -280,7 +280,7 @@ def failing() -> doc.Comparison:
     capacity = gate(
         "capacity",
         "fail",
-        "31% less capacity from mode 10 on (linear)",
+        "up to 31 % less capacity, from mode 10 on (linear)",
         "keep more of the removed rows, see the rows named",
         "linear, 60 effective dimensions",
         -0.374,
@@ -302,7 +302,7 @@ def failing() -> doc.Comparison:
     rows = gate(
         "rows",
         "fail",
-        "7,416 -> 240 different rows",
+        "97 % of the different rows are dropped, 50 % are allowed (7,416 -> 240)",
         "keep more rows, or change --max-drop and --min-rows",
         "share of unique rows dropped",
         0.9676,

@@ -142,7 +142,7 @@ def spectrum(name: str, status: str, *, decay: float = 1.0, graph: Graph | None 
             status=status,
             reason={
                 "resolved": "one slope fits the window",
-                "drifting": "the local exponent moves across the window by more than its errors",
+                "drifting": "slopes over quarters of the window differ by 14 % (± 2.0)",
                 "not-power-law": "the local exponent moves steadily with depth",
                 "unresolved": "600 rows leave no window above five effective dimensions",
             }[status],

@@ -300,7 +300,7 @@ def test_too_little_memory_stops_before_any_work(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(BudgetError) as caught:
         fit(rows_of(), max_memory=10 << 20)
     assert "--max-memory" in str(caught.value)
-    assert "GiB" in caught.value.args[0]
+    assert "allows 10 MiB" in caught.value.args[0]
     assert "--max-rows" in caught.value.next_step
 
 

@@ -314,13 +314,30 @@ def test_independent_data_of_one_model_are_judged_when_they_are_said_to_be() -> 
     assert compare(one, other, policy=wide).verdict == "inconclusive"
     found = compare(one, other, expect="fresh", policy=wide)
     assert (found.verdict, found.relation.kind, found.null.drawn_from) == ("pass", "fresh", "both")
+    assert found.relation.scale == pytest.approx(1, abs=0.1)
+    one, other = rows_of(400, seed=1), rows_of(400, seed=2)
     harmed = compare(one, other[typical(other)], expect="fresh")
     assert (harmed.verdict, harmed.exit_code) == ("fail", 1)
 
 
+@pytest.mark.parametrize("factor", [2.0, 0.5, 1.3])
+def test_new_data_of_another_scale_neither_pass_nor_fail(factor: float) -> None:
+    other = factor * rows_of(400, seed=2)
+    found = compare(X, other, expect="fresh")
+    assert (found.verdict, found.exit_code, found.tail) == ("inconclusive", 3, "undecided")
+    for name in ("capacity", "tail"):
+        gate = found.gate(name)
+        assert gate is not None
+        assert gate.reason.startswith(f"distances are {found.relation.scale:.2f} times BEFORE's: another scale")
+        assert "one model" in gate.next_step
+    strict(found)
+    same = compare(X, other, expect="fresh", normalize="l2", policy=Policy(margins={"capacity": 1, "tail": 1}))
+    assert (same.verdict, same.relation.scale) == ("pass", pytest.approx(1, abs=0.1))
+
+
 def test_rows_of_lower_rank_fail_under_the_linear_kernel() -> None:
     _, _, directions = np.linalg.svd(X, full_matrices=False)
-    flat = X @ directions[:4].T @ directions[:4]
+    flat = X @ directions[:8].T @ directions[:8]
     found = compare(X, flat, expect="fresh", kernels=["linear"])
     assert found.verdict == "fail"
     strict(found)
@@ -335,6 +352,44 @@ def test_rows_written_with_less_care_are_matched_and_judged_alike(kind: str, cor
     assert found.consistency is None
     np.testing.assert_allclose(tests_of(found), tests_of(core), atol=2e-3)
     assert found.verdict == core.verdict
+
+
+def test_jittered_copies_that_before_lacks_change_no_verdict(core: Comparison) -> None:
+    noise = 1e-6 * rows_of(2 * N, seed=4)
+    twice = compare(X, np.vstack([X, X]) + noise)
+    assert (twice.relation.kind, twice.verdict, twice.tail) == ("identical", "pass", "preserved")
+    np.testing.assert_allclose(tests_of(twice)[:, 0], 0, atol=1e-4)
+    found = compare(X, np.vstack([X[CORE], X[CORE[:40]]]) + noise[:190])
+    assert (found.relation.kind, found.relation.shared, found.relation.added) == ("prune", 150, 0)
+    plain = compare(X, np.vstack([X[CORE], X[CORE[:40]]]))
+    np.testing.assert_allclose(tests_of(found), tests_of(plain), atol=2e-3)
+    assert found.verdict == plain.verdict == core.verdict
+
+
+NAMES = [f"r{row}" for row in range(N)]
+
+
+@pytest.mark.parametrize(
+    ("after", "options", "no_ceiling"),
+    [
+        (X[HALF], {}, None),
+        (X[::-1], {}, None),
+        (X[HALF] + 1e-6 * rows_of(150, seed=4), {}, "numbers"),
+        (X[HALF].astype(np.float16), {"ids": NAMES, "ids_after": [NAMES[row] for row in HALF]}, "numbers"),
+        (np.vstack([X[HALF], X[HALF[:1]]]), {}, "copies"),
+        (X[HALF], {"max_rows": 100}, "samples"),
+    ],
+    ids=["subset", "identical", "near", "ids", "twice", "samples"],
+)
+def test_a_pruning_without_a_ceiling_says_why(
+    after: np.ndarray, options: dict[str, Any], no_ceiling: str | None
+) -> None:
+    found = compare(X, after, **options)
+    assert found.no_ceiling == no_ceiling
+    assert (found.consistency is not None) == (found.relation.kind == "prune" and no_ceiling is None)
+    gate = found.gate("consistency")
+    assert gate is not None
+    assert "not a subset" not in gate.reason
 
 
 def test_ids_say_which_rows_are_the_same(core: Comparison) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from specaudit import Baseline, Comparison, baseline, compare
+from specaudit.api import compare_plan
 from specaudit.dataset import DataSet
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import open_embeddings
@@ -95,9 +96,17 @@ def test_other_rows_are_not_judged_unless_that_was_expected(saved: Baseline) -> 
     assert compare(saved, other, expect="fresh").verdict != "fail"
 
 
+def test_other_rows_of_another_scale_are_not_judged(saved: Baseline) -> None:
+    found = compare(saved, 2 * rows_of(seed=7), expect="fresh")
+    assert found.verdict == "inconclusive"
+    assert found.relation.scale == pytest.approx(2, abs=0.1)
+    assert compare(saved, rows_of(seed=7), expect="fresh").relation.scale == pytest.approx(1, abs=0.1)
+
+
 def test_a_lower_rank_fails_although_its_window_is_shorter(saved: Baseline) -> None:
     flat = X.copy()
     flat[:, 4:] = 0.0
+    flat *= np.linalg.norm(X) / np.linalg.norm(flat)  # of another scale they would not be judged
     found = compare(saved, flat, expect="fresh")
     assert found.exit_code == 1
     assert found.tail == "steeper"
@@ -141,6 +150,7 @@ def test_a_baseline_of_more_rows_than_keys_estimates_what_is_shared() -> None:
         ({"bandwidth": 3.0}, ConfigError, "bandwidth 3.0 was asked for"),
         ({"normalize": "l2"}, ConfigError, "normalize l2 was asked for"),
         ({"centered": True}, ConfigError, "centered True was asked for"),
+        ({"seed": 3}, ConfigError, "seed 3 was asked for, but the baseline has 0"),
         ({"kept": [1, 2, 3]}, ConfigError, "a proposal needs BEFORE's embeddings"),
     ],
 )
@@ -158,8 +168,10 @@ def test_a_baseline_of_another_model_estimator_or_width_is_refused(saved: Baseli
     named = saved.model_copy(
         update={"fit": saved.fit.model_copy(update={"dataset": saved.fit.dataset.model_copy(update={"model": "a"})})}
     )
-    with pytest.raises(InputError, match="of model a"):
-        compare(named, HALF, model_after="b")
+    for models in ({"model": "b"}, {"model_after": "b"}, {"model": "b", "model_after": "a"}):
+        with pytest.raises(InputError, match="of model a, AFTER of b"):
+            compare(named, HALF, **models)  # type: ignore[arg-type]
+    assert compare(named, HALF, model="a").after.model == compare(named, HALF).after.model == "a"
     spectra = {
         name: s.model_copy(update={"estimator": s.estimator.model_copy(update={"version": "0"})})
         for name, s in saved.fit.spectra.items()
@@ -173,6 +185,19 @@ def test_too_few_rows_for_the_smallest_step_and_streams_are_refused(saved: Basel
         compare(saved, X[:20])
     with pytest.raises(ConfigError, match="stream"):
         baseline("-")
+
+
+def test_a_seed_that_is_the_baselines_is_accepted(saved: Baseline) -> None:
+    assert compare(saved, HALF, seed=0).reproduce.seed == compare(saved, HALF).reproduce.seed == 0
+
+
+def test_a_baseline_can_only_stand_for_before(saved: Baseline, tmp_path: Path) -> None:
+    path = tmp_path / "base.json"
+    path.write_text(saved.to_json())
+    for verb in (compare, compare_plan):
+        for after in (saved, path, str(path)):
+            with pytest.raises(InputError, match="can only stand for BEFORE"):
+                verb(X, after)  # type: ignore[arg-type]
 
 
 def test_other_documents_are_no_baselines(saved: Baseline, tmp_path: Path) -> None:

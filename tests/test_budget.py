@@ -61,6 +61,14 @@ def test_what_does_not_fit_names_the_need_and_the_flags() -> None:
     assert "--max-rows (now 16384)" in caught.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("allowed", "told"), [(300 << 20, "300 MiB"), (GIB - 1, "1024 MiB"), (5, "5 bytes"), (1, "1 byte")]
+)
+def test_a_small_budget_is_told_in_a_unit_that_shows_it(allowed: int, told: str) -> None:
+    with pytest.raises(BudgetError, match=f"--max-memory allows {told};"):
+        check_memory(3 * GIB, allowed, 16_384)
+
+
 def test_the_machine_is_named_when_no_limit_was_given() -> None:
     with pytest.raises(BudgetError, match="this machine"):
         check_memory(10**18, None, 16_384)

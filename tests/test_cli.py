@@ -64,7 +64,9 @@ def test_a_status_that_was_required_exits_0(api):
 def test_exit_zero_turns_3_into_0_and_still_says_why(api, capsys):
     api.result = make_fit("drifting")
     assert main(["fit", "rows.npy", "--require", "resolved", "--exit-zero"]) == 0
-    assert "required resolved" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "required resolved" in err
+    assert "exit code 0 instead of 3, as --exit-zero demands" in err
 
 
 def test_exit_zero_never_hides_a_2(api):
@@ -267,6 +269,15 @@ def test_every_output_gets_the_format_of_its_suffix_or_its_name(api, tmp_path):
     assert written["f.svg"].startswith("<?xml")
 
 
+def test_every_output_that_is_named_is_written(api, tmp_path):
+    assert main(["fit", "rows.npy", "--plot", "a.svg", "--plot", "b.png"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "b.png"]
+    api.result = baseline()
+    assert main(["fit", "rows.npy", "--baseline", "c.json", "--baseline", "d.json"]) == 0
+    assert (tmp_path / "c.json").read_text() == (tmp_path / "d.json").read_text() == api.result.to_json()
+    assert main(["fit", "rows.npy", "--plot", "e.svg", "--plot", "e.svg"]) == 2
+
+
 def test_a_baseline_is_written_beside_the_fit_that_it_holds(api, capsys, tmp_path):
     fit = api.result
     api.result = baseline().model_copy(update={"fit": fit})
@@ -460,6 +471,12 @@ def test_explain_lists_and_explains(capsys):
     assert capsys.readouterr().out.startswith("drifting: ")
 
 
+def test_an_exit_code_is_explained_by_its_number(capsys):
+    for code in ("0", "3", "130"):
+        assert main(["explain", code]) == 0
+        assert capsys.readouterr().out.startswith(f"exit-{code}: ")
+
+
 def test_schema_lists_and_prints(capsys):
     assert main(["schema"]) == 0
     assert capsys.readouterr().out == "fit\nbaseline\ncompare\nerror\n"
@@ -474,6 +491,8 @@ def test_demo_writes_a_set_and_its_half_once(capsys, tmp_path):
         f"specaudit fit '{folder}/before.npy'\nspecaudit fit '{folder}/after.npy'\n"
         f"specaudit compare '{folder}/before.npy' '{folder}/after.npy'\n"
     )
+    assert main(["demo", str(tmp_path / "c"), "-q"]) == 0
+    assert capsys.readouterr().out == ""
     before, after = np.load(folder / "before.npy"), np.load(folder / "after.npy")
     assert (before.shape, before.dtype, after.shape) == ((2000, 64), np.float32, (1000, 64))
     assert {row.tobytes() for row in after} < {row.tobytes() for row in before}

@@ -85,7 +85,7 @@ def test_without_settings_the_api_gets_its_own_defaults(api):
         "kept": None, "dropped": None, "weights": None, "added": None, "expect": "any", "ids": None,
         "ids_after": None, "dtype": None, "shape": None, "column": None, "kernels": ("laplace", "linear"),
         "bandwidth": None, "normalize": "none", "centered": False, "model": None, "model_after": None,
-        "calibrate": False, "drop_bad_rows": False, "seed": 0, "threads": None, "max_rows": 16384,
+        "calibrate": False, "drop_bad_rows": False, "seed": None, "threads": None, "max_rows": 16384,
         "max_memory": None, "command": "specaudit compare before.npy after.npy",
     }  # fmt: skip
 
@@ -322,6 +322,16 @@ def test_every_output_gets_its_format(api, tmp_path):
     assert written["j.csv"] == "row,id,distance\n"
 
 
+def test_every_output_that_is_named_is_written(api, tmp_path):
+    names = {"--plot": ["a.svg", "b.svg"], "--report": ["c.html", "d.html"], "--save-rows": ["e.csv", "f.txt"]}
+    flags = [word for flag, files in names.items() for file in files for word in (flag, file)]
+    assert compare("after.npy", *flags) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        file for files in names.values() for file in files
+    )
+    assert compare("after.npy", "--plot", "a.svg", "--plot", "a.svg") == 2
+
+
 def test_outputs_are_written_whatever_the_verdict(api, tmp_path):
     api.result = compare_fixtures.made("fail")
     assert compare("after.npy", "-o", "a.json") == 1
@@ -345,7 +355,7 @@ NAMED = (NamedRow(row=7, id="a,b", distance=1.23456789), NamedRow(row=3, id=None
 def test_removed_rows_are_saved_by_name(api, tmp_path, suffix, content):
     rows = api.result.rows.model_copy(update={"removed_all": NAMED})
     api.result = api.result.model_copy(update={"rows": rows})
-    assert compare("after.npy", "--save-rows", f"rows{suffix}", "--save-rows", f"rows{suffix}") == 0
+    assert compare("after.npy", "--save-rows", f"rows{suffix}") == 0
     assert (tmp_path / f"rows{suffix}").read_bytes() == content
 
 
@@ -362,6 +372,13 @@ def test_removed_rows_that_were_not_looked_at_are_counted_and_not_saved(api, cap
     api.result = api.result.model_copy(update={"rows": rows})
     assert compare("after.npy", "--save-rows", "rows.txt") == 0
     assert capsys.readouterr().err.startswith("specaudit: rows.txt holds 100 of 7,176 removed rows")
+
+
+def test_removed_rows_of_a_baseline_cannot_be_saved(api, capsys, tmp_path):
+    message = refused(capsys, "compare", "main.json", "after.npy", "--save-rows", "rows.csv")
+    assert "a baseline does not know its rows" in message
+    assert "compare with BEFORE's embeddings" in message
+    assert (api.calls, list(tmp_path.iterdir())) == ([], [])
 
 
 # ---------------------------------------------------------------- GitHub

@@ -101,6 +101,18 @@ def test_a_baseline_is_a_document_that_is_read_and_written_again():
     assert Path("again.json").read_bytes() == Path("kept.json").read_bytes()
 
 
+def test_a_sample_is_kept_beside_its_baseline(capsys):
+    assert main(["fit", "before.npy", "-q", "--baseline", "b.json", "--keep-sample", "--max-rows", "120"]) == 0
+    rows, sample = np.load("before.npy"), np.load("b.sample.npy")
+    assert (sample.shape, sample.dtype) == ((120, DIMENSIONS), np.float32)
+    assert {row.tobytes() for row in sample} < {row.tobytes() for row in rows}
+    assert len({row.tobytes() for row in sample}) == 120
+    assert json.loads(Path("b.json").read_text())["sampled_rows"] == 120
+    capsys.readouterr()
+    assert main(["fit", "before.npy", "--keep-sample"]) == 2
+    assert "add --baseline" in capsys.readouterr().err
+
+
 def test_a_baseline_stands_in_for_before(capsys):
     assert main(["fit", "before.npy", "--baseline", "kept.json", "-q"]) == 0
     assert main(["compare", "kept.json", "again.npy"]) == 0

@@ -103,6 +103,14 @@ def test_the_amount_is_rows_and_depth():
     assert "different" not in facts.amount(made("identical"))
 
 
+def test_the_smallest_harms_are_told_in_one_order_whatever_the_documents():
+    names = ["capacity at 10 (laplace)", "capacity at 95 (linear)", "capacity at 449 (laplace)", "tail (laplace)"]
+    for order in (names, sorted(names), names[::-1]):
+        document = comparison(smallest_harm=dict.fromkeys(order, 0.1))
+        told = dict(facts.tail_facts(document))["smallest harm"]
+        assert sorted(names, key=told.index) == names
+
+
 @pytest.mark.parametrize("kind", ["text", "markdown", "junit", "github"])
 def test_a_waived_gate_shows_its_reason_and_its_last_day(kind):
     text = re.sub(r"\s+", " ", COMPARISON_FORMATS[kind](made("waived"), 80, False))

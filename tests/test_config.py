@@ -57,6 +57,19 @@ def test_a_named_file_is_read_instead_of_searching(tmp_path, toml):
     assert config.load(tmp_path / "elsewhere", {}, other).flags == {"seed": 2}
 
 
+def test_a_file_of_its_own_may_have_the_table_too(tmp_path, toml):
+    path = toml("[tool.specaudit]\nseed = 2\n[tool.specaudit.margins]\ntail = 0.1\n")
+    for found in (config.load(tmp_path, {}), config.load(tmp_path / "elsewhere", {}, path)):
+        assert (found.flags, dict(found.margins), found.file) == ({"seed": 2}, {"tail": 0.1}, path)
+
+
+def test_settings_inside_and_outside_the_table_are_refused(tmp_path, toml):
+    path = toml("threads = 1\n[tool.specaudit]\nseed = 2\n")
+    with pytest.raises(ConfigError) as refused:
+        config.load(tmp_path, {})
+    assert refused.value.problem == f"{path}: has [tool.specaudit] and threads outside it"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "result"),
     [
@@ -253,6 +266,11 @@ def test_waivers_have_a_gate_a_reason_and_a_last_day(tmp_path, toml, until):
         (f"{WAIVER}until = 2030\n", "waive[0]: until: expected a date", ""),
         (f"{WAIVER}untill = 2030-12-31\n", "waive[0]: unknown key 'untill'", "did you mean until?"),
         (f"{WAIVER}until = 2030-12-31\nafter = 3\n", "waive[0]: after: expected a text, got 3", ""),
+        (
+            f'{WAIVER}until = 2030-12-31\nafter = "0x15d1"\n',
+            "waive[0]: after: expected first digits of a digest, got '0x15d1'",
+            "copy them from after.digest of the comparison's document",
+        ),
         ('[[waive]]\ngate = "tial"\nreason = "x"\nuntil = 2030-12-31\n', "unknown gate 'tial'", "did you mean tail?"),
         ('[[waive]]\ngate = "tail"\nreason = " "\nuntil = 2030-12-31\n', "waive[0]: reason: expected a text", ""),
         ('[[waive]]\ngate = "tail"\nuntil = 2030-12-31\n', "waive[0]: has no reason", ""),

@@ -14,7 +14,7 @@ from specaudit import documents as doc
 from specaudit.documents import json_schema
 from specaudit.documents.reading import read_document
 from specaudit.errors import ConfigError, VerdictError
-from specaudit.gates import GATES, decide, harm, judge, near_limit, unproven
+from specaudit.gates import GATES, decide, harm, judge, near_limit, objection
 from specaudit.policy import MARGINS, Policy, WaiverRule
 
 TODAY = date(2026, 5, 17)
@@ -321,6 +321,45 @@ def test_the_amount_is_gated_on_request(policy: dict[str, Any], expected: str | 
         assert gate.limit in policy.values()
 
 
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ({"max_drop": 0.5}, "97 % of the different rows are dropped, 50 % are allowed (7,416 -> 240)"),
+        ({"max_drop": 0.9675}, "96.76 % of the different rows are dropped, 96.75 % are allowed (7,416 -> 240)"),
+        ({"min_rows": 1000}, "240 different rows are left, at least 1,000 are required"),
+        (
+            {"max_drop": 0.5, "min_rows": 241},
+            "97 % of the different rows are dropped, 50 % are allowed (7,416 -> 240); "
+            "240 different rows are left, at least 241 are required",
+        ),
+        ({"max_drop": 0.99, "min_rows": 2}, "7,416 -> 240 different rows"),
+    ],
+)
+def test_the_amount_is_told_with_the_limit_it_breaks(policy: dict[str, Any], reason: str) -> None:
+    gate = judged(Policy(today=TODAY, **policy)).gate("rows")
+    assert gate is not None
+    assert gate.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ((-0.063, -0.105), "up to 10 % less capacity, from mode 30 on (laplace)"),
+        ((-0.105, -0.063), "10 % less capacity from mode 30 on (laplace)"),
+        ((0.0, -0.105), "10 % less capacity from mode 95 on (laplace)"),
+    ],
+)
+def test_the_worst_loss_is_told_with_its_own_depth(changes: tuple[float, float], sentence: str) -> None:
+    tests = tuple(
+        statistic_of("capacity", change, dimension=n1) for change, n1 in zip(changes, (30.0, 95.0), strict=True)
+    )
+    plain = document()
+    spectra = {**plain.spectra, "laplace": plain.spectra["laplace"].model_copy(update={"tests": tests})}
+    gate = judge(plain.model_copy(update={"spectra": spectra}), Policy(today=TODAY)).gate("capacity")
+    assert gate is not None
+    assert gate.reason == sentence
+
+
 def test_more_rows_than_before_are_no_drop() -> None:
     rows = BARE.rows.model_copy(update={"unique_after": 9000})
     assert status(judged(Policy(max_drop=0.01), rows=rows), "rows") == "pass"
@@ -337,6 +376,36 @@ def test_the_ceiling_is_skipped_where_there_is_none() -> None:
     assert judged(consistency=None).verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"relation": relation_of(kind="augment", removed=0, added=9)}, "not a subset of BEFORE"),
+        ({"relation": relation_of(kind="identical", removed=0)}, "no row was removed"),
+        ({"relation": relation_of(kind="reweighted", removed=0)}, "no row was removed"),
+        ({"no_ceiling": "copies"}, "occur more often in AFTER"),
+        ({"no_ceiling": "samples"}, "sample has rows that BEFORE's lacks"),
+        ({"no_ceiling": "numbers"}, "slightly other numbers"),
+        ({}, "no ceiling was worked out"),
+        ({"before": BARE.before.model_copy(update={"baseline": True})}, "a baseline keeps too few"),
+    ],
+)
+def test_a_skipped_ceiling_says_the_true_reason(changes: dict[str, Any], part: str) -> None:
+    gate = judged(consistency=None, **changes).gate("consistency")
+    assert gate is not None
+    assert (gate.status, part in gate.reason) == ("skipped", True), gate.reason
+
+
+def test_what_to_do_about_a_harm_can_be_done() -> None:
+    for changes, part in (
+        ({}, "see the rows named"),
+        ({"before": BARE.before.model_copy(update={"baseline": True})}, "compare with BEFORE's embeddings"),
+        ({"relation": relation_of(kind="replace", added=9)}, "look at the added rows"),
+    ):
+        gate = judged(capacity=(-0.2, 0.001), **changes).gate("capacity")
+        assert gate is not None
+        assert part in gate.next_step
+
+
 def test_added_rows_are_left_to_the_span_test_and_warned_about() -> None:
     added = relation_of(kind="augment", shared=7416, added=100, removed=0)
     found = judged(relation=added)
@@ -350,7 +419,7 @@ def test_added_rows_are_left_to_the_span_test_and_warned_about() -> None:
 @pytest.mark.parametrize("after", [BARE.after, REPEATED], ids=["even", "repeated"])
 def test_data_that_share_too_little_neither_pass_nor_fail(capacity: tuple[float, float], after: doc.Side) -> None:
     found = judged(relation=UNPROVEN, capacity=capacity, after=after, consistency=None)
-    assert unproven(found)
+    assert objection(found)
     assert (found.verdict, found.exit_code) == ("inconclusive", 3)
     assert status(found, "capacity") == status(found, "tail") == "inconclusive"
     gate = found.gate("capacity")
@@ -363,6 +432,16 @@ def test_data_said_to_be_independent_are_judged() -> None:
     fresh = UNPROVEN.model_copy(update={"expected": "fresh"})
     assert judged(relation=fresh).verdict == "pass"
     assert judged(relation=fresh, capacity=(-0.2, 0.001)).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("scale", "verdict"), [(0.79, "inconclusive"), (0.8, "pass"), (1.25, "pass"), (1.26, "inconclusive")]
+)
+def test_new_data_have_the_scale_of_before(scale: float, verdict: str) -> None:
+    fresh = UNPROVEN.model_copy(update={"expected": "fresh", "scale": scale})
+    found = judged(relation=fresh)
+    assert found.verdict == verdict
+    assert (found.tail == "undecided") == (verdict == "inconclusive")
 
 
 @pytest.mark.parametrize(("shared", "proven"), [(119, False), (120, True)])
@@ -438,7 +517,16 @@ def test_a_waiver_is_bound_to_the_data_it_was_given_for() -> None:
     assert waived(WaiverRule(gate="capacity", reason="known", after=digest[:8]), **HARM).verdict == "pass"
     other = waived(WaiverRule(gate="capacity", reason="known", after="0123"), **HARM)
     assert other.verdict == "fail"
-    assert other.warnings == ()
+    (warning,) = other.warnings
+    assert warning.id == "SPA013"
+    assert f"begins 0123; AFTER's is {digest}" in warning.message
+    assert waived(WaiverRule(gate="capacity", reason="x", after=digest[:8].upper()), **HARM).verdict == "pass"
+
+
+@pytest.mark.parametrize("after", ["", "0x15", "15d1 ", "sample"])
+def test_a_waiver_is_bound_to_hexadecimal_digits(after: str) -> None:
+    with pytest.raises(ConfigError, match="first digits of a digest"):
+        WaiverRule(gate="capacity", reason="known", after=after)
 
 
 def test_of_several_waivers_one_that_holds_is_enough() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from specaudit import relation
 from specaudit.dataset import DataSet
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import InputError
+from specaudit.graph import NearestRows
 from specaudit.hashing import row_keys
 from specaudit.relation import (
     Relation,
@@ -146,13 +148,34 @@ def test_rows_written_with_less_care_are_still_the_same(change: str) -> None:
     np.testing.assert_array_equal(matched.contents, data_of(after).contents)
 
 
-def test_a_row_of_before_is_matched_once() -> None:
-    """Two different rows of AFTER near one of BEFORE: the nearest is that row, the other is new."""
-    after = np.vstack([X[:10], X[:1] + 1e-5, X[:1] + 2e-5])
-    found = related(X[1:], after)
-    assert (found.near, found.shared, found.added) == (0, 9, 3)
-    one = related(X, np.vstack([X[1:], X[:1] + 2e-5, X[:1] + 1e-5]))
-    assert (one.near, one.shared, one.added) == (1, 60, 1)
+def test_a_further_row_near_one_of_before_is_a_copy_of_it() -> None:
+    new = related(X[1:], np.vstack([X[:10], X[:1] + 1e-5, X[:1] + 2e-5]))
+    assert (new.near, new.shared, new.added) == (0, 9, 3), "rows of AFTER alone are not merged"
+    matched, one = find(data_of(X), data_of(np.vstack([X[1:], X[:1] + 2e-5, X[:1] + 1e-5])))
+    assert (one.kind, one.near, one.shared, one.added) == ("reweighted", 1, 60, 0)
+    assert sorted(matched.copies) == [1] * 59 + [2]
+
+
+@pytest.mark.parametrize("times", [2, 7, 20])
+def test_copies_that_before_lacks_are_copies_with_jitter_too(times: int) -> None:
+    repeated = np.repeat(X, times, axis=0)
+    jittered = repeated + 1e-6 * rows_of(len(repeated), seed=8)
+    matched, found = find(data_of(X), data_of(np.random.default_rng(0).permutation(jittered)))
+    assert (found.kind, found.shared, found.near, found.added) == ("identical", 60, 60, 0)
+    assert (matched.copies == times).all()
+    kept = find(data_of(X), data_of(jittered[: 20 * times + 1]))[1]
+    assert (kept.kind, kept.shared, kept.removed, kept.added) == ("prune", 21, 39, 0)
+
+
+def test_rows_of_after_within_the_tolerance_have_a_row_each_where_before_has() -> None:
+    """Two rows of BEFORE near one another, jittered: neither becomes a copy of the other."""
+    before = np.vstack([X, X[:20] + 2e-4 / 12**0.5])
+    jittered = before + 1e-6 * rows_of(80, seed=8)
+    for order in (np.arange(80), np.arange(80)[::-1]):
+        data = data_of(before)
+        matched, found = find(data, data_of(jittered[order]))
+        assert (found.kind, found.shared, found.near) == ("identical", 80, 80)
+        np.testing.assert_array_equal(matched.labels, data.labels[order])
 
 
 def test_copies_embedded_again_with_noise_of_their_own_are_copies_still() -> None:
@@ -163,7 +186,7 @@ def test_copies_embedded_again_with_noise_of_their_own_are_copies_still() -> Non
     assert (found.kind, found.shared, found.near, found.added) == ("identical", 60, 60, 0)
     np.testing.assert_array_equal(matched.copies, data_of(before).copies)
     more = related(before, np.vstack([after, after[:30] + 1e-7]))
-    assert (more.shared, more.added) == (60, 30), "there are no more copies in BEFORE than these"
+    assert (more.kind, more.shared, more.added) == ("reweighted", 60, 0)
 
 
 def test_rows_near_one_another_are_matched_all_the_same() -> None:
@@ -175,8 +198,9 @@ def test_rows_near_one_another_are_matched_all_the_same() -> None:
 
 
 def test_rows_with_equal_content_in_both_are_not_taken_by_near_ones() -> None:
-    found = related(X, np.vstack([X, X[:5] + 1e-6]))
-    assert (found.kind, found.near, found.added) == ("augment", 0, 5)
+    matched, found = find(data_of(X), data_of(np.vstack([X, X[:5] + 1e-6])))
+    assert (found.kind, found.shared, found.near, found.added) == ("reweighted", 60, 5, 0)
+    assert sorted(matched.copies) == [1] * 55 + [2] * 5
 
 
 def test_rows_further_than_the_tolerance_are_new() -> None:
@@ -201,13 +225,13 @@ def test_batches_do_not_show(batch: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_pilot_without_a_match_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    found = relation.match_rows
+    found = relation.nearest_rows
 
-    def match_rows(queries: np.ndarray, *rest: object, **options: object) -> np.ndarray:
+    def nearest_rows(queries: np.ndarray, *rest: Any, **options: Any) -> NearestRows:
         asked.append(len(queries))
-        return np.asarray(found(queries, *rest, **options))
+        return found(queries, *rest, **options)
 
-    monkeypatch.setattr(relation, "match_rows", match_rows)
+    monkeypatch.setattr(relation, "nearest_rows", nearest_rows)
     monkeypatch.setattr(relation, "PILOT", 10)
     assert related(X, OTHER).near == 0
     assert asked == [10]

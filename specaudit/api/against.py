@@ -24,6 +24,7 @@ from specaudit.progress import Progress, SilentProgress
 from specaudit.relation import Expectation, Relation
 from specaudit.report.baseline import ladder_from, sketch_from
 from specaudit.report.compare.assemble import assemble_comparison, relation_document, side
+from specaudit.sampling import relative_scale
 from specaudit.subsets import SampledRows
 from specaudit.version import ESTIMATOR_VERSION
 
@@ -61,6 +62,7 @@ def compare_with_baseline(
     baseline: doc.Baseline,
     after: Source,
     *,
+    seed: int | None,
     expect: Expectation,
     kernels: Sequence[str],
     given: dict[str, Any],
@@ -79,7 +81,13 @@ def compare_with_baseline(
     `given` holds the kernel settings of the call, which must not contradict the baseline's.
     """
     old = baseline.fit.dataset
-    check_models(model or old.model, model_after or (model if old.model else None))
+    for name in (model, model_after):
+        check_models(old.model or model, name)
+    if seed not in (None, baseline.seed):
+        raise ConfigError(
+            f"seed {seed} was asked for, but the baseline has {baseline.seed}",
+            next_step="drop the setting, or make the baseline again with it",
+        )
     names = _kernels(baseline, kernels, given)
     normalize = baseline.fit.spectra[names[0]].kernel.normalize
     report, cores = progress or SilentProgress(), usable_threads(threads)
@@ -118,6 +126,7 @@ def compare_with_baseline(
         _check_expectation(relation, expect)
         order = data.keyed(baseline.seed)[1][:sampled]
         sample = SampledRows(rows=data.read(order, normalize), copies=data.copies[order])
+        scale = relative_scale(baseline.median_distance, sample.rows) if expect == "fresh" else None
         shared = _overlap(relation, sketch, len(data.copies), sampled)
         same = data.digest == old.digest
         changes: dict[str, KernelChange] = {}
@@ -134,7 +143,7 @@ def compare_with_baseline(
     return assemble_comparison(
         _before(baseline),
         side(data, name=data.embeddings.name, model=model_after or model or old.model, sampled=sampled),
-        relation_document(relation, expect, shared),
+        relation_document(relation, expect, shared, scale),
         changes,
         design,
         doc.Rows(

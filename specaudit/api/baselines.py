@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, fraction
@@ -14,7 +16,7 @@ from specaudit.dataset import DataSet
 from specaudit.documents import Baseline
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import ConfigError
-from specaudit.kernels import Normalize
+from specaudit.kernels import BANDWIDTH_ROWS, Normalize, median_distance
 from specaudit.ladder import Sketch, ladder_of
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.baseline import assemble_baseline, kernel_from
@@ -35,12 +37,14 @@ def baseline(
     max_rows: int = MAX_ROWS,
     normalize: Normalize = "none",
     drop_bad_rows: bool = False,
+    on_sample: Callable[[npt.NDArray[Any]], None] | None = None,
     progress: Progress | None = None,
     **arguments: Any,
 ) -> Baseline:
     """Return a baseline; arguments and errors are those of `fit`, which is part of it.
 
-    The source is read twice, so that it cannot be a stream.
+    The source is read twice, so that it cannot be a stream. `on_sample` is called with the different rows that the
+    null is drawn from (sampled_rows, d), as they are stored, in the order of their keys.
     """
     if isinstance(source, str) and source == "-":
         raise ConfigError("a baseline cannot be made of a stream", next_step="save the embeddings to a file first")
@@ -59,6 +63,8 @@ def baseline(
         with report.stage("scan again") as stage:
             data = DataSet.of(embeddings, scan(embeddings, progress=fraction(stage.update), **scanning))
         order = data.keyed(seed)[1][:max_rows]
+        if on_sample is not None:
+            on_sample(data.embeddings.take(data.places[order]))
         sample = SampledRows(rows=data.read(order, normalize), copies=data.copies[order])
         ladders = []
         for name, spectrum in found.spectra.items():
@@ -71,4 +77,5 @@ def baseline(
         ladders,
         seed=seed,
         sampled_copies=int(sample.copies.sum()),
+        median_distance=median_distance(sample.rows[:BANDWIDTH_ROWS]),
     )

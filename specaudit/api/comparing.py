@@ -11,11 +11,13 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.against import compare_with_baseline, find_baseline
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
+from specaudit.api.planning import check_after
 from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
 from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import CEILING_SLACK, KernelChange, Outcome, compare_kernel
 from specaudit.dataset import DataSet
 from specaudit.documents import Baseline, Comparison, Consistency
+from specaudit.documents.compare import NoCeiling
 from specaudit.errors import ConfigError, InputError
 from specaudit.gates import judge, near_limit
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Kernel, Normalize, choose_kernel, median_distance
@@ -30,7 +32,7 @@ from specaudit.report.compare.assemble import (
     side,
     smallest_harms,
 )
-from specaudit.sampling import SamplePair, Samples, read_samples
+from specaudit.sampling import SamplePair, Samples, read_samples, relative_scale
 
 if TYPE_CHECKING:
     from specaudit.api.common import Source
@@ -63,7 +65,7 @@ def compare(
     policy: Policy | None = None,
     calibrate: bool = False,
     drop_bad_rows: bool = False,
-    seed: int = 0,
+    seed: int | None = None,
     threads: int | None = None,
     max_rows: int = MAX_ROWS,
     max_memory: int | None = None,
@@ -93,6 +95,8 @@ def compare(
         Names of the embedding models, which must be the same.
     policy
         Margins, limits and waivers; the documented defaults without it.
+    seed
+        Keys the sample and the random subsets: by default 0, or that of the baseline, which no other may replace.
     calibrate
         Also work out the smallest harm that would be found with 80 % power.
     command
@@ -110,6 +114,7 @@ def compare(
     check_arguments(kernels, max_rows)
     proposal = Proposal(kept=kept, dropped=dropped, weights=weights, added=added)
     _check_sides(after, proposal)
+    check_after(after)
     rules, report, cores = policy or Policy(), progress or SilentProgress(), usable_threads(threads)
     baseline = find_baseline(before)
     if baseline is not None:
@@ -118,6 +123,7 @@ def compare(
         found = compare_with_baseline(
             baseline,
             after,
+            seed=seed,
             expect=expect,
             kernels=kernels,
             given={"bandwidth": bandwidth, "normalize": normalize, "centered": centered},
@@ -133,6 +139,7 @@ def compare(
         )
         return judge(_calibrated(found, rules) if calibrate else found, rules)
     assert not isinstance(before, Baseline)
+    seed = seed or 0
     check_models(model, model_after)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))
@@ -153,6 +160,7 @@ def compare(
         check_dimensions(first, second)
         _check_budget(first, second, kernels, cores, max_rows, max_memory)
         basis = first.read(first.keyed(seed)[1][: min(max_rows, BANDWIDTH_ROWS)], normalize)
+        typical = median_distance(basis)
         chosen = [
             choose_kernel(
                 name, basis, bandwidth=bandwidth, normalize=normalize, centered=centered and name == "linear"
@@ -166,7 +174,7 @@ def compare(
                 second, relation = find_relation(
                     first,
                     second,
-                    TOLERANCE * median_distance(basis),
+                    TOLERANCE * typical,
                     normalize=normalize,
                     threads=cores,
                     progress=stage.update,
@@ -175,7 +183,10 @@ def compare(
         samples = Samples.of(first, second, seed=seed, max_rows=max_rows)
         _check_size(samples)
         pair = read_samples(first, second, samples, normalize)
-        changes = _changes(chosen, pair, samples, relation, rules, seed, cores, report)
+        scale = relative_scale(typical, pair.after.rows) if expect == "fresh" else None
+        no_ceiling = _no_ceiling(relation, pair)
+        subset = relation.kind == "prune" and no_ceiling is None
+        changes = _changes(chosen, pair, samples, subset, rules, seed, cores, report)
         consistency = _consistency(changes, pair)
         with report.stage("removed rows") as stage:
             lost = samples.before[np.isin(samples.before, relation.gone)]
@@ -184,11 +195,12 @@ def compare(
         found = assemble_comparison(
             side(first, name=first.embeddings.name, model=model, sampled=samples.sizes[0]),
             side(second, name=name, model=model_after or model, sampled=samples.sizes[1]),
-            relation_document(relation, expect, samples.shared),
+            relation_document(relation, expect, samples.shared, scale),
             changes,
             samples.design,
             rows_document(first, second, removed, chosen),
             consistency,
+            no_ceiling=no_ceiling,
             command=command,
             seed=seed,
             environment=environment(cores),
@@ -230,7 +242,7 @@ def _changes(
     kernels: Sequence[Kernel],
     pair: SamplePair,
     samples: Samples,
-    relation: Relation,
+    subset: bool,
     policy: Policy,
     seed: int,
     cores: int,
@@ -246,7 +258,7 @@ def _changes(
                 pair.after,
                 samples.design,
                 places=pair.places,
-                subset=relation.subset and relation.kind == "prune" and pair.places is not None,
+                subset=subset,
                 near=_nearness(policy, kernel.name),
                 kernels=len(kernels),
                 seed=seed,
@@ -270,6 +282,17 @@ def _nearness(policy: Policy, kernel: str) -> Callable[[Sequence[Outcome]], bool
         )
 
     return near
+
+
+def _no_ceiling(relation: Relation, pair: SamplePair) -> NoCeiling | None:
+    """Return why a pruning's eigenvalues have no ceiling; None where they have one, and for other relations."""
+    if relation.kind != "prune":
+        return None
+    if not relation.subset:
+        return "copies"
+    if not pair.nested:
+        return "samples"
+    return "numbers" if pair.places is None else None
 
 
 def _consistency(changes: dict[str, KernelChange], pair: SamplePair) -> Consistency | None:

@@ -221,7 +221,7 @@ def _graph_operations(rows: int, dimensions: int, settings: GraphSettings) -> fl
     """Return the operations of the graphs of the ladder, which halves: search, far field, regressions, products."""
     m, k = settings.landmarks, settings.neighbors
     products = CHECKS[1] * PROBES * (4.0 * m + 60.0 * k)  # sparse products run at a fraction of the dense rate
-    search = dimensions * min(rows / 2, 100.0 * rows**0.5)
+    search = dimensions * min(rows / 2, 100.0 * float(rows) ** 0.5)
     return 2.0 * rows * (search + m * m + 2.0 * m * dimensions + 4.0 * k * k * (m + dimensions) + products)
 
 
@@ -244,6 +244,7 @@ def compare_plan(
     The smaller side is taken to be part of the larger, and some rows to have copies, which takes most memory.
     """
     check_arguments(kernels, max_rows)
+    check_after(after)
     with ExitStack() as stack:
         opened = [
             stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
@@ -287,6 +288,16 @@ def is_baseline(source: object) -> TypeGuard[Baseline | str | os.PathLike[str]]:
     return isinstance(source, Baseline) or (
         isinstance(source, str | os.PathLike) and os.fsdecode(source).lower().endswith(".json")
     )
+
+
+def check_after(after: object) -> None:
+    """Raise InputError where a baseline is given for AFTER."""
+    if is_baseline(after):
+        name = "AFTER" if isinstance(after, Baseline) else os.fsdecode(after)
+        raise InputError(
+            f"{name}: a .json file is read as a baseline, which can only stand for BEFORE",
+            next_step="give AFTER's embeddings",
+        )
 
 
 def on_columns(name: str, rows: int, dimensions: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 SELECTIONS = ("kept", "dropped", "weights")
 PROPOSALS = (*SELECTIONS, "added")
 
+BASELINE = ".json"
+"""What the name of a saved baseline ends with."""
 TARGETS = ("outputs", "format_", "report", "plot", "save_rows")
 UNSAID = {
     "before",
@@ -70,7 +73,7 @@ def compare(
     shape: options.Shape = None,
     column: options.Column = None,
     drop_bad_rows: options.DropBadRows = False,
-    seed: options.Seed = 0,
+    seed: options.SeedOrDefault = None,
     threads: options.Threads = None,
     max_rows: options.MaxRows = options.MAX_ROWS,
     max_memory: options.MaxMemory = None,
@@ -85,10 +88,11 @@ def compare(
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("compare"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["compare"])] = "text",
-    report: options.Report = None,
-    plot: options.Plot = None,
+    report: options.Reports = None,
+    plot: options.Plots = None,
     save_rows: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the removed rows: .csv, .txt or .npy.")
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Write the removed rows: .csv, .txt or .npy. Repeatable."),
     ] = None,
     config_file: options.ConfigFile = None,
     dry_run: options.DryRun = False,
@@ -103,6 +107,11 @@ def compare(
     """
     proposal = {name: context.params[name] for name in PROPOSALS}
     _check_sides(after, proposal)
+    if save_rows and before.lower().endswith(BASELINE):
+        raise ConfigError(
+            "--save-rows: a baseline does not know its rows",
+            next_step="compare with BEFORE's embeddings to name them",
+        )
     arguments: dict[str, Any] = {
         **options.measurement(context.params),
         **proposal,
@@ -114,7 +123,7 @@ def compare(
         "command": command_line(context),
     }
     output.check_stdout(format_, "compare", dry_run=dry_run)
-    files = output.requested("compare", documents=outputs, report=report, plot=plot, rows=save_rows)
+    files = output.requested("compare", documents=outputs, reports=report, plots=plot, rows=save_rows)
     sources = options.given(before, after, *proposal.values())
     inputs = [*(name.partition("::")[0] for name in sources), *options.given(ids, ids_after, config_file)]
     output.check_outputs(files, inputs)
@@ -126,17 +135,17 @@ def compare(
         return
     result = api.compare(before, after, **arguments, progress=terminal.progress(quiet=quiet, verbose=verbose))
     rendering.write((result, file) for file in files)
-    _note_unsaved(result, save_rows)
+    _note_unsaved(result, save_rows or ())
     rendering.append_summary(result)
     about = rendering.remarked_file(options.settings(context).file, before)
     rendering.show(result, format_, quiet=quiet, about=about)
     policy.exit_by([result], exit_zero=exit_zero, told=format_ == "text")
 
 
-def _note_unsaved(comparison: Comparison, save_rows: str | None) -> None:
+def _note_unsaved(comparison: Comparison, files: Sequence[str]) -> None:
     saved, removed = comparison.rows.searched, comparison.relation.removed
-    if save_rows is not None and saved < removed:
-        terminal.note(f"{save_rows} holds {saved:,} of {removed:,} removed rows: those whose distance was looked at")
+    for file in files if saved < removed else ():
+        terminal.note(f"{file} holds {saved:,} of {removed:,} removed rows: those whose distance was looked at")
 
 
 def command_line(context: typer.Context) -> str:

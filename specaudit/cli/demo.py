@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specaudit.cli.output import write_all
+from specaudit.cli.rows import npy
 from specaudit.cli.terminal import emit
 from specaudit.errors import InputError
 
@@ -25,6 +26,7 @@ SEED = 20
 def demo(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; created if it is missing.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files of an earlier demo.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not print the commands to try.")] = False,
 ) -> None:
     """Write a small data set and a pruning of it to try.
 
@@ -39,7 +41,9 @@ def demo(
     except OSError as error:
         raise InputError(f"{directory}: cannot create: {error.strerror}", next_step="name another place") from error
     rows, cluster = _rows()
-    write_all([(before, _npy(rows)), (after, _npy(_common_half(rows, cluster)))])
+    write_all([(before, npy(rows)), (after, npy(_common_half(rows, cluster)))])
+    if quiet:
+        return
     lines = [("fit", before), ("fit", after), ("compare", before, after)]
     emit("".join(f"{shlex.join(['specaudit', *map(str, line)])}\n" for line in lines))
 
@@ -62,13 +66,3 @@ def _common_half(rows: NDArray[np.float32], cluster: NDArray[np.int64]) -> NDArr
     import numpy as np
 
     return rows[np.sort(np.argsort(cluster, kind="stable")[: len(rows) // 2])]
-
-
-def _npy(rows: NDArray[np.float32]) -> bytes:
-    import io
-
-    import numpy as np
-
-    stream = io.BytesIO()
-    np.save(stream, rows)
-    return stream.getvalue()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from specaudit import config
 from specaudit.cli import options, output, rendering, terminal
-from specaudit.cli.rows import LEVERAGE_FORMATS
-from specaudit.errors import UnresolvedError
+from specaudit.cli.rows import LEVERAGE_FORMATS, npy
+from specaudit.errors import ConfigError, ExitCode, UnresolvedError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from specaudit.documents import Fit, Saved
 
 
@@ -42,14 +44,18 @@ def fit(
     max_memory: options.MaxMemory = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
-    plot: options.Plot = None,
+    plot: options.Plots = None,
     baseline: Annotated[
-        str | None, typer.Option(metavar="FILE.json", help="Also write what compare needs in the place of BEFORE.")
+        list[str] | None,
+        typer.Option(metavar="FILE.json", help="Also write what compare needs in the place of BEFORE. Repeatable."),
     ] = None,
     save_leverage: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.(npy|csv)", help="Write how much of the tail each row carries, in [0, 1]."),
+        list[str] | None,
+        typer.Option(metavar="FILE.(npy|csv)", help="Write how much of the tail each row carries. Repeatable."),
     ] = None,
+    keep_sample: Annotated[
+        bool, typer.Option("--keep-sample", help="Also write the baseline's sampled rows: FILE.sample.npy beside it.")
+    ] = False,
     require: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,12 +78,16 @@ def fit(
     arguments = {**options.measurement(context.params), **options.graph(context.params)}
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
-    files = output.requested("fit", documents=outputs, plot=plot)
-    carried = None if save_leverage is None else output.leverage_output(save_leverage, source)
-    kept = None if baseline is None else output.baseline_output(baseline)
+    files = output.requested("fit", documents=outputs, plots=plot)
+    carried = [output.leverage_output(text, source) for text in save_leverage or ()]
+    kept = [output.baseline_output(text) for text in baseline or ()]
+    if keep_sample and not kept:
+        raise ConfigError(
+            "--keep-sample: there is no baseline to keep it beside", next_step="add --baseline FILE.json"
+        )
+    beside = [output.sample_output(file) for file in kept if keep_sample]
     output.check_outputs(
-        [*files, *(file for file in (kept, carried) if file)],
-        [source.partition("::")[0], *options.given(ids, config_file)],
+        [*files, *kept, *beside, *carried], [source.partition("::")[0], *options.given(ids, config_file)]
     )
 
     from specaudit import api
@@ -87,15 +97,17 @@ def fit(
         return
     reporter = terminal.progress(quiet=quiet, verbose=verbose)
     contents: list[tuple[Saved, output.Output]] = []
-    if kept is None:
-        result = api.fit(source, **arguments, progress=reporter)
+    samples: list[NDArray[Any]] = []
+    if kept:
+        keeping: dict[str, Any] = {"on_sample": samples.append} if keep_sample else {}
+        found = api.baseline(source, **arguments, **keeping, progress=reporter)
+        result, contents = found.fit, [(found, file) for file in kept]
     else:
-        found = api.baseline(source, **arguments, progress=reporter)
-        result, contents = found.fit, [(found, kept)]
-    data = []
-    if carried is not None:
+        result = api.fit(source, **arguments, progress=reporter)
+    data = [(file.path, npy(sample)) for sample in samples for file in beside]
+    if carried:
         values = api.leverage(source, result, **arguments, progress=reporter)
-        data.append((carried.path, LEVERAGE_FORMATS[carried.format](values)))
+        data += [(file.path, LEVERAGE_FORMATS[file.format](values)) for file in carried]
     rendering.write([*contents, *((result, file) for file in files)], data)
     rendering.show(result, format_, quiet=quiet)
     if required and result.exponent.status not in required:
@@ -107,5 +119,6 @@ def _refuse(result: Fit, required: Sequence[str], exit_zero: bool) -> None:
     problem = f"required {' or '.join(required)}, but the exponent is {exponent.status}: {exponent.reason}"
     if exit_zero:
         terminal.note(problem)
+        terminal.note(f"exit code 0 instead of {ExitCode.INCONCLUSIVE:d}, as --exit-zero demands")
         return
     raise UnresolvedError(problem, next_step=f"specaudit explain {exponent.status}")

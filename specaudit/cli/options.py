@@ -56,6 +56,9 @@ DropBadRows = Annotated[
     typer.Option("--drop-bad-rows/--no-drop-bad-rows", help="Drop rows with NaN or infinity instead of failing."),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Keys the sample and the probes.")]
+SeedOrDefault = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Keys the sample and the probes: 0, or the baseline's.")
+]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="By default all cores that may be used.")]
 MaxRows = Annotated[int, typer.Option(metavar="N", help="Rows of the dense kernel matrix; more are sampled.")]
 OperatorName = Annotated[
@@ -83,8 +86,14 @@ MaxMemory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Such as 4G or 800M; by default what the machine has.")
 ]
 
-Plot = Annotated[str | None, typer.Option(metavar="FILE", help=f"Write the figure: {', '.join(PICTURES)}.")]
-Report = Annotated[str | None, typer.Option(metavar="FILE.html", help="Write the report, one page on its own.")]
+Plots = Annotated[
+    list[str] | None,
+    typer.Option("--plot", metavar="FILE", help=f"Write the figure: {', '.join(PICTURES)}. Repeatable."),
+]
+Reports = Annotated[
+    list[str] | None,
+    typer.Option("--report", metavar="FILE.html", help="Write the report, one page on its own. Repeatable."),
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", callback=configure, is_eager=True, help="Read settings from here."),

@@ -42,9 +42,9 @@ def requested(
     subject: Subject,
     *,
     documents: Sequence[str] | None = None,
-    report: str | None = None,
-    plot: str | None = None,
-    rows: str | None = None,
+    reports: Sequence[str] | None = None,
+    plots: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
 ) -> list[Output]:
     """Return the files that the flags -o, --report, --plot and --save-rows name.
 
@@ -54,9 +54,9 @@ def requested(
         A file has no format that the subject can be rendered in.
     """
     files = [document_output(text, subject) for text in documents or ()]
-    files += [report_output(text, subject) for text in (report,) if text is not None]
-    files += [picture_output(text) for text in (plot,) if text is not None]
-    return files + [rows_output(text) for text in (rows,) if text is not None]
+    files += [report_output(text, subject) for text in reports or ()]
+    files += [picture_output(text) for text in plots or ()]
+    return files + [rows_output(text) for text in rows or ()]
 
 
 def document_output(text: str, subject: Subject) -> Output:
@@ -120,6 +120,11 @@ def baseline_output(text: str) -> Output:
     if Path(text).suffix.lower() != ".json":
         raise ConfigError(f"--baseline {text}: not a document", next_step="use .json")
     return Output(path=Path(text), kind="document", format="json")
+
+
+def sample_output(baseline: Output) -> Output:
+    """Return the file of sampled rows beside a baseline."""
+    return Output(path=baseline.path.with_suffix(".sample.npy"), kind="rows", format=".npy")
 
 
 def picture_output(text: str) -> Output:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from specaudit.documents import NamedRow
     from specaudit.kernels import FloatArray
 
@@ -30,8 +32,15 @@ def _npy(rows: Sequence[NamedRow]) -> bytes:
     """Return the row numbers as a .npy file of int64."""
     import numpy as np
 
+    return npy(np.array([row.row for row in rows], dtype=np.int64))
+
+
+def npy(values: NDArray[Any]) -> bytes:
+    """Return an array as a .npy file."""
+    import numpy as np
+
     stream = io.BytesIO()
-    np.save(stream, np.array([row.row for row in rows], dtype=np.int64))
+    np.save(stream, values, allow_pickle=False)
     return stream.getvalue()
 
 
@@ -45,14 +54,5 @@ def _leverage_csv(values: FloatArray) -> bytes:
     return "\n".join(("row,leverage", *lines, "")).encode()
 
 
-def _leverage_npy(values: FloatArray) -> bytes:
-    """Return the leverages as a .npy file of float64."""
-    import numpy as np
-
-    stream = io.BytesIO()
-    np.save(stream, values)
-    return stream.getvalue()
-
-
-LEVERAGE_FORMATS: dict[str, Callable[[FloatArray], bytes]] = {".npy": _leverage_npy, ".csv": _leverage_csv}
+LEVERAGE_FORMATS: dict[str, Callable[[FloatArray], bytes]] = {".npy": npy, ".csv": _leverage_csv}
 """Suffix -> what a file of leverages holds."""

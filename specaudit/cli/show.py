@@ -29,8 +29,8 @@ def show(
     exit_zero: options.ExitZero = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("compare"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["compare"])] = "text",
-    report: options.Report = None,
-    plot: options.Plot = None,
+    report: options.Reports = None,
+    plot: options.Plots = None,
     config_file: options.ConfigFile = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -47,7 +47,7 @@ def show(
     for number, (name, document) in enumerate({**found, **judged}.items()):
         subject = rendering.subject(document)
         output.check_stdout(format_, subject)
-        files = output.requested(subject, documents=outputs, report=report, plot=plot)
+        files = output.requested(subject, documents=outputs, reports=report, plots=plot)
         output.check_outputs(files, [*documents, *options.given(config_file)])
         rendering.write((document, file) for file in files)
         if len(found) > 1:

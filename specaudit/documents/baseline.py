@@ -52,6 +52,9 @@ class Baseline(Document):
     seed: int = Field(description="keys the sample and the row keys")
     sampled_rows: int = Field(description="unique rows in the kernel matrices")
     sampled_copies: int = Field(description="the same, copies counted")
+    median_distance: float | None = Field(
+        default=None, description="between sampled rows, normalised: what the scale of new data is held against"
+    )
     keys: str = Field(description="smallest keys of the unique rows, ascending: base64 of big-endian 64-bit numbers")
     ladders: Mapping[str, Ladder]
 

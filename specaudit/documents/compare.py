@@ -17,6 +17,7 @@ GateStatus = Literal["pass", "fail", "inconclusive", "skipped", "waived"]
 GateId = Literal["capacity", "tail", "repeats", "consistency", "rows", "coverage", "span"]
 RelationKind = Literal["identical", "reweighted", "prune", "augment", "replace", "fresh"]
 Expectation = Literal["prune", "augment", "fresh", "any"]
+NoCeiling = Literal["copies", "samples", "numbers"]
 TailChange = Literal["preserved", "steeper", "flatter", "undecided"]
 
 
@@ -51,6 +52,9 @@ class Relation(Document):
     removed: int = Field(description="unique rows of BEFORE that AFTER lacks")
     added: int = Field(description="unique rows of AFTER that BEFORE lacks")
     sample_overlap: int = Field(description="unique rows in the samples of both sides")
+    scale: float | None = Field(
+        default=None, description="expected fresh: median distance between AFTER's sampled rows over BEFORE's"
+    )
 
 
 class Null(Document):
@@ -214,7 +218,12 @@ class Comparison(Document):
     delta_exponent: Change | None = Field(description="under the primary kernel")
     spectra: Mapping[str, SpectrumChange]
     finite_region: FiniteRegion | None = Field(description="under the primary kernel")
-    consistency: Consistency | None = Field(description="null unless AFTER is a subset of BEFORE")
+    consistency: Consistency | None = Field(description="null unless AFTER is a subset of BEFORE, row by row")
+    no_ceiling: NoCeiling | None = Field(
+        default=None,
+        description="why a pruning has no ceiling: copies that BEFORE lacks, samples not nested, or rows that "
+        "were matched and hold other numbers",
+    )
     null: Null
     gates: tuple[Gate, ...]
     smallest_harm: Mapping[str, float] | None = Field(

@@ -137,7 +137,7 @@ def _assemble(
     if max_memory is not None and first.dimensions * dtype.itemsize > max_memory // 4:
         raise BudgetError(
             f"{shown(name)}: one row takes {first.dimensions * dtype.itemsize:,} bytes, more than a quarter "
-            f"of the {max_memory:,} that may be used",
+            f"of the {max_memory:,} byte{'s' * (max_memory != 1)} that may be used",
             next_step="raise --max-memory",
         )
     found = Embeddings(

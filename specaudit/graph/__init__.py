@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from specaudit.graph.index import INDEXES, RECALL, choose_index, search_operations
 from specaudit.graph.leverage import TailLeverage
-from specaudit.graph.matching import NearestRows, match_rows, nearest_rows
+from specaudit.graph.matching import NearestRows, nearest_rows, one_to_one
 from specaudit.graph.neighbours import Neighbours, Share, nearest_neighbours
 from specaudit.graph.previous import NEIGHBORS, PreviousRows, previous_rows
 from specaudit.graph.residual import GraphOperator, default_landmarks, graph_bytes, graph_operator
@@ -23,9 +23,9 @@ __all__ = [
     "default_landmarks",
     "graph_bytes",
     "graph_operator",
-    "match_rows",
     "nearest_neighbours",
     "nearest_rows",
+    "one_to_one",
     "previous_rows",
     "search_operations",
 ]

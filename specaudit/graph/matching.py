@@ -87,32 +87,17 @@ def nearest_rows(
     return NearestRows(rows=frozen(best.rows[:, 0]), distances=frozen(best.distances[:, 0]))
 
 
-def match_rows(
-    queries: Array,
-    embeddings: Embeddings,
-    wanted: Flags,
-    *,
-    tolerance: float,
-    normalize: Normalize = "none",
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> Integers:
+def one_to_one(found: NearestRows, tolerance: float) -> Integers:
     """Return the row (q,) that each query is matched with, -1 where there is none; no row is matched twice.
 
-    A query is matched with its nearest wanted row if that is no further than ``tolerance`` (under "l2", between
-    rows divided by their norm). Where several queries have the same nearest row, the nearest of them gets it,
-    the first of equally near ones; the others stay unmatched, even if another row is within the tolerance.
-
-    Raises
-    ------
-    InputError
-        As in ``nearest_rows``, whose arguments these are.
+    A query is matched with its nearest row if that is no further than ``tolerance``. Where several queries have the
+    same nearest row, the nearest of them gets it, the first of equally near ones; the others stay unmatched, even if
+    another row is within the tolerance.
     """
-    found = nearest_rows(queries, embeddings, wanted, normalize=normalize, threads=threads, progress=progress)
     close = np.flatnonzero((found.rows >= 0) & (found.distances <= tolerance))
     close = close[np.argsort(found.distances[close], kind="stable")]
     rows, winners = np.unique(found.rows[close], return_index=True)
-    matched = np.full(len(queries), -1)
+    matched = np.full(len(found.rows), -1)
     matched[close[winners]] = rows
     return frozen(matched)
 

@@ -17,7 +17,7 @@ MOST_EIGENVALUES = 24
 
 
 def assemble_baseline(
-    fit: doc.Fit, sketch: Sketch, ladders: Sequence[Ladder], *, seed: int, sampled_copies: int
+    fit: doc.Fit, sketch: Sketch, ladders: Sequence[Ladder], *, seed: int, sampled_copies: int, median_distance: float
 ) -> doc.Baseline:
     """Return the document of a baseline."""
     return doc.Baseline(
@@ -25,6 +25,7 @@ def assemble_baseline(
         seed=seed,
         sampled_rows=sketch.sampled,
         sampled_copies=sampled_copies,
+        median_distance=median_distance,
         keys=b64encode(sketch.keys.astype(">u8").tobytes()).decode(),
         ladders={
             ladder.kernel.name: doc.Ladder(depth=ladder.depth, steps=tuple(_step(step) for step in ladder.steps))

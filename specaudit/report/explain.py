@@ -99,10 +99,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="If a model generated these rows, run the span test on them; if they are real, nothing.",
     ),
     "SPA013": Explanation(
-        title="a waiver is expired or was not needed",
-        meaning="An expired waiver no longer holds, so its gate counts again. A waiver of a gate that passed, or "
-        "that this run does not have, hides nothing today but would hide the next failure.",
-        action="Remove the waiver, or renew its date with a reason.",
+        title="a waiver is expired, for other data or was not needed",
+        meaning="An expired waiver no longer holds, so its gate counts again; so does that of a waiver whose `after` "
+        "is not how AFTER's digest begins. A waiver of a gate that passed, or that this run does not have, hides "
+        "nothing today but would hide the next failure.",
+        action="Remove the waiver, or renew its date or its digest with a reason.",
     ),
     "SPA014": Explanation(
         title="rows were matched by nearest neighbour, not by content",
@@ -148,7 +149,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
-        meaning="The local exponent is constant across the window within its errors, and a nested half of "
+        meaning="Slopes over quarters of the window differ by less than 10 %, errors included, and a nested half of "
         "the rows agrees. The interval holds for the population's slope on this window; it is no "
         "claim on the asymptote.",
         action="Quote the exponent with its interval, its window and its kernel.",
@@ -264,8 +265,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "undecided": Explanation(
         title="what became of the tail cannot be told",
         meaning="No statistic shows harm or gain, but not all intervals are inside the margins; or too few rows are "
-        "shared to take the two data sets for related.",
-        action="Compare more rows; give --expect fresh if new data under the same model is meant.",
+        "shared to take the two data sets for related; or new data (--expect fresh) have another scale than BEFORE.",
+        action="Compare more rows; give --expect fresh if new data under the same model is meant; scale rows alike.",
     ),
     "exit-0": Explanation(
         title="the run finished",

@@ -7,7 +7,7 @@ import pytest
 
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import InputError
-from specaudit.graph import NearestRows, match_rows, nearest_rows
+from specaudit.graph import NearestRows, nearest_rows, one_to_one
 
 ROWS = 300
 QUERIES = 90
@@ -36,8 +36,7 @@ def nearest(
 
 
 def match(queries: np.ndarray, values: np.ndarray, *, tolerance: float, **options: object) -> np.ndarray:
-    embeddings = open_embeddings(values)
-    return match_rows(queries, embeddings, every(values), tolerance=tolerance, **options)  # type: ignore[arg-type]
+    return one_to_one(nearest(queries, values, **options), tolerance)  # type: ignore[arg-type]
 
 
 def brute_force(
@@ -186,7 +185,7 @@ def test_where_no_row_is_wanted_none_is_found() -> None:
     found = nearest(rows_of(1, QUERIES), rows_of(), np.zeros(ROWS, np.bool_))
     assert np.all(found.rows == -1)
     assert np.all(found.distances == np.inf)
-    assert np.all(match_rows(rows_of(), open_embeddings(rows_of()), np.zeros(ROWS, np.bool_), tolerance=np.inf) == -1)
+    assert np.all(one_to_one(found, np.inf) == -1)
 
 
 def test_no_queries_have_no_nearest_rows() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from specaudit import documents as doc
 from specaudit.comparison import KernelChange, Outcome
 from specaudit.dataset import DataSet
-from specaudit.documents.compare import Expectation
+from specaudit.documents.compare import Expectation, NoCeiling
 from specaudit.draws import Design
 from specaudit.exponent import CONFIDENCE
 from specaudit.front import FrontAndTail
@@ -41,6 +41,7 @@ def assemble_comparison(
     rows: doc.Rows,
     consistency: doc.Consistency | None,
     *,
+    no_ceiling: NoCeiling | None = None,
     command: str,
     seed: int,
     environment: doc.Environment,
@@ -59,6 +60,7 @@ def assemble_comparison(
         spectra=spectra,
         finite_region=spectra[primary].finite_region,
         consistency=consistency,
+        no_ceiling=no_ceiling,
         null=doc.Null(
             rows=design.size,
             draws=most.draws,
@@ -107,8 +109,13 @@ def side(data: DataSet, *, name: str, model: str | None, sampled: int) -> doc.Si
     )
 
 
-def relation_document(relation: Relation, expected: Expectation, overlap: int) -> doc.Relation:
-    """Return the relation as the document has it; `overlap` rows are in both samples."""
+def relation_document(
+    relation: Relation, expected: Expectation, overlap: int, scale: float | None = None
+) -> doc.Relation:
+    """Return the relation as the document has it; `overlap` rows are in both samples.
+
+    `scale` is AFTER's median distance over BEFORE's.
+    """
     return doc.Relation(
         kind=relation.kind,
         expected=expected,
@@ -119,6 +126,7 @@ def relation_document(relation: Relation, expected: Expectation, overlap: int) -
         removed=relation.removed,
         added=relation.added,
         sample_overlap=overlap,
+        scale=scale,
     )
 
 

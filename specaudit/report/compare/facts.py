@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -101,9 +102,19 @@ def tail_facts(comparison: Comparison) -> list[tuple[str, str]]:
         change = interval(comparison.delta_exponent)
         facts.append(("change of b₂", f"{change} between {low} and {high} effective dimensions"))
     if comparison.smallest_harm:
-        found = ", ".join(f"{shown(name)} {number(value, 3)}" for name, value in comparison.smallest_harm.items())
+        harms = sorted(comparison.smallest_harm.items(), key=_by_depth)  # a saved document has them by the alphabet
+        found = ", ".join(f"{shown(name)} {number(value, 3)}" for name, value in harms)
         facts.append(("smallest harm", f"{found}: fails with 80 % power"))
     return facts
+
+
+def _by_depth(harm: tuple[str, float]) -> list[tuple[float, str]]:
+    """Return a key that sorts names by the text and the numbers in them."""
+    words = harm[0].split()
+    return [
+        (float(word), "") if re.fullmatch(r"[0-9]+([.][0-9]+)?(e[+-]?[0-9]+)?", word) else (0.0, word)
+        for word in words
+    ]
 
 
 def gate_cells(gate: Gate) -> tuple[str, str, str, str, str]:
@@ -133,7 +144,7 @@ def waiver(gate: Gate) -> str:
 
 def relation_facts(comparison: Comparison) -> list[tuple[str, str]]:
     """Return who matched whom: the two sources, and how many of their different rows are the same."""
-    relation = comparison.relation
+    relation, scale = comparison.relation, comparison.relation.scale
     return [
         ("before", _side(comparison.before)),
         ("after", _side(comparison.after)),
@@ -143,6 +154,7 @@ def relation_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("removed", f"{relation.removed:,}"),
         ("added", f"{relation.added:,}"),
         ("in both samples", f"{relation.sample_overlap:,}"),
+        *([] if scale is None else [("scale", f"distances are {scale:.2f} times BEFORE's")]),
     ]
 
 

@@ -41,11 +41,12 @@ NAMED = 30
 WARNED = 30
 CAPTIONS = {
     "scree": "Leading eigenvalues of K/n, both sides at equal size.",
-    "capacity": "Population ridge κ at equal effective dimension, with 95 % bands. Lower is less capacity.",
+    "capacity": "Population ridge κ at equal effective dimension. Lower is less capacity. 95 % of the random subsets "
+    "of a side are shaded, where that is wider than the line.",
     "gain": "κ after over κ before at equal effective dimension. Below the line at 1 is lost capacity; dotted lines "
-    "are the margins at the dimensions that are tested.",
-    "exponent": "Local exponent b₂ by depth, with 95 % bands. Higher is a steeper tail; shaded is the window of the "
-    "test.",
+    "are the margins at the dimensions that are tested, shaded is the interval of a test.",
+    "exponent": "Local exponent b₂ by depth. Higher is a steeper tail. Grey is the window of the test; 95 % of the "
+    "random subsets of a side are shaded, where that is wider than the line.",
     "region": "Ratio of eigenvalues after / before in bins of rank, ± 2 standard errors; the cutoff is dotted.",
 }
 """Panel -> what it shows."""
