@@ -221,7 +221,7 @@ def _graph_operations(rows: int, dimensions: int, settings: GraphSettings) -> fl
     """Return the operations of the graphs of the ladder, which halves: search, far field, regressions, products."""
     m, k = settings.landmarks, settings.neighbors
     products = CHECKS[1] * PROBES * (4.0 * m + 60.0 * k)  # sparse products run at a fraction of the dense rate
-    search = dimensions * min(rows / 2, 100.0 * float(rows) ** 0.5)
+    search = float(dimensions * min(rows / 2, 100.0 * rows**0.5))
     return 2.0 * rows * (search + m * m + 2.0 * m * dimensions + 4.0 * k * k * (m + dimensions) + products)
 
 
