@@ -18,6 +18,7 @@ from specaudit.capacity import CapacityCurve, jackknife_curves, rising
 from specaudit.cells import IntArray
 from specaudit.estimate import (
     DEEPEST_SHARE,
+    FEWEST_CHECKED,
     FLOOR,
     Check,
     Correction,
@@ -45,8 +46,6 @@ CALIBRATIONS = 3
 LARGEST_SHIFT = 0.15
 """A graph whose slope is off by more than this share of it, before the calibration, is not trusted."""
 SHARE_GRID = np.log(np.geomspace(1e-4, 0.4, 200))
-FEWEST_CHECKED = 512
-"""Rows below which a dense estimate is not held against a graph."""
 FEWEST_ROWS = 4096
 """Rows below which a graph cannot be calibrated."""
 EXTENDED_ROWS = 8192
@@ -367,19 +366,19 @@ def _trend(slopes: FloatArray) -> float:
 
 
 def check_graph(estimate: Estimate, rows: FloatArray, weights: IntArray, *, seed: int, threads: int) -> Check | None:
-    """Return how far the kernel graph of the half of the rows that a dense estimate measured is from it.
+    """Return how far the kernel graph of the nested part that a dense estimate measured is from it.
 
-    None where that half is too small to have a graph, or a window.
+    None where that part is too small to have a graph, or a window.
     """
-    half = estimate.half
-    if half is None or half.share.unique < FEWEST_CHECKED:
+    known = estimate.part
+    if known is None or known.share.unique < FEWEST_CHECKED:
         return None
-    size = round(half.share.unique)
+    size = round(known.share.unique)
     rows = rows[:size] - rows[:size].mean(axis=0)
     graph = graph_operator(
         estimate.kernel, rows, previous_rows(rows, threads=threads), weights[:size], threads=threads
     )
-    window = window_of(half.share.curve(half.measure), half.share.deepest)
+    window = window_of(known.share.curve(known.measure), known.share.deepest)
     if window is None:
         return None
 
@@ -388,7 +387,7 @@ def check_graph(estimate: Estimate, rows: FloatArray, weights: IntArray, *, seed
         groups = jackknife_curves(part.measure, part.share.cells, part.share.rows, delta)
         return float(slope_over(part.share.curve(part.measure), window)), slope_over(groups, window)
 
-    (one, without), (other, other_without) = slopes(half), slopes(_Sized.of(graph, weights[:size], seed=seed).part)
+    (one, without), (other, other_without) = slopes(known), slopes(_Sized.of(graph, weights[:size], seed=seed).part)
     error = critical_value(len(without)) * float(jackknife_error(other_without - without))
     if not np.isfinite(other - one + error):
         return None

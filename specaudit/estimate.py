@@ -54,6 +54,8 @@ COVARIANCE_FLOOR = 1e-12
 """Eigenvalues of a float64 covariance below this share of the largest are rounding."""
 QUARTER_STEPS = 6
 """A quarter of the rows serves the rarefaction of the diversity indices alone, which ask little of the tail."""
+FEWEST_CHECKED = 512
+"""Rows below which a nested part is not held against a kernel graph."""
 SMALLEST = 32
 """Unique rows below which not even a curve is drawn from a share of them."""
 
@@ -91,10 +93,10 @@ class Estimate:
         Leading eigenvalues, descending, and bounds of their errors, in units of `measure`.
     operator
         What was multiplied with.
-    half
-        What was measured on a nested half of the rows; None where it is too small, or was not measured.
+    part
+        What was measured on a nested quarter of the rows, or half of few; None where that is too small.
     check
-        How far the kernel graph of that half is from it.
+        How far the kernel graph of that part is from it.
     """
 
     kernel: Kernel
@@ -112,7 +114,7 @@ class Estimate:
     diversity_rows: int
     leading: Leading
     operator: Literal["dense", "graph"] = "dense"
-    half: Part | None = None
+    part: Part | None = None
     check: Check | None = None
 
 
@@ -173,7 +175,9 @@ def estimate_dense(
             participation=(ratio, participation_ratio(operator.trace, squared)),
         ),
     )
-    return replace(estimate, half=nested[-1]) if nested else estimate
+    if not nested:
+        return estimate
+    return replace(estimate, part=nested[0] if nested[0].share.unique >= FEWEST_CHECKED else nested[-1])
 
 
 def estimate_covariance(kernel: Kernel, moments: SecondMoments, sample: FloatArray, weights: IntArray) -> Estimate:

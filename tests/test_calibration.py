@@ -132,7 +132,7 @@ def test_copies_enter_as_weights() -> None:
     assert found.estimate.exponent.slope == pytest.approx(float(slope_over(dense.curve, window)), abs=0.01)
 
 
-def test_a_dense_estimate_is_held_against_the_graph_of_half_of_its_rows(
+def test_a_dense_estimate_is_held_against_the_graph_of_a_part_of_its_rows(
     sphere_rows: Callable[..., np.ndarray],
 ) -> None:
     rows = sphere_rows(2400, 2, 0)
@@ -140,7 +140,7 @@ def test_a_dense_estimate_is_held_against_the_graph_of_half_of_its_rows(
     dense = estimate_dense(kernel, dense_operator(kernel, rows, threads=2), ones(2400), seed=0)
     check = check_graph(dense, rows, ones(2400), seed=0, threads=2)
     assert check is not None
-    assert check.rows == 1200
+    assert check.rows == 600
     assert check.low < check.delta < check.high
     assert abs(check.delta) < 0.05
 
