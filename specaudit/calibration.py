@@ -35,7 +35,7 @@ from specaudit.graph.previous import PreviousRows, previous_rows
 from specaudit.graph.residual import FEWEST_LANDMARKS, graph_operator
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.operators import Operator, dense_operator
-from specaudit.spectrum import Eigenpairs, eigenpairs
+from specaudit.spectrum import MAX_STEPS, Eigenpairs, eigenpairs
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, DEEPEST_SHARE)
 """Depths N_1, in rows, at which windows may end."""
@@ -275,9 +275,9 @@ class _Sized:
     curve: CapacityCurve
 
     @classmethod
-    def of(cls, operator: Operator, weights: IntArray, *, seed: int) -> _Sized:
+    def of(cls, operator: Operator, weights: IntArray, *, seed: int, max_steps: int = MAX_STEPS) -> _Sized:
         share = Share(weights=weights, floor=FLOOR * operator.rounding)
-        part = Part(share=share, measure=measure_operator(operator, share, seed=seed))
+        part = Part(share=share, measure=measure_operator(operator, share, seed=seed, max_steps=max_steps))
         return cls(part=part, curve=share.curve(part.measure))
 
 
@@ -387,7 +387,9 @@ def check_graph(estimate: Estimate, rows: FloatArray, weights: IntArray, *, seed
         groups = jackknife_curves(part.measure, part.share.cells, part.share.rows, delta)
         return float(slope_over(part.share.curve(part.measure), window)), slope_over(groups, window)
 
-    (one, without), (other, other_without) = slopes(known), slopes(_Sized.of(graph, weights[:size], seed=seed).part)
+    # The same probes and as many steps: what both leave out of the two spectra is alike.
+    found = _Sized.of(graph, weights[:size], seed=seed, max_steps=known.measure.steps or MAX_STEPS).part
+    (one, without), (other, other_without) = slopes(known), slopes(found)
     error = critical_value(len(without)) * float(jackknife_error(other_without - without))
     if not np.isfinite(other - one + error):
         return None

@@ -50,9 +50,11 @@ class Cells:
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Return the sums of `values` (n, ...) over the rows of each cell, (c, ...)."""
-        order = np.argsort(self.label, kind="stable")
-        starts = np.searchsorted(self.label[order], np.arange(len(self.size)))
-        return np.add.reduceat(values[order], starts, axis=0)
+        label = self.label
+        if (label[:-1] > label[1:]).any():
+            order = np.argsort(label, kind="stable")
+            label, values = label[order], values[order]
+        return np.add.reduceat(values, np.searchsorted(label, np.arange(len(self.size))), axis=0)
 
 
 def make_cells(weights: IntArray, groups: int) -> Cells:

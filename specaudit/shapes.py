@@ -141,7 +141,7 @@ def _misfit(shape: Shape, grid: FloatArray, target: FloatArray, slope: float) ->
 
 def _log_kappa(log_eigenvalues: FloatArray, grid: FloatArray) -> FloatArray:
     """Return ln kappa of the population at ln N_2 on `grid`; nan where the population does not reach."""
-    relative = np.minimum(log_eigenvalues - log_eigenvalues.max(), 0.0)
-    share = 1 / (1 + np.exp(np.clip(RIDGES[:, None] - relative, -200, 200)))
+    relative = np.exp(log_eigenvalues - log_eigenvalues.max())
+    share = relative / (relative + np.exp(RIDGES)[:, None])
     log_n2 = np.log(share**2 @ COUNTS)
     return np.interp(grid, log_n2, RIDGES, left=np.nan, right=np.nan)

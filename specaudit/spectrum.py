@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from specaudit.cells import Cells
 from specaudit.kernels import FloatArray, RealArray
@@ -57,7 +58,13 @@ def eigvalsh(matrix: FloatArray) -> FloatArray:
 
 
 def _threads_for(matrix: FloatArray) -> AbstractContextManager[object]:
-    return threadpool_limits(1, "blas") if len(matrix) <= SINGLE_THREAD else nullcontext()
+    return _blas().limit(limits=1) if len(matrix) <= SINGLE_THREAD else nullcontext()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return what sets the threads of numpy's BLAS; finding it takes longer than many of the problems here."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +310,7 @@ class _BlockKrylov:
     def measure(self) -> SpectralMeasure:
         """Return the measure that the space gives, not yet split over cells."""
         values, vectors = eigh(self.projection[: self.rank, : self.rank])
-        values, vectors = values[::-1], vectors[:, ::-1]
+        values, vectors = values[::-1], np.ascontiguousarray(vectors[:, ::-1])
         residuals = np.linalg.norm(self.residual @ vectors[-self.width :], axis=0)
         good = residuals <= np.maximum(RITZ_TOLERANCE * np.abs(values), EXHAUSTED * self.operator.rounding)
         good &= values > CERTAIN * self.operator.rounding
