@@ -24,7 +24,7 @@ from specaudit.operators import DenseOperator, Operator
 
 PROBES = 128
 """Random probes, which are also the block of the Krylov space: wide enough for full GEMM speed."""
-CHECKS = (6, 8, 10, 13, 17, 22)
+CHECKS = (6, 8, 10, 13, 17, 22, 29)
 """Steps after which convergence is looked at; the last is the most that are taken."""
 MAX_STEPS = CHECKS[-1]
 EXHAUSTED = 3.0
