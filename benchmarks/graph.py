@@ -39,8 +39,8 @@ from specaudit.exponent import slope_over, window_of
 from specaudit.extension import extended_eigenvalues
 from specaudit.graph import graph_operator, previous_rows
 from specaudit.kernels import Kernel, choose_kernel, kernel_values
+from specaudit.measure import SpectralMeasure
 from specaudit.operators import DenseOperator, Operator, dense_operator
-from specaudit.spectrum import SpectralMeasure
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -20,8 +20,9 @@ from specaudit.cells import make_cells
 from specaudit.estimate import DEEPEST_SHARE, DRAWN_SHARE, GROUPS
 from specaudit.exponent import jackknife_error, slope_over, window_of
 from specaudit.kernels import choose_kernel, prepare_rows
+from specaudit.measure import SpectralMeasure
 from specaudit.operators import DenseOperator, dense_operator
-from specaudit.spectrum import SpectralMeasure, exact_measure
+from specaudit.spectrum import exact_measure
 
 RESULTS = Path(__file__).parent / "results"
 SIZE = 800

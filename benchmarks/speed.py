@@ -33,8 +33,9 @@ from specaudit.cells import make_cells
 from specaudit.estimate import DEEPEST_SHARE, DRAWN_SHARE, FLOOR, GROUPS, LEADING, Share
 from specaudit.exponent import slope_over, window_of
 from specaudit.kernels import choose_kernel, prepare_rows
+from specaudit.measure import SpectralMeasure
 from specaudit.operators import DenseOperator, dense_operator
-from specaudit.spectrum import SpectralMeasure, quadrature_measure
+from specaudit.spectrum import quadrature_measure
 
 RESULTS = Path(__file__).parent / "results"
 SAMPLE = Path(__file__).parent.parent / "sample_data" / "embeddings.npy"

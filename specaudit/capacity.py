@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from specaudit.cells import Cells
 from specaudit.kernels import FloatArray
-from specaudit.spectrum import SpectralMeasure
+from specaudit.measure import SpectralMeasure
 
 SEARCHED = 200
 POINTS = 400

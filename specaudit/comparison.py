@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from specaudit.capacity import CapacityCurve, probe_curves
+from specaudit.capacity import CapacityCurve, probe_curves, rising
 from specaudit.cells import IntArray
 from specaudit.draws import Design, Draw, draw
 from specaudit.exponent import jackknife_error, slope_over, window_of
@@ -82,6 +82,9 @@ class KernelChange:
         Deepest trusted N_2 of each side with all its rows.
     ceiling
         Largest ratio of eigenvalues of K/n after / before, and the ranks compared; None unless AFTER is a subset.
+    deepest
+        N_1 of BEFORE's whole sample at the end of the trusted depth, and the ridge on its kernel matrix there; None
+        without its rows.
     """
 
     kernel: Kernel
@@ -95,6 +98,7 @@ class KernelChange:
     depth: tuple[float, float]
     ceiling: tuple[float, int] | None
     front: FrontAndTail | None
+    deepest: tuple[float, float] | None = None
 
 
 def critical_value(draws: int, kernels: int) -> float:
@@ -154,6 +158,7 @@ def compare_kernel(
         if not sides.drawn or not near(change.outcomes):
             break
     ceiling = _ceiling(whole["before"], whole["after"]) if subset else None
+    change = replace(change, deepest=_deepest(whole["before"]))
     if not sides.drawn:
         return replace(change, draws=0, ceiling=ceiling)
     before_values, after_values = ([s.eigenvalues for s in values[name]] for name in _NAMES)
@@ -253,6 +258,12 @@ def depth_of(spectrum: SubsetSpectrum) -> float:
     """Return the deepest trusted N_2."""
     window = window_of(spectrum.curve, spectrum.deepest)
     return window[1] if window else 0.0
+
+
+def _deepest(spectrum: SubsetSpectrum) -> tuple[float, float]:
+    n1, delta = rising(np.log(spectrum.curve.n1), np.log(spectrum.curve.delta))
+    end = min(np.log(spectrum.deepest), n1[-1])
+    return float(np.exp(end)), float(np.exp(np.interp(end, n1, delta)))
 
 
 def _ceiling(before: SubsetSpectrum, after: SubsetSpectrum) -> tuple[float, int]:

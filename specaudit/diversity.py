@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specaudit.kernels import FloatArray
-from specaudit.spectrum import SpectralMeasure
+from specaudit.measure import SpectralMeasure
 
 LARGEST_RATIO = 0.8
 """Ratio of successive increments up to which their geometric series is trusted."""

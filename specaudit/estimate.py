@@ -27,12 +27,12 @@ from specaudit.diversity import (
 from specaudit.exponent import Evidence, Exponent, estimate_exponent, jackknife_error, slope_over, window_of
 from specaudit.extension import Leading
 from specaudit.kernels import FloatArray, Kernel
+from specaudit.measure import SpectralMeasure
 from specaudit.moments import SecondMoments
 from specaudit.operators import DenseOperator, Operator
 from specaudit.spectrum import (
     EXACT_ROWS,
     MAX_STEPS,
-    SpectralMeasure,
     covariance_measure,
     exact_measure,
     quadrature_measure,

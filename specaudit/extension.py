@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.cells import IntArray
 from specaudit.kernels import FloatArray, Kernel, RealArray, kernel_values
-from specaudit.spectrum import Eigenpairs, eigh
+from specaudit.krylov import eigh
+from specaudit.spectrum import Eigenpairs
 
 TESTED_ROWS = 2048
 """Rows on which the kernel of all rows is multiplied out."""

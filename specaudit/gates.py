@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from math import ceil, exp, log10
 from typing import Literal
 
-from specaudit.documents import Comparison, Gate, Test, Waiver, Warning_
+from specaudit.documents import Comparison, Gate, Test, Warning_
 from specaudit.documents.compare import GateId, GateStatus, NoCeiling, TailChange, Verdict
 from specaudit.errors import ExitCode
-from specaudit.policy import Policy, WaiverRule
+from specaudit.policy import Policy
 from specaudit.relation import PROVEN
+from specaudit.waivers import waive
 
 Status = Literal["pass", "fail", "inconclusive"]
 
@@ -65,7 +66,7 @@ def judge(comparison: Comparison, policy: Policy) -> Comparison:
     }
     comparison = comparison.model_copy(update={"spectra": spectra})
     found = [gate for gate in (make(comparison, policy) for make in GATES.values()) if gate is not None]
-    gates, about_waivers = _waive(comparison, found, policy)
+    gates, about_waivers = waive(comparison, found, policy)
     worst = max((SEVERITY.index(gate.status) for gate in gates if gate.status in SEVERITY), default=0)
     verdict: Verdict = SEVERITY[worst]
     kept = tuple(w for w in comparison.warnings if w.id not in ("SPA012", "SPA013"))
@@ -355,36 +356,6 @@ GATES: dict[GateId, Callable[[Comparison, Policy], Gate | None]] = {
     "span": _span,
 }
 """Gate id -> what makes the gate from a comparison; None where nobody asked for it."""
-
-
-def _waive(comparison: Comparison, gates: Sequence[Gate], policy: Policy) -> tuple[list[Gate], list[Warning_]]:
-    """Return the gates with those waived that failed or could not decide, and warnings about idle waivers."""
-    result = {gate.id: gate for gate in gates}
-    warnings = []
-    for rule in policy.waivers:
-        gate = next((g for g in result.values() if g.id == rule.gate), None)
-        if rule.after is not None and not comparison.after.digest.startswith(rule.after.lower()):
-            what = f"is for data whose digest begins {rule.after}; AFTER's is {comparison.after.digest}"
-            warnings.append(_idle(rule, what, "remove it, or give the digest of the data it is for"))
-            continue
-        if rule.until is not None and rule.until < policy.today:
-            warnings.append(_idle(rule, f"expired on {rule.until}", "renew it with a reason, or remove it"))
-        elif gate is None or gate.status not in ("fail", "inconclusive"):
-            warnings.append(_idle(rule, "was not needed", "remove it"))
-        else:
-            until = None if rule.until is None else rule.until.isoformat()
-            result[gate.id] = gate.model_copy(
-                update={
-                    "status": "waived",
-                    "suspended": gate.status,
-                    "waiver": Waiver(reason=rule.reason, until=until),
-                }
-            )
-    return list(result.values()), warnings
-
-
-def _idle(rule: WaiverRule, what: str, next_step: str) -> Warning_:
-    return Warning_(id="SPA013", message=f"the waiver of {rule.gate} ({rule.reason}) {what}", next_step=next_step)
 
 
 def _synthetic(comparison: Comparison, tail: TailChange) -> list[Warning_]:

@@ -15,8 +15,9 @@ from specaudit.cells import IntArray
 from specaudit.draws import Draw
 from specaudit.estimate import COVARIANCE_FLOOR, FLOOR, deepest_n1, drawn_n1
 from specaudit.kernels import FloatArray, Kernel
+from specaudit.measure import SpectralMeasure
 from specaudit.operators import DenseOperator, dense_operator
-from specaudit.spectrum import SpectralMeasure, covariance_measure, plain_measure
+from specaudit.spectrum import covariance_measure, plain_measure
 
 PAST = 64
 """Ridges of a curve past its end."""

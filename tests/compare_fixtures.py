@@ -78,6 +78,21 @@ def gain(before: doc.Curve, after: doc.Curve, band: float) -> doc.Gain:
     )
 
 
+def deep_gain(gain: doc.Gain) -> doc.DeepGain:
+    """Return one that goes on where `gain` ends."""
+    ratio = gain.kappa_ratio[-1] * np.geomspace(1, 0.9, 24)
+    return doc.DeepGain(
+        dimension=tuple(np.geomspace(gain.dimension[-1], 2000, 24)),
+        kappa_ratio=tuple(ratio),
+        low=tuple(0.98 * ratio),
+        high=tuple(1.02 * ratio),
+        rows=16_000,
+        landmarks=250,
+        neighbors=32,
+        disagreement=-0.003,
+    )
+
+
 def tests_of(
     name: str, before: doc.Curve, after: doc.Curve, error: float, status: str | None
 ) -> tuple[doc.Test, ...]:
@@ -187,6 +202,10 @@ def gate(
     )
 
 
+NAMED = tuple(
+    doc.NamedRow(row=137 * (k + 1), id=f"gloss-{k}", distance=1.61 - 0.05 * k, leverage=0.2 + 0.01 * k)
+    for k in range(8)
+)
 NO_HARM = "no harm to the spectral shape beyond the margin"
 CAPACITY = gate("capacity", "pass", NO_HARM, "", "linear, 60 effective dimensions", -0.003, -0.016, 0.011, -0.05)
 TAIL = gate(
@@ -253,10 +272,12 @@ def comparison(**changes: object) -> doc.Comparison:
             after=240,
             unique_before=7416,
             unique_after=240,
-            removed_far=tuple(
-                doc.NamedRow(row=137 * (k + 1), id=f"gloss-{k}", distance=1.61 - 0.05 * k) for k in range(8)
-            ),
+            removed_far=NAMED,
             searched=7176,
+            removed_tail=NAMED[::-1],
+            carried=doc.Carried(
+                kernel="laplace", dimension=927.0, rows=0.97, capacity=0.981, first_tenth=0.122, explained=None
+            ),
         ),
         "before": side("before.npy", 8000, 7416, digests[0]),
         "after": side("after.npy", 240, 240, digests[1]),
@@ -277,6 +298,7 @@ def comparison(**changes: object) -> doc.Comparison:
 
 def failing() -> doc.Comparison:
     spectra = {"laplace": spectrum("laplace", 0.08), "linear": spectrum("linear", 0.12)}
+    spectra["laplace"] = spectra["laplace"].model_copy(update={"deep_gain": deep_gain(spectra["laplace"].gain)})
     capacity = gate(
         "capacity",
         "fail",
@@ -319,6 +341,9 @@ def failing() -> doc.Comparison:
         delta_exponent=spectra["laplace"].delta_exponent,
         finite_region=spectra["laplace"].finite_region,
         gates=gates,
+        rows=comparison().rows.model_copy(
+            update={"carried": comparison().rows.carried.model_copy(update={"explained": 0.312})}
+        ),
         smallest_harm={"capacity": 0.031, "tail": 0.044},
     )
 
@@ -514,6 +539,7 @@ def hostile() -> doc.Comparison:
         for found in document.gates
     )
     named = tuple(row.model_copy(update={"id": HOSTILE}) for row in document.rows.removed_far)
+    rows = {"removed_far": named, "removed_tail": named}
     sides = {"source": HOSTILE, "model": HOSTILE, "dtype": HOSTILE, "digest": HOSTILE}
     spectra = {
         name: found.model_copy(
@@ -526,7 +552,7 @@ def hostile() -> doc.Comparison:
             "gates": gates,
             "primary": HOSTILE,
             "spectra": {HOSTILE: spectra["laplace"], f"$x_${HOSTILE}": spectra["linear"]},
-            "rows": document.rows.model_copy(update={"removed_far": named}),
+            "rows": document.rows.model_copy(update=rows),
             "before": document.before.model_copy(update=sides),
             "after": document.after.model_copy(update=sides),
             "reproduce": document.reproduce.model_copy(
@@ -542,6 +568,7 @@ def huge() -> doc.Comparison:
     """Return one with more kernels, rows and warnings than anyone reads, all of them long."""
     document = hostile()
     text = "&|🙂<\x1b" * 200
+    named = tuple(doc.NamedRow(row=k, id=text, distance=2 - k / 1e4, leverage=k / 1e4) for k in range(10_000))
     names = ("laplace", "linear", "matern32", "matern52", "rbf")
     made = {name: spectrum(name if name == "linear" else "laplace", 0.05, kernel=name) for name in names}
     gates = tuple(
@@ -552,11 +579,7 @@ def huge() -> doc.Comparison:
             "gates": gates,
             "primary": "laplace",
             "spectra": made,
-            "rows": document.rows.model_copy(
-                update={
-                    "removed_far": tuple(doc.NamedRow(row=k, id=text, distance=2 - k / 1e4) for k in range(10_000))
-                }
-            ),
+            "rows": document.rows.model_copy(update={"removed_far": named, "removed_tail": named}),
             "warnings": tuple(doc.Warning_(id="SPA011", message=text, next_step=text) for _ in range(200)),
         }
     )

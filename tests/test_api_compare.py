@@ -9,7 +9,9 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.spatial.distance import cdist
+from scipy.stats import spearmanr
 
 from specaudit import Comparison, Policy, compare, comparison, fit
 from specaudit.api import comparing
@@ -137,6 +139,37 @@ def test_removed_rows_are_named_by_their_distance_in_bandwidths(half: Comparison
     np.testing.assert_allclose([row.distance for row in half.rows.removed_all], distance[order], rtol=1e-5)
     assert half.rows.removed_far == half.rows.removed_all[:20]
     assert half.rows.removed_far[0].id is None
+
+
+def test_removed_rows_are_ranked_by_what_they_carried(core: Comparison, half: Comparison) -> None:
+    change = core.spectra["laplace"]
+    gone = np.setdiff1d(np.arange(N), CORE)
+    carried = core.rows.carried
+    assert carried is not None
+    assert (carried.kernel, carried.dimension, carried.rows) == ("laplace", pytest.approx(N / 8), pytest.approx(0.5))
+    matrix = np.exp(-cdist(X, X) / change.kernel.bandwidth)
+    eigenvalues = np.linalg.eigvalsh(matrix)
+    ridge = brentq(lambda delta: (eigenvalues / (eigenvalues + delta)).sum() - carried.dimension, 1e-6, N)
+    leverage = np.diag(matrix @ np.linalg.inv(matrix + ridge * np.eye(N)))
+    assert carried.capacity == pytest.approx(leverage[gone].sum() / leverage.sum(), abs=0.01)
+    assert 0.1 <= carried.first_tenth < 0.2
+    assert carried.explained is not None
+    assert 0.2 < carried.explained < 1.2
+    found = {row.row: row.leverage for row in core.rows.removed_all}
+    assert set(found) == set(gone)
+    order = [row.row for row in core.rows.removed_tail]
+    assert order == sorted(found, key=lambda row: -(found[row] or 0))[:20]
+    assert spearmanr([found[row] for row in gone], leverage[gone]).statistic > 0.9
+    assert half.rows.carried is not None
+    assert half.rows.carried.explained is None  # a random half lost nothing
+    assert half.rows.carried.capacity == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_linear_kernel_alone_ranks_nothing() -> None:
+    found = compare(X, X[CORE], kernels=["linear"])
+    assert found.rows.carried is None
+    assert found.rows.removed_tail == ()
+    assert found.rows.removed_far[0].leverage is None
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from specaudit.capacity import (
 )
 from specaudit.cells import Cells, make_cells
 from specaudit.exponent import jackknife_error, slope_over
-from specaudit.spectrum import SpectralMeasure
+from specaudit.measure import SpectralMeasure
 
 
 def measure_of(matrix: np.ndarray, cells: Cells | None = None) -> SpectralMeasure:

@@ -86,7 +86,8 @@ def test_without_settings_the_api_gets_its_own_defaults(api):
         "ids_after": None, "dtype": None, "shape": None, "column": None, "kernels": ("laplace", "linear"),
         "bandwidth": None, "normalize": "none", "centered": False, "model": None, "model_after": None,
         "calibrate": False, "drop_bad_rows": False, "seed": None, "threads": None, "max_rows": 16384,
-        "max_memory": None, "command": "specaudit compare before.npy after.npy",
+        "max_memory": None, "operator": "auto", "landmarks": None, "neighbors": 32, "graph_rows": 131072,
+        "index": "auto", "command": "specaudit compare before.npy after.npy",
     }  # fmt: skip
 
 
@@ -94,7 +95,8 @@ def test_every_flag_reaches_the_api(api):
     flags = (
         "--kernel rbf --bandwidth 0.5 --normalize l2 --centered --model m --model-after n --ids i.txt "
         "--ids-after j.txt --dtype float16 --shape -1,20 --column c --drop-bad-rows --seed 3 --threads 2 "
-        "--max-rows 99 --max-memory 4G --expect augment --calibrate"
+        "--max-rows 99 --max-memory 4G --expect augment --calibrate "
+        "--operator graph --landmarks 20 --neighbors 5 --graph-rows 5000 --index ivf"
     )
     assert compare("after.npy", *flags.split()) == 0
     arguments = arguments_of(api)[1]
@@ -104,7 +106,8 @@ def test_every_flag_reaches_the_api(api):
         "ids_after": "j.txt", "dtype": "float16", "shape": (-1, 20), "column": "c", "kernels": ("rbf",),
         "bandwidth": 0.5, "normalize": "l2", "centered": True, "model": "m", "model_after": "n",
         "calibrate": True, "drop_bad_rows": True, "seed": 3, "threads": 2, "max_rows": 99,
-        "max_memory": 4 * 2**30,
+        "max_memory": 4 * 2**30, "operator": "graph", "landmarks": 20, "neighbors": 5, "graph_rows": 5000,
+        "index": "ivf",
     }  # fmt: skip
 
 
@@ -319,7 +322,7 @@ def test_every_output_gets_its_format(api, tmp_path):
     assert written["f.html"] == written["h.html"]
     assert "<!doctype html>" in written["f.html"].lower()
     assert written["i.svg"].startswith("<?xml")
-    assert written["j.csv"] == "row,id,distance\n"
+    assert written["j.csv"] == "row,id,distance,leverage\n"
 
 
 def test_every_output_that_is_named_is_written(api, tmp_path):
@@ -345,12 +348,15 @@ def test_a_failed_comparison_leaves_old_files_intact(api, tmp_path):
     assert (tmp_path / "a.json").read_text() == "old"
 
 
-NAMED = (NamedRow(row=7, id="a,b", distance=1.23456789), NamedRow(row=3, id=None, distance=0.5))
+NAMED = (
+    NamedRow(row=7, id="a,b", distance=1.23456789, leverage=0.1234567),
+    NamedRow(row=3, id=None, distance=0.5),
+)
 
 
 @pytest.mark.parametrize(
     ("suffix", "content"),
-    [(".csv", b'row,id,distance\n7,"a,b",1.23457\n3,,0.5\n'), (".txt", b"a,b\n3\n")],
+    [(".csv", b'row,id,distance,leverage\n7,"a,b",1.23457,0.123457\n3,,0.5,\n'), (".txt", b"a,b\n3\n")],
 )
 def test_removed_rows_are_saved_by_name(api, tmp_path, suffix, content):
     rows = api.result.rows.model_copy(update={"removed_all": NAMED})

@@ -147,8 +147,10 @@ def test_an_expectation_that_was_not_met_is_said():
 def test_distances_are_in_units_of_the_rows_where_no_kernel_has_a_bandwidth():
     plain = made("pass")
     linear = plain.model_copy(update={"primary": "linear", "spectra": {"linear": plain.spectra["linear"]}})
-    assert facts.rows_title(plain).endswith("distance in bandwidths)")
-    assert facts.rows_title(linear).endswith("distance in units of the rows)")
+    for found, unit in ((plain, "bandwidths"), (linear, "units of the rows")):
+        (far, _), (tail, _) = facts.named_rows(found)
+        assert far.endswith(f"distance in {unit})")
+        assert tail == "Removed rows that carried most of the tail"
 
 
 @pytest.mark.parametrize("flat", [True, False])
@@ -358,5 +360,7 @@ def test_hostile_text_is_in_the_hostile_document():
 
 def test_rows_without_ids_have_no_column_for_them():
     plain = [row.model_copy(update={"id": None}) for row in made("pass").rows.removed_far]
-    assert facts.row_table(plain)[0] == ("row", "distance")
-    assert facts.row_table(made("pass").rows.removed_far)[0] == ("row", "distance", "id")
+    assert facts.row_table(plain)[0] == ("row", "distance", "leverage")
+    assert facts.row_table(made("pass").rows.removed_far)[0] == ("row", "distance", "leverage", "id")
+    far = [row.model_copy(update={"leverage": None}) for row in plain]
+    assert facts.row_table(far)[0] == ("row", "distance")

@@ -14,8 +14,9 @@ from specaudit.diversity import (
     vendi_score,
 )
 from specaudit.kernels import Kernel
+from specaudit.measure import SpectralMeasure
 from specaudit.operators import dense_operator
-from specaudit.spectrum import SpectralMeasure, covariance_measure, exact_measure, quadrature_measure
+from specaudit.spectrum import covariance_measure, exact_measure, quadrature_measure
 
 LAPLACE = Kernel(name="laplace", bandwidth=1.0, bandwidth_rule="given")
 

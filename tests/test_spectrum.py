@@ -8,16 +8,14 @@ import pytest
 
 from specaudit.cells import Cells, make_cells
 from specaudit.kernels import Kernel
+from specaudit.krylov import BlockKrylov, eigh, eigvalsh
+from specaudit.measure import SpectralMeasure
 from specaudit.operators import DenseOperator, dense_operator
 from specaudit.spectrum import (
     CHECKS,
     MAX_STEPS,
     PROBES,
-    SpectralMeasure,
-    _BlockKrylov,
     covariance_measure,
-    eigh,
-    eigvalsh,
     exact_measure,
     quadrature_measure,
 )
@@ -209,7 +207,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 def test_the_krylov_relation_holds(power_law: tuple[np.ndarray, DenseOperator]) -> None:
     """A Q = Q T + (next block) R: Q orthonormal, and the remainder within the last block alone."""
     _, operator = power_law
-    krylov = _BlockKrylov(operator, probes=32, max_steps=12, seed=1)
+    krylov = BlockKrylov(operator, probes=32, max_steps=12, seed=1)
     for _ in range(12):
         krylov.extend()
     basis = krylov.basis[: krylov.rank].astype(np.float64)

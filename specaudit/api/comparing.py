@@ -11,6 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.against import compare_with_baseline, find_baseline
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
+from specaudit.api.deepening import Deepening
+from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.planning import check_after
 from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
 from specaudit.budget import check_memory, comparison_memory, usable_threads
@@ -20,11 +22,12 @@ from specaudit.documents import Baseline, Comparison, Consistency
 from specaudit.documents.compare import NoCeiling
 from specaudit.errors import ConfigError, InputError
 from specaudit.gates import judge, near_limit
+from specaudit.graph import NEIGHBORS
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Kernel, Normalize, choose_kernel, median_distance
 from specaudit.policy import Policy
 from specaudit.progress import Progress, SilentProgress
 from specaudit.relation import TOLERANCE, Expectation, Relation, check_expectation, find_relation, relate
-from specaudit.removal import removed_rows
+from specaudit.removal import CarriedTail, Flags, carried_tail, removed_rows
 from specaudit.report.compare.assemble import (
     assemble_comparison,
     relation_document,
@@ -68,6 +71,11 @@ def compare(
     seed: int | None = None,
     threads: int | None = None,
     max_rows: int = MAX_ROWS,
+    operator: Operator = "auto",
+    landmarks: int | None = None,
+    neighbors: int = NEIGHBORS,
+    graph_rows: int = GRAPH_ROWS,
+    index: str = "auto",
     max_memory: int | None = None,
     command: str = "",
     progress: Progress | None = None,
@@ -97,6 +105,11 @@ def compare(
         Margins, limits and waivers; the documented defaults without it.
     seed
         Keys the sample and the random subsets: by default 0, or that of the baseline, which no other may replace.
+    operator
+        "graph" adds the gain past the dense depth, from kernel graphs of both sides, as information; gates are always
+        decided by dense matrices.
+    landmarks, neighbors, graph_rows, index
+        Of those graphs, as in `fit`.
     calibrate
         Also work out the smallest harm that would be found with 80 % power.
     command
@@ -115,11 +128,16 @@ def compare(
     proposal = Proposal(kept=kept, dropped=dropped, weights=weights, added=added)
     _check_sides(after, proposal)
     check_after(after)
+    graph = GraphPlan.of(
+        operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows, index=index
+    )
     rules, report, cores = policy or Policy(), progress or SilentProgress(), usable_threads(threads)
     baseline = find_baseline(before)
     if baseline is not None:
         if after is None:
             raise ConfigError("a proposal needs BEFORE's embeddings", next_step="give them in place of the baseline")
+        if operator == "graph":
+            raise ConfigError("a kernel graph needs BEFORE's rows", next_step="give them in place of the baseline")
         found = compare_with_baseline(
             baseline,
             after,
@@ -159,6 +177,9 @@ def compare(
         second = reader.read(after, ids_after) if after is not None else reader.propose(first, proposal, ids_after)
         check_dimensions(first, second)
         _check_budget(first, second, kernels, cores, max_rows, max_memory)
+        deepening = Deepening(before=first, after=second, plan=graph) if operator == "graph" else None
+        if deepening is not None:
+            deepening.check(kernels, max_memory)
         basis = first.read(first.keyed(seed)[1][: min(max_rows, BANDWIDTH_ROWS)], normalize)
         typical = median_distance(basis)
         chosen = [
@@ -189,8 +210,20 @@ def compare(
         changes = _changes(chosen, pair, samples, subset, rules, seed, cores, report)
         consistency = _consistency(changes, pair)
         with report.stage("removed rows") as stage:
-            lost = samples.before[np.isin(samples.before, relation.gone)]
-            removed = removed_rows(first, second, lost, normalize=normalize, threads=cores, progress=stage.update)
+            gone = np.isin(samples.before, relation.gone)
+            carried = _carried(changes, pair, gone, cores)
+            removed = removed_rows(
+                first,
+                second,
+                samples.before[gone],
+                None if carried is None else carried.leverages[gone],
+                normalize=normalize,
+                threads=cores,
+                progress=stage.update,
+            )
+        deep = (
+            {} if deepening is None else deepening.gains(chosen, normalize, seed=seed, threads=cores, report=report)
+        )
         name = second.embeddings.name if after is not None else f"{first.embeddings.name} as proposed"
         found = assemble_comparison(
             side(first, name=first.embeddings.name, model=model, sampled=samples.sizes[0]),
@@ -198,9 +231,10 @@ def compare(
             relation_document(relation, expect, samples.shared, scale),
             changes,
             samples.design,
-            rows_document(first, second, removed, chosen),
+            rows_document(first, second, removed, changes, carried),
             consistency,
             no_ceiling=no_ceiling,
+            deep=deep,
             command=command,
             seed=seed,
             environment=environment(cores),
@@ -266,6 +300,14 @@ def _changes(
                 progress=stage.update,
             )
     return changes
+
+
+def _carried(changes: dict[str, KernelChange], pair: SamplePair, gone: Flags, cores: int) -> CarriedTail | None:
+    """Return what BEFORE's removed rows carried under the first kernel of the rows' distances."""
+    change = next((c for c in changes.values() if c.kernel.profile is not None), None)
+    if change is None or change.deepest is None or not gone.any():
+        return None
+    return carried_tail(change.kernel, pair.before, gone, change.deepest, threads=cores)
 
 
 def _nearness(policy: Policy, kernel: str) -> Callable[[Sequence[Outcome]], bool]:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
-from specaudit.api.planning import GRAPH_ROWS, GraphPlan, Operator, index_room, on_columns, peak_of, stages_of
+from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
+from specaudit.api.planning import index_room, on_columns, peak_of, stages_of
 from specaudit.budget import check_memory, usable_threads
 from specaudit.calibration import GraphEstimate, check_graph, estimate_graph
 from specaudit.documents import Fit

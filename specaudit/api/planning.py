@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeGuard, get_args
+from typing import TYPE_CHECKING, TypeGuard
 
 from specaudit.api.common import MAX_ROWS, check_arguments
+from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.budget import (
     comparison_memory,
     graph_memory,
@@ -17,13 +18,13 @@ from specaudit.budget import (
     usable_memory,
     usable_threads,
 )
-from specaudit.calibration import FEWEST_ROWS, GraphSettings
+from specaudit.calibration import GraphSettings
 from specaudit.comparison import ROUNDS
 from specaudit.documents import Baseline
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.errors import ConfigError, InputError
-from specaudit.graph import INDEXES, NEIGHBORS, choose_index, default_landmarks, search_operations
+from specaudit.errors import InputError
+from specaudit.graph import INDEXES, NEIGHBORS, choose_index, search_operations
 from specaudit.kernels import DOUBLE, KERNELS
 from specaudit.spectrum import CHECKS, PROBES
 
@@ -34,98 +35,6 @@ WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
 SPEED = 40e9
 """Floating-point operations per second and core that the expected times assume."""
-
-
-Operator = Literal["auto", "dense", "graph"]
-GRAPH_ROWS = 131_072
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphPlan:
-    """Which rows the kernel graph is of, and when it is made.
-
-    Attributes
-    ----------
-    operator
-        What was asked for.
-    rows
-        Unique rows of the graph, at most.
-    dense_rows
-        Unique rows of the dense kernel matrix, at most.
-    landmarks
-        None for the default.
-    neighbors
-        Nearest previous rows of each row.
-    sampled
-        Unique rows to sample for all kernels.
-    index
-        In which neighbours are searched.
-    """
-
-    operator: Operator
-    rows: int
-    dense_rows: int
-    landmarks: int | None
-    neighbors: int
-    sampled: int
-    index: str
-
-    @classmethod
-    def of(
-        cls,
-        operator: Operator,
-        kernels: Sequence[str],
-        dense_rows: int,
-        *,
-        landmarks: int | None = None,
-        neighbors: int = NEIGHBORS,
-        rows: int = GRAPH_ROWS,
-        index: str = "auto",
-    ) -> GraphPlan:
-        """Return the plan, or raise ConfigError for settings that cannot be meant."""
-        if operator not in get_args(Operator):
-            raise ConfigError(f"operator must be one of {', '.join(get_args(Operator))}, got {operator!r}")
-        for name, value, least in (
-            ("landmarks", landmarks, 16),
-            ("neighbors", neighbors, 1),
-            ("graph-rows", rows, 2),
-        ):
-            if value is not None and value < least:
-                raise ConfigError(f"{name} must be at least {least}, got {value}")
-        graphs = operator != "dense" and any(KERNELS.get(name) is not None for name in kernels)
-        return cls(
-            operator=operator,
-            rows=rows,
-            dense_rows=dense_rows,
-            landmarks=landmarks,
-            neighbors=neighbors,
-            sampled=max(dense_rows, rows) if graphs else dense_rows,
-            index=index,
-        )
-
-    def wanted(self, kernel: str, unique: int) -> bool:
-        """Tell whether the graph of so many different rows is the estimator, or raise where it cannot be."""
-        if KERNELS.get(kernel) is None or self.operator == "dense":
-            return False
-        size = min(unique, self.rows)
-        if self.operator == "auto":
-            return size > self.dense_rows and size >= FEWEST_ROWS
-        if size < FEWEST_ROWS:
-            raise InputError(
-                f"the kernel graph needs at least {FEWEST_ROWS:,} different rows, there are {size:,}",
-                next_step="use --operator dense",
-            )
-        return True
-
-    def checks(self, kernel: str) -> bool:
-        """Tell whether a graph checks the dense answer."""
-        return self.operator != "dense" and KERNELS.get(kernel) is not None
-
-    def settings(self, rows: int) -> GraphSettings:
-        """Return how the graph of so many rows is built."""
-        return GraphSettings(
-            landmarks=self.landmarks or default_landmarks(rows), neighbors=self.neighbors, index=self.index
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +145,11 @@ def compare_plan(
     kernels: Sequence[str] = ("laplace", "linear"),
     threads: int | None = None,
     max_rows: int = MAX_ROWS,
+    operator: Operator = "auto",
+    landmarks: int | None = None,
+    neighbors: int = NEIGHBORS,
+    graph_rows: int = GRAPH_ROWS,
+    index: str = "auto",
     max_memory: int | None = None,
     **_: object,
 ) -> Plan:
@@ -245,6 +159,9 @@ def compare_plan(
     """
     check_arguments(kernels, max_rows)
     check_after(after)
+    graph = GraphPlan.of(
+        operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows, index=index
+    )
     with ExitStack() as stack:
         opened = [
             stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
@@ -267,20 +184,16 @@ def compare_plan(
         else:
             whole = (large * large * d + 6000.0 * large * large) / speed
             stages.append((f"{name} null", whole + ROUNDS[0] * 2000.0 * small * small / speed))
-    return Plan(
-        rows=sum(rows),
-        dimensions=d,
-        bytes=size,
-        peak_memory=comparison_memory(
-            (rows[0], rows[-1]),
-            (large, small),
-            d,
-            cores,
-            itemsize=8 if set(kernels) & set(DOUBLE) else 4,
-            copies=True,
-        ),
-        stages=tuple(stages),
-    )
+    itemsize = 8 if set(kernels) & set(DOUBLE) else 4
+    peak = comparison_memory((rows[0], rows[-1]), (large, small), d, cores, itemsize=itemsize, copies=True)
+    if operator == "graph":
+        deep = min(*rows, graph.rows)
+        settings = graph.settings(deep)
+        peak = max(peak, graph_memory(sum(rows), deep, d, settings.landmarks, settings.neighbors, itemsize=itemsize))
+        stages += [
+            (f"{name} graph", _graph_operations(deep, d, settings) / speed) for name in kernels if graph.checks(name)
+        ]
+    return Plan(rows=sum(rows), dimensions=d, bytes=size, peak_memory=peak, stages=tuple(stages))
 
 
 def is_baseline(source: object) -> TypeGuard[Baseline | str | os.PathLike[str]]:

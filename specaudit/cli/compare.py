@@ -76,6 +76,17 @@ def compare(
     seed: options.SeedOrDefault = None,
     threads: options.Threads = None,
     max_rows: options.MaxRows = options.MAX_ROWS,
+    operator: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(config.OPERATORS),
+            help="graph adds the gain past the dense depth, as information; gates are decided by dense matrices.",
+        ),
+    ] = "auto",
+    landmarks: options.Landmarks = None,
+    neighbors: options.Neighbors = options.NEIGHBORS,
+    graph_rows: options.GraphRows = options.GRAPH_ROWS,
+    index: options.IndexName = "auto",
     max_memory: options.MaxMemory = None,
     margin: options.Margin = None,
     max_drop: options.MaxDrop = None,
@@ -114,6 +125,7 @@ def compare(
         )
     arguments: dict[str, Any] = {
         **options.measurement(context.params),
+        **options.graph(context.params),
         **proposal,
         "expect": options.checked("expect", expect),
         "ids_after": ids_after,

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 def _csv(rows: Sequence[NamedRow]) -> bytes:
-    """Return a table of row number, id (empty without) and distance."""
+    """Return a table of row number, id, distance and leverage, empty where there is none."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("row", "id", "distance"))
-    writer.writerows((row.row, row.id or "", f"{row.distance:.6g}") for row in rows)
+    writer.writerow(("row", "id", "distance", "leverage"))
+    writer.writerows(
+        (row.row, row.id or "", f"{row.distance:.6g}", "" if row.leverage is None else f"{row.leverage:.6g}")
+        for row in rows
+    )
     return stream.getvalue().encode("utf-8", "backslashreplace")
 
 

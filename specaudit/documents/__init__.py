@@ -15,10 +15,12 @@ from specaudit.documents.base import (
 )
 from specaudit.documents.baseline import Baseline, Ladder, Step
 from specaudit.documents.compare import (
+    Carried,
     Change,
     Comparison,
     Consistency,
     Curve,
+    DeepGain,
     FiniteRegion,
     Gain,
     Gate,
@@ -72,12 +74,14 @@ __all__ = [
     "SIGNIFICANT_DIGITS",
     "Baseline",
     "Capacity",
+    "Carried",
     "Change",
     "Comparison",
     "Consistency",
     "Counting",
     "Curve",
     "Dataset",
+    "DeepGain",
     "Diversity",
     "Document",
     "Environment",

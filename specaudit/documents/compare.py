@@ -92,6 +92,18 @@ class Gain(Document):
     high: tuple[float, ...]
 
 
+class DeepGain(Gain):
+    """The same past the dense depth, from both sides' kernel graphs at equal size: information, no gate counts it."""
+
+    rows: int = Field(description="different rows of each side's graph")
+    landmarks: int
+    neighbors: int
+    disagreement: float = Field(
+        description="ln kappa_after / kappa_before by the graphs less that of the dense matrices, where both reach; "
+        "the interval is as much wider"
+    )
+
+
 class Curve(Document):
     """Capacity curve and local exponents of one side at the compared size, with 95 % bands."""
 
@@ -136,6 +148,7 @@ class SpectrumChange(Document):
     window: tuple[float, float] | None = Field(description="effective dimensions N_2 of delta_exponent")
     depth: tuple[float, float] = Field(description="deepest trusted N_2 of BEFORE and AFTER, each with all its rows")
     gain: Gain
+    deep_gain: DeepGain | None = Field(default=None, description="--operator graph")
     before: Curve
     after: Curve
     finite_region: FiniteRegion | None
@@ -182,6 +195,23 @@ class NamedRow(Document):
     row: int = Field(description="row number in BEFORE, from 0")
     id: str | None
     distance: float = Field(description="in bandwidths of the first kernel that has one, else in units of the rows")
+    leverage: float | None = Field(
+        default=None, description="effective dimensions that one copy carried, in [0, 1], see rows.carried"
+    )
+
+
+class Carried(Document):
+    """How much of the tail the removed rows of BEFORE's sample carried: their ridge leverage."""
+
+    kernel: str
+    dimension: float = Field(description="N_1 of the sample at the ridge: an eighth of its rows, where it reaches it")
+    rows: float = Field(description="share of the rows that were removed, copies counted")
+    capacity: float = Field(description="share of N_1 that they carried; that of random rows equals `rows`")
+    first_tenth: float = Field(description="share of this carried by the tenth of them with the largest leverage")
+    explained: float | None = Field(
+        description="share of the capacity lost at the deepest test that these leverages explain; what they do "
+        "not is carried by removed rows that stand in for one another; null where none was surely lost"
+    )
 
 
 class Rows(Document):
@@ -193,6 +223,12 @@ class Rows(Document):
     unique_after: int
     removed_far: tuple[NamedRow, ...] = Field(description="removed rows farthest from any kept row, farthest first")
     searched: int = Field(description="removed rows whose distance was looked at")
+    removed_tail: tuple[NamedRow, ...] = Field(
+        default=(), description="those of them that carried most of the tail, by falling leverage"
+    )
+    carried: Carried | None = Field(
+        default=None, description="null where no row was removed, or no kernel is one of the rows' distances"
+    )
     removed_all: tuple[NamedRow, ...] = Field(default=(), exclude=True, description="all of these; not written")
 
 

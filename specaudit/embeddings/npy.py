@@ -119,7 +119,8 @@ def read_stdin(label: str) -> FileMatrix:
     """Return the matrix of a .npy stream on standard input, copied to a nameless temporary file."""
     if sys.stdin is None or sys.stdin.isatty():
         raise InputError(f"{label}: nothing is piped in", next_step="pipe a .npy file, or name a file")
-    return read_stream(sys.stdin.buffer, label)
+    # Unbuffered: a buffered read of many bytes does not look for an interrupt between its parts.
+    return read_stream(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer), label)
 
 
 def read_stream(stream: Readable, label: str) -> FileMatrix:

@@ -31,6 +31,8 @@ from specaudit.kernels import FloatArray, Kernel, RealArray, kernel_values
 
 LANDMARK_SHARE = 1 / 64
 FEWEST_LANDMARKS, MOST_LANDMARKS = 16, 2048
+FAR_FIELD = 1 << 28
+"""Numbers of the far field, at most."""
 HEAD = 4
 """Rows after the landmarks, in landmarks, whose residual is held as it is: the coarse scales of the near field."""
 JITTER = 1e-6
@@ -117,8 +119,9 @@ class GraphOperator:
 
 
 def default_landmarks(rows: int) -> int:
-    """Return the landmarks of a graph of so many rows."""
-    return min(max(round(rows * LANDMARK_SHARE), FEWEST_LANDMARKS), MOST_LANDMARKS, rows // 4)
+    """Return the landmarks of a graph of so many rows: a share of them, as far as the far field stays in memory."""
+    most = min(MOST_LANDMARKS, FAR_FIELD // rows)
+    return min(max(min(round(rows * LANDMARK_SHARE), most), FEWEST_LANDMARKS), rows // 4)
 
 
 def graph_bytes(rows: int, dimensions: int, landmarks: int, neighbors: int, itemsize: int = 4) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
+from types import MappingProxyType
 
 import numpy as np
 
 from specaudit import documents as doc
 from specaudit.comparison import KernelChange, Outcome
 from specaudit.dataset import DataSet
+from specaudit.deep import DeepGain
 from specaudit.documents.compare import Expectation, NoCeiling
 from specaudit.draws import Design
 from specaudit.exponent import CONFIDENCE
@@ -17,7 +20,7 @@ from specaudit.gates import CAUTION
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.profiles import Profile
 from specaudit.relation import Relation
-from specaudit.removal import RemovedRows
+from specaudit.removal import CarriedTail, RemovedRows
 from specaudit.version import ESTIMATOR_VERSION
 
 MOST_EIGENVALUES = 200
@@ -28,6 +31,8 @@ SHALLOW = 5.0
 MUCH = 0.05
 FAR_LESS = 0.25
 """Share of the rows below which the amount is worth a warning of its own."""
+STEP = 1.5
+"""Ratio of the two N_1 between which the slope of a curve is read."""
 POWER = 0.8416212335729143
 """Normal quantile of 80 % power."""
 
@@ -42,13 +47,14 @@ def assemble_comparison(
     consistency: doc.Consistency | None,
     *,
     no_ceiling: NoCeiling | None = None,
+    deep: Mapping[str, DeepGain] = MappingProxyType({}),
     command: str,
     seed: int,
     environment: doc.Environment,
 ) -> doc.Comparison:
     """Return the document of a comparison; the first change is the primary kernel's. `gates.judge` completes it."""
     primary = next(iter(changes))
-    spectra = {name: _spectrum(change) for name, change in changes.items()}
+    spectra = {name: _spectrum(change, deep.get(name)) for name, change in changes.items()}
     most = max(changes.values(), key=lambda change: change.draws)
     return doc.Comparison(
         verdict="inconclusive",
@@ -130,14 +136,24 @@ def relation_document(
     )
 
 
-def rows_document(before: DataSet, after: DataSet, removed: RemovedRows, kernels: Sequence[Kernel]) -> doc.Rows:
+def rows_document(
+    before: DataSet,
+    after: DataSet,
+    removed: RemovedRows,
+    changes: Mapping[str, KernelChange],
+    carried: CarriedTail | None = None,
+) -> doc.Rows:
     """Return the amounts and the removed rows, with distances in bandwidths of the first kernel that has one."""
-    unit = next((kernel.bandwidth for kernel in kernels if kernel.bandwidth), 1.0)
+    unit = next((kernel.bandwidth for kernel in (c.kernel for c in changes.values()) if kernel.bandwidth), 1.0)
     ids = before.embeddings.ids
+    leverages = repeat(None) if removed.leverages is None else removed.leverages.tolist()
     named = tuple(
-        doc.NamedRow(row=int(row), id=None if ids is None else ids[row], distance=float(distance / unit))
-        for row, distance in zip(removed.rows, removed.distances, strict=True)
+        doc.NamedRow(
+            row=int(row), id=None if ids is None else ids[row], distance=float(distance / unit), leverage=leverage
+        )
+        for row, distance, leverage in zip(removed.rows, removed.distances, leverages, strict=False)
     )
+    known = [row for row in named if row.leverage is not None]
     return doc.Rows(
         before=before.rows,
         after=after.rows,
@@ -145,8 +161,39 @@ def rows_document(before: DataSet, after: DataSet, removed: RemovedRows, kernels
         unique_after=len(after.copies),
         removed_far=named[:MOST_NAMED],
         searched=len(named),
+        removed_tail=tuple(sorted(known, key=_leverage, reverse=True)[:MOST_NAMED]),
+        carried=None
+        if carried is None
+        else doc.Carried(
+            kernel=carried.kernel,
+            dimension=carried.dimension,
+            rows=carried.rows,
+            capacity=carried.capacity,
+            first_tenth=carried.first_tenth,
+            explained=_explained(changes[carried.kernel], carried),
+        ),
         removed_all=named,
     )
+
+
+def _explained(change: KernelChange, carried: CarriedTail) -> float | None:
+    """Return which share of the capacity that was lost at the deepest test the removed rows' leverages explain.
+
+    At a fixed ridge the kept rows carry (1 - capacity) / (1 - rows) times what as many random ones do; the fall of
+    ln kappa at fixed N_1 over the slope of the curve is the measured ln of that.
+    """
+    tests = [o for o in change.outcomes if o.dimension is not None and o.high < 0]
+    if not tests or not carried.rows < 1:
+        return None
+    deepest = tests[-1]
+    n1 = np.log(deepest.dimension or 1.0) - np.array([np.log(STEP), 0.0])
+    slope = float(np.diff(np.interp(n1, change.before.log_n1, change.before.log_kappa.mean))[0]) / np.log(STEP)
+    expected = float(np.log((1 - carried.capacity) / (1 - carried.rows)))
+    return expected / (deepest.change / -slope) if slope < 0 else None
+
+
+def _leverage(row: doc.NamedRow) -> float:
+    return row.leverage or 0.0
 
 
 def kernel_document(kernel: Kernel) -> doc.Kernel:
@@ -160,7 +207,7 @@ def kernel_document(kernel: Kernel) -> doc.Kernel:
     )
 
 
-def _spectrum(change: KernelChange) -> doc.SpectrumChange:
+def _spectrum(change: KernelChange, deep: DeepGain | None) -> doc.SpectrumChange:
     tail = next((o for o in change.outcomes if o.window is not None), None)
     gain = change.after.gain.mean - change.before.gain.mean
     low, high = (np.exp(gain + sign * change.critical * change.gain_error) for sign in (-1, 1))
@@ -177,9 +224,25 @@ def _spectrum(change: KernelChange) -> doc.SpectrumChange:
             low=_floats(low),
             high=_floats(high),
         ),
+        deep_gain=None if deep is None else _deep_gain(deep, change.targets.gain, gain),
         before=_curve(change.before, change.targets.n2),
         after=_curve(change.after, change.targets.n2),
         finite_region=None if change.front is None else _front(change.front),
+    )
+
+
+def _deep_gain(deep: DeepGain, dimension: FloatArray, gain: FloatArray) -> doc.DeepGain:
+    disagreement = float(deep.change[0] - np.interp(np.log(deep.dimension[0]), np.log(dimension), gain))
+    low, high = (np.exp(deep.change + sign * (deep.error + abs(disagreement))) for sign in (-1, 1))
+    return doc.DeepGain(
+        dimension=_floats(deep.dimension),
+        kappa_ratio=_floats(np.exp(deep.change)),
+        low=_floats(low),
+        high=_floats(high),
+        rows=deep.rows,
+        landmarks=deep.settings.landmarks,
+        neighbors=deep.settings.neighbors,
+        disagreement=disagreement,
     )
 
 

@@ -9,16 +9,18 @@ from specaudit.report.compare.facts import (
     GATE_HEADS,
     TEST_HEADS,
     amount,
+    deep_facts,
+    deep_title,
     gate_cells,
     gate_notes,
     headline,
     kernels,
+    named_rows,
     null_facts,
     region_facts,
     relation_facts,
     reproduce_facts,
     row_table,
-    rows_title,
     statistic_cells,
     tail_facts,
 )
@@ -49,11 +51,13 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
     for name, title in kernels(comparison).items():
         if tests := comparison.spectra[name].tests:
             yield f"Tests under {escape(title)}\n\n{table(TEST_HEADS, [statistic_cells(test) for test in tests])}"
+        if (deep := comparison.spectra[name].deep_gain) is not None:
+            yield f"{escape(deep_title(title))}\n\n{table(('', 'κ after / κ before'), deep_facts(deep))}"
     if comparison.finite_region is not None:
         yield table(("finite region", ""), region_facts(comparison.finite_region))
-    if found := comparison.rows.removed_far:
+    for title, found in named_rows(comparison):
         cells = table(*row_table(found[:NAMED]))
-        yield f"{escape(rows_title(comparison))}\n\n{cells}{_left(len(found) - NAMED, 'rows')}"
+        yield f"{escape(title)}\n\n{cells}{_left(len(found) - NAMED, 'rows')}"
     if comparison.warnings:
         yield "\n".join(warned(comparison.warnings[:WARNED])) + _left(len(comparison.warnings) - WARNED, "warnings")
     yield table(("how it was computed", ""), null_facts(comparison))

@@ -17,16 +17,18 @@ from specaudit.report.compare.facts import (
     LONG,
     TEST_HEADS,
     amount,
+    deep_facts,
+    deep_title,
     gate_cells,
     gate_notes,
     headline,
     kernels,
+    named_rows,
     null_facts,
     region_facts,
     relation_facts,
     reproduce_facts,
     row_table,
-    rows_title,
     side_facts,
     statistic_cells,
     tail_facts,
@@ -44,7 +46,8 @@ CAPTIONS = {
     "capacity": "Population ridge κ at equal effective dimension. Lower is less capacity. 95 % of the random subsets "
     "of a side are shaded, where that is wider than the line.",
     "gain": "κ after over κ before at equal effective dimension. Below the line at 1 is lost capacity; dotted lines "
-    "are the margins at the dimensions that are tested, shaded is the interval of a test.",
+    "are the margins at the dimensions that are tested, shaded is the interval of a test. A dashed line is of the "
+    "kernel graphs, past where the dense matrices reach.",
     "exponent": "Local exponent b₂ by depth. Higher is a steeper tail. Grey is the window of the test; 95 % of the "
     "random subsets of a side are shaded, where that is wider than the line.",
     "region": "Ratio of eigenvalues after / before in bins of rank, ± 2 standard errors; the cutoff is dotted.",
@@ -67,7 +70,7 @@ def render_page(comparison: Comparison) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     template = environment.from_string((files(__package__) / TEMPLATE).read_text(encoding="utf-8"))
-    rows, warnings = comparison.rows.removed_far, comparison.warnings
+    warnings = comparison.warnings
     return template.render(
         verdict=comparison.verdict,
         title=f"{shown(comparison.before.source)} → {shown(comparison.after.source)}",
@@ -79,10 +82,13 @@ def render_page(comparison: Comparison) -> str:
         tail=[(label, _typeset(text)) for label, text in tail_facts(comparison)],
         kernels=_kernels(comparison),
         test_heads=TEST_HEADS,
+        deep=[
+            (deep_title(title), deep_facts(deep))
+            for name, title in kernels(comparison).items()
+            if (deep := comparison.spectra[name].deep_gain) is not None
+        ],
         region=region_facts(comparison.finite_region) if comparison.finite_region else (),
-        rows_title=rows_title(comparison),
-        rows=row_table(rows[:NAMED]),
-        rows_left=len(rows[NAMED:]),
+        rows=[(title, row_table(rows[:NAMED]), len(rows[NAMED:])) for title, rows in named_rows(comparison)],
         sides=list(zip(side_facts(comparison.before), side_facts(comparison.after), strict=True)),
         relation=relation_facts(comparison),
         null=null_facts(comparison),

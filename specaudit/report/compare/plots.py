@@ -157,6 +157,10 @@ def _gain(axes: Axes, spectrum: SpectrumChange, ceiling: float | None) -> None:
     axes.axhline(1.0, color=INK, linewidth=0.6)
     _banded(axes, (gain.dimension, gain.kappa_ratio, gain.low, gain.high), AFTER, ABOVE)
     seen = [1.0, *gain.low, *gain.high]
+    if (deep := spectrum.deep_gain) is not None:
+        axes.fill_between(deep.dimension, deep.low, deep.high, color=AFTER, alpha=0.2, linewidth=0)
+        axes.plot(deep.dimension, deep.kappa_ratio, color=AFTER, linewidth=ABOVE, linestyle="--")
+        seen += [*deep.low, *deep.high]
     for test in spectrum.tests:
         if test.dimension is not None:
             margin = np.exp(test.limit)

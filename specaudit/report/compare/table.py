@@ -15,16 +15,18 @@ from specaudit.report.compare.facts import (
     NAMED,
     TEST_HEADS,
     amount,
+    deep_facts,
+    deep_title,
     gate_cells,
     gate_notes,
     headline,
     kernels,
+    named_rows,
     null_facts,
     region_facts,
     relation_facts,
     reproduce_facts,
     row_table,
-    rows_title,
     statistic_cells,
     tail_facts,
 )
@@ -64,11 +66,13 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, RenderableType]]:
         if tests := comparison.spectra[name].tests:
             cells = [statistic_cells(test) for test in tests]
             yield f"Tests under {title}", _grid(TEST_HEADS, cells, status=4, numbers=(3,))
+        if (deep := comparison.spectra[name].deep_gain) is not None:
+            yield deep_title(title), pairs(deep_facts(deep))
     if comparison.finite_region is not None:
         yield "Finite region", pairs(region_facts(comparison.finite_region))
-    if comparison.rows.removed_far:
-        heads, rows = row_table(comparison.rows.removed_far[:NAMED])
-        yield rows_title(comparison), _grid(heads, rows, numbers=(0, 1))
+    for title, found in named_rows(comparison):
+        heads, rows = row_table(found[:NAMED])
+        yield title, _grid(heads, rows, numbers=range(len(heads) - ("id" in heads)))
     yield "How it was computed", pairs(null_facts(comparison))
     yield "How to reproduce", pairs(reproduce_facts(comparison))
 
