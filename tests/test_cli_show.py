@@ -86,7 +86,7 @@ def test_several_documents_are_named(capsys):
         (["fit.json", "bad.json", "-q"], "bad.json: verdict: input should be"),
         (["fit.json", "--format", "junit"], "junit reports gates, and fit has none"),
         (["fit.json", "-o", "a.xml"], "junit reports gates, and fit has none"),
-        (["fit.json", "--report", "a.html"], "only a comparison can be html"),
+        (["fit.json", "-o", "github=a"], "github reports gates, and fit has none"),
         (["fit.json", "--gate"], "--gate: fit.json is no comparison and has no gates"),
         (["pass.json", "--format", "csv"], "only a file can be csv"),
         (["pass.json", "-o", "pass.json"], "also an input"),

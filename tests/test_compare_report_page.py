@@ -8,13 +8,19 @@ from itertools import pairwise
 
 import pytest
 from compare_fixtures import DOCUMENTS, huge, made
+from report_fixtures import HOSTILE, make_fit
 
 from specaudit.report.compare import facts
 from specaudit.report.compare.page import render_page
+from specaudit.report.facts import dataset_facts, headline, kernel_facts
+from specaudit.report.page import render_fit_page
+from specaudit.report.pages import typeset
 
 VOID = {"br", "meta", "path", "use"}
 FORBIDDEN = {"script", "link", "iframe", "object", "embed", "img", "form", "base", "foreignobject", "image"}
 NAMES = sorted(DOCUMENTS)
+STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
+FITS = {status: make_fit(status) for status in STATUSES} | {"hostile": make_fit(source=HOSTILE)}
 
 
 class Page(HTMLParser):
@@ -45,7 +51,8 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def texts() -> dict[str, str]:
-    return {name: render_page(made(name)) for name in NAMES} | {"huge": render_page(huge())}
+    comparisons = {name: render_page(made(name)) for name in NAMES} | {"huge": render_page(huge())}
+    return comparisons | {f"fit {name}": render_fit_page(fit) for name, fit in FITS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +103,19 @@ def test_a_page_says_the_verdict_and_everything_that_was_asked(pages, name):
         assert all(note in text for _, note in facts.gate_notes(gate))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FITS)
+def test_the_page_of_a_fit_says_the_finding_and_every_fact(pages, name):
+    fit, page = FITS[name], pages[f"fit {name}"]
+    text = re.sub(r"\s+", " ", page.text)
+    assert typeset(headline(fit)) in text
+    for label, fact in [*dataset_facts(fit.dataset), *kernel_facts(fit.spectra[fit.primary])]:
+        assert label in text
+        assert re.sub(r"\s+", " ", typeset(fact)) in re.sub(r"\s+", " ", typeset(text)), label
+    assert sum(tag == "figure" for tag, _ in page.elements) == 3
+    assert all(warning.id in text for warning in fit.warnings)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *(f"fit {name}" for name in FITS)])
 def test_a_page_can_be_read_without_eyes(pages, name):
     page = pages[name]
     headings = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
@@ -150,4 +169,4 @@ def test_text_and_lines_stand_out_in_light_and_dark(texts):
             assert contrast(color[status], color[f"{status}-ground"]) >= 4.5
         for ground in ("ground", "sheet"):
             assert min(contrast(color[text], color[ground]) for text in ("ink", "soft")) >= 4.5
-        assert min(contrast(color[line], color["sheet"]) for line in ("before", "after")) >= 3
+        assert min(contrast(color[line], color["sheet"]) for line in ("before", "after", "laplace", "linear")) >= 3

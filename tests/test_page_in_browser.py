@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from compare_fixtures import huge, made
 from matplotlib.image import imread
+from report_fixtures import make_fit
 
 from specaudit.report.compare.page import render_page
+from specaudit.report.page import render_fit_page
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH")
@@ -60,17 +62,18 @@ def test_the_page_is_drawn_and_the_console_stays_empty(tmp_path, width):
 
 def test_no_page_is_wider_than_its_screen(tmp_path):
     documents = {name: made(name) for name in ("pass", "fail", "inconclusive", "unmeasured", "hostile")}
-    documents["huge"] = huge()
+    pages = {name: render_page(document) for name, document in {**documents, "huge": huge()}.items()}
+    pages |= {f"fit {source}": render_fit_page(make_fit(source=source)) for source in ("a.npy", "|" * 300)}
     frames = "".join(
-        f'<iframe title="{name}" width="{width}" height="800" srcdoc="{escape(render_page(document))}"></iframe>'
-        for name, document in documents.items()
+        f'<iframe title="{escape(name)}" width="{width}" height="800" srcdoc="{escape(page)}"></iframe>'
+        for name, page in pages.items()
         for width in (PHONE, DESKTOP)
     )
     wrapper = tmp_path / "wrapper.html"
     wrapper.write_text(f"<!DOCTYPE html><meta charset=utf-8><body>{frames}{MEASURE}", encoding="utf-8")
     dom, _ = chromium(tmp_path, "--dump-dom", wrapper.as_uri())
     widths = json.loads(re.search(r"<body>(\[.*?\])</body>", dom, re.DOTALL)[1])
-    assert len(widths) == 2 * len(documents)
+    assert len(widths) == 2 * len(pages)
     for name, client, scroll, figures in widths:
         assert client in (PHONE, DESKTOP)
         assert scroll <= client, name

@@ -44,6 +44,7 @@ def fit(
     max_memory: options.MaxMemory = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     baseline: Annotated[
         list[str] | None,
@@ -78,7 +79,7 @@ def fit(
     arguments = {**options.measurement(context.params), **options.graph(context.params)}
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
-    files = output.requested("fit", documents=outputs, plots=plot)
+    files = output.requested("fit", documents=outputs, reports=report, plots=plot)
     carried = [output.leverage_output(text, source) for text in save_leverage or ()]
     kept = [output.baseline_output(text) for text in baseline or ()]
     if keep_sample and not kept:

@@ -18,15 +18,13 @@ from specaudit.report.formats import COMPARISON_FORMATS, COMPARISON_SUFFIXES, FO
 Subject = Literal["fit", "compare"]
 
 PAGE = "html"
-DOCUMENTS: dict[Subject, tuple[str, ...]] = {"fit": tuple(FORMATS), "compare": (*COMPARISON_FORMATS, PAGE)}
+DOCUMENTS: dict[Subject, tuple[str, ...]] = {"fit": tuple(FORMATS), "compare": tuple(COMPARISON_FORMATS)}
 """The formats of a file, by what is rendered."""
 STDOUT: dict[Subject, tuple[str, ...]] = {
     "fit": ("text", "json", "markdown"),
     "compare": ("text", "json", "markdown", "junit", "github"),
 }
 """The formats of standard output."""
-SUFFIXES = {**COMPARISON_SUFFIXES, ".html": PAGE}
-"""The format that a file name stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +70,7 @@ def document_output(text: str, subject: Subject) -> Output:
         path = Path(file)
     else:
         path = Path(text)
-        name = SUFFIXES.get(path.suffix.lower(), "")
+        name = COMPARISON_SUFFIXES.get(path.suffix.lower(), "")
     if not name:
         raise ConfigError(
             f"--output {text}: no format is known for the suffix {path.suffix!r}",
@@ -84,13 +82,13 @@ def document_output(text: str, subject: Subject) -> Output:
 
 def suffixes(subject: Subject) -> str:
     """Return the suffixes that stand for a format, for people."""
-    return ", ".join(suffix for suffix, name in SUFFIXES.items() if name in DOCUMENTS[subject])
+    return ", ".join(suffix for suffix, name in COMPARISON_SUFFIXES.items() if name in DOCUMENTS[subject])
 
 
 def report_output(text: str, subject: Subject) -> Output:
     """Return the page that ``text`` names."""
     check_format(PAGE, f"--report {text}", subject)
-    if SUFFIXES.get(Path(text).suffix.lower()) != PAGE:
+    if COMPARISON_SUFFIXES.get(Path(text).suffix.lower()) != PAGE:
         raise ConfigError(f"--report {text}: not a page", next_step="use .html")
     return Output(path=Path(text), kind="document", format=PAGE)
 
@@ -143,8 +141,6 @@ def check_format(name: str, where: str, subject: Subject) -> None:
     problem = f"unknown format {name!r}"
     if name in GATE_FORMATS:
         problem = f"{name} reports gates, and fit has none"
-    elif name in DOCUMENTS["compare"]:
-        problem = f"only a comparison can be {name}"
     raise ConfigError(f"{where}: {problem}", next_step=f"use {', '.join(known)}")
 
 

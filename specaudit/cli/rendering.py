@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specaudit.cli import terminal
-from specaudit.cli.output import PAGE, Output, Subject, write_all
+from specaudit.cli.output import Output, Subject, write_all
 from specaudit.cli.rows import ROW_FORMATS
 from specaudit.report.formats import COMPARISON_FORMATS, FORMATS
 
@@ -111,10 +111,6 @@ def _text(document: Saved, format_: str, width: int, color: bool) -> str:
         return document.to_json()
     if document.schema_ != "specaudit.compare/1":
         return FORMATS[format_](_measured(document), width, color)
-    if format_ == PAGE:
-        from specaudit.report.compare.page import render_page
-
-        return render_page(document)
     return COMPARISON_FORMATS[format_](document, width, color)
 
 

@@ -33,11 +33,18 @@ def _csv(fit: Fit, width: int, color: bool) -> str:
     return to_csv(fit)
 
 
+def _html(fit: Fit, width: int, color: bool) -> str:
+    from specaudit.report.page import render_fit_page
+
+    return render_fit_page(fit)
+
+
 FORMATS: dict[str, Callable[[Fit, int, bool], str]] = {
     "text": _text,
     "json": _json,
     "markdown": _markdown,
     "csv": _csv,
+    "html": _html,
 }
 """Format name -> function of the fit, the width in columns and whether to colour."""
 
@@ -76,6 +83,12 @@ def _github(comparison: Comparison, width: int, color: bool) -> str:
     return render_github(comparison)
 
 
+def _comparison_html(comparison: Comparison, width: int, color: bool) -> str:
+    from specaudit.report.compare.page import render_page
+
+    return render_page(comparison)
+
+
 COMPARISON_FORMATS: dict[str, Callable[[Comparison, int, bool], str]] = {
     "text": _comparison_text,
     "json": _comparison_json,
@@ -83,13 +96,14 @@ COMPARISON_FORMATS: dict[str, Callable[[Comparison, int, bool], str]] = {
     "csv": _comparison_csv,
     "junit": _junit,
     "github": _github,
+    "html": _comparison_html,
 }
 """Format name -> function of the comparison, the width in columns and whether to colour."""
 
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""
 
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".txt": "text"}
+SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".txt": "text", ".html": "html"}
 """The format that a file name stands for."""
 
 COMPARISON_SUFFIXES = {**SUFFIXES, ".xml": "junit"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -75,6 +77,7 @@ STYLE: Any = {  # matplotlib's own type lists every key
     "pdf.fonttype": 42,
 }
 SIZE = (7.2, 2.7)  # inches: the width of a page
+PANEL = (3.3, 2.4)  # inches of a panel on its own
 LEGEND_COLUMNS = 7
 DPI = 200
 METADATA: dict[str, dict[str, None]] = {
@@ -130,25 +133,39 @@ def drawn(draw: Callable[[Figure], None], size: tuple[float, float], kind: str) 
     return stream.getvalue()
 
 
+def panel(name: str, fit: Fit) -> bytes:
+    """Return one of ``PANELS`` as svg content, without a title."""
+
+    def draw(figure: Figure) -> None:
+        figure.patch.set_alpha(0)
+        axes = figure.subplots()
+        axes.patch.set_alpha(0)
+        _fill(axes, PANELS[name], fit)
+        axes.set_title("")
+
+    return drawn(draw, PANEL, "svg")
+
+
 def _draw(fit: Fit, figure: Figure) -> None:
-    scree, capacity, local = figure.subplots(1, 3)
-    names = [*(name for name in fit.spectra if name != fit.primary), fit.primary]  # the primary on top
-    for name in names:
-        spectrum, color = fit.spectra[name], COLORS.get(name, OTHER)
-        _scree(scree, spectrum, color)
-        _capacity(capacity, spectrum, color)
-        _local(local, spectrum, color)
-    label(scree, "a  Eigenvalues", "rank k", "eigenvalue λₖ of K/n")
-    label(capacity, "b  Capacity", "ridge κ", "effective dimensions")
-    label(local, "c  Local exponent", "effective dimensions N₂", "b = −d ln κ / d ln N₂")
-    capacity.invert_xaxis()  # to the right is deeper, as in the other panels
-    local.set_yscale("linear")
-    local.set_ylim(*_span(list(fit.spectra.values())))
+    for letter, which, axes in zip(ascii_lowercase, PANELS.values(), figure.subplots(1, len(PANELS)), strict=False):
+        _fill(axes, which, fit)
+        axes.set_title(f"{letter}  {which.title}")
     kernels = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
     handles = [Line2D([], [], color=COLORS.get(name, OTHER), label=_kernel(fit.spectra[name])) for name in kernels]
     handles += [key("N₁, b₁", "--", 0.8), key("N₂, b₂", "-", 1.1), key("b₃", ":", 0.8), _window_key()]
     handles += [Line2D([], [], color=FADED, label="past trusted depth")]
     figure.legend(handles=handles, loc="outside lower center", ncols=LEGEND_COLUMNS)
+
+
+def _fill(axes: Axes, which: Panel, fit: Fit) -> None:
+    for name in [*(name for name in fit.spectra if name != fit.primary), fit.primary]:  # the primary on top
+        which.draw(axes, fit.spectra[name], COLORS.get(name, OTHER))
+    label(axes, which.title, which.x, which.y)
+    if which.draw is _capacity:
+        axes.invert_xaxis()  # to the right is deeper, as in the other panels
+    if which.draw is _local:
+        axes.set_yscale("linear")
+        axes.set_ylim(*_span(list(fit.spectra.values())))
 
 
 def _scree(axes: Axes, spectrum: Spectrum, color: str) -> None:
@@ -186,6 +203,24 @@ def _local(axes: Axes, spectrum: Spectrum, color: str) -> None:
     _faded(axes, n2, b3, trusted, color, linestyle=":", linewidth=0.8)
     _faded(axes, n2, b2, trusted, color)
     _window(axes, spectrum, np.log(n2), b2, color, depth_is_x=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A panel: its axes, and what draws one kernel's part of it in a colour."""
+
+    title: str
+    x: str
+    y: str
+    draw: Callable[[Axes, Spectrum, str], None]
+
+
+PANELS: dict[str, Panel] = {
+    "scree": Panel(title="Eigenvalues", x="rank k", y="eigenvalue λₖ of K/n", draw=_scree),
+    "capacity": Panel(title="Capacity", x="ridge κ", y="effective dimensions", draw=_capacity),
+    "local": Panel(title="Local exponent", x="effective dimensions N₂", y="b = −d ln κ / d ln N₂", draw=_local),
+}
+"""Name -> panel, from left to right in the figure."""
 
 
 def _faded(axes: Axes, x: NDArray[Any], y: NDArray[Any], trusted: NDArray[np.bool_], color: str, **line: Any) -> None:

@@ -1,20 +1,12 @@
-"""A comparison as one HTML page on its own: no scripts, no network, figures and style inside."""
+"""A comparison as one HTML page."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from specaudit.embeddings.display import shown
 from specaudit.report.compare.facts import (
     GATE_HEADS,
-    LONG,
     TEST_HEADS,
     amount,
     deep_facts,
@@ -33,14 +25,12 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
-from specaudit.report.compare.inline import inline
+from specaudit.report.pages import Plate, numbers, page, plate, typeset
 
 if TYPE_CHECKING:
     from specaudit.documents import Comparison, SpectrumChange
 
-TEMPLATE = "page.html.jinja"
 NAMED = 30
-WARNED = 30
 CAPTIONS = {
     "scree": "Leading eigenvalues of K/n, both sides at equal size.",
     "capacity": "Population ridge κ at equal effective dimension. Lower is less capacity. 95 % of the random subsets "
@@ -55,31 +45,20 @@ CAPTIONS = {
 """Panel -> what it shows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A panel of the page: an svg element, and what it shows."""
-
-    title: str
-    svg: Markup
-    caption: str
-
-
 def render_page(comparison: Comparison) -> str:
     """Return the page, of less than 400 KB for five kernels; rows and warnings left out for that are counted."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    template = environment.from_string((files(__package__) / TEMPLATE).read_text(encoding="utf-8"))
-    warnings = comparison.warnings
-    return template.render(
-        verdict=comparison.verdict,
+    return page(
+        "compare",
+        comparison.warnings,
+        word=comparison.verdict,
+        tone=comparison.verdict,
         title=f"{shown(comparison.before.source)} → {shown(comparison.after.source)}",
-        headline=_typeset(headline(comparison)),
-        amount=_typeset(amount(comparison)),
+        headline=typeset(headline(comparison)),
+        lead=typeset(amount(comparison)),
         gate_heads=GATE_HEADS,
-        gates=[_numbers(gate_cells(gate), (2, 3)) for gate in comparison.gates],
+        gates=[numbers(gate_cells(gate), (2, 3)) for gate in comparison.gates],
         notes=[(gate.id, gate.status, notes) for gate in comparison.gates if (notes := gate_notes(gate))],
-        tail=[(label, _typeset(text)) for label, text in tail_facts(comparison)],
+        tail=[(label, typeset(text)) for label, text in tail_facts(comparison)],
         kernels=_kernels(comparison),
         test_heads=TEST_HEADS,
         deep=[
@@ -93,23 +72,21 @@ def render_page(comparison: Comparison) -> str:
         relation=relation_facts(comparison),
         null=null_facts(comparison),
         reproduce=reproduce_facts(comparison),
-        warnings=[(w.id, shown(w.message, LONG), shown(w.next_step, LONG)) for w in warnings[:WARNED]],
-        warnings_left=len(warnings[WARNED:]),
     )
 
 
-def _kernels(comparison: Comparison) -> list[tuple[str, list[Figure], list[tuple[str, ...]]]]:
+def _kernels(comparison: Comparison) -> list[tuple[str, list[Plate], list[tuple[str, ...]]]]:
     """Return the title, figures and tests of each kernel."""
     ceiling = comparison.consistency.limit if comparison.consistency else None
     found = []
     for number, (name, title) in enumerate(kernels(comparison).items()):
         spectrum = comparison.spectra[name]
-        tests = [_numbers(statistic_cells(test), (1, 2, 3)) for test in spectrum.tests]
+        tests = [numbers(statistic_cells(test), (1, 2, 3)) for test in spectrum.tests]
         found.append((title, _figures(spectrum, ceiling, f"k{number}", title), tests))
     return found
 
 
-def _figures(spectrum: SpectrumChange, ceiling: float | None, prefix: str, kernel: str) -> list[Figure]:
+def _figures(spectrum: SpectrumChange, ceiling: float | None, prefix: str, kernel: str) -> list[Plate]:
     from specaudit.report.compare import plots
     from specaudit.report.plots import INK
 
@@ -126,21 +103,15 @@ def _figures(spectrum: SpectrumChange, ceiling: float | None, prefix: str, kerne
         "exponent": bool(spectrum.before.n2),
         "region": spectrum.finite_region is not None,
     }
-    figures = []
-    for name, caption in CAPTIONS.items():
-        if measured[name]:
-            panel = plots.PANELS[name]
-            told = f"{panel.title}: {panel.y} against {panel.x}, {kernel} kernel"
-            svg = inline(plots.panel(name, spectrum, ceiling), f"{prefix}-{name}", told, colors)
-            figures.append(Figure(title=panel.title, svg=Markup(svg), caption=caption))
-    return figures
-
-
-def _numbers(cells: Sequence[str], at: Sequence[int]) -> tuple[str, ...]:
-    """Return a row of cells, those that are numbers typeset."""
-    return tuple(_typeset(cell) if place in at else cell for place, cell in enumerate(cells))
-
-
-def _typeset(text: str) -> str:
-    """Return numbers with the signs that a page has: a minus, an arrow."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", text.replace("->", "→"))
+    return [
+        plate(
+            plots.panel(name, spectrum, ceiling),
+            f"{prefix}-{name}",
+            title=plots.PANELS[name].title,
+            told=f"{plots.PANELS[name].y} against {plots.PANELS[name].x}, {kernel} kernel",
+            caption=caption,
+            colors=colors,
+        )
+        for name, caption in CAPTIONS.items()
+        if measured[name]
+    ]

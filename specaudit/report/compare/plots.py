@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from specaudit.embeddings.display import shown
 from specaudit.report.compare.facts import kernels
 from specaudit.report.facts import number
-from specaudit.report.plots import COLORS, INK, LEAST, drawn, key, kind_of, label
+from specaudit.report.plots import COLORS, INK, LEAST, PANEL, drawn, key, kind_of, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,6 @@ ABOVE = 1.1
 SHADED = "#ececec"  # the window of a slope
 SHADE = 6.0  # width of its key
 WIDTH, ROW, LEGEND = 7.2, 1.9, 0.3  # inches: of a page, of the panels of one kernel, of the key below them
-PANEL = (3.3, 2.4)  # inches of a panel on its own
 POINTS = 100  # of a curve, which is more than a line of this width shows
 BESIDE = 1.5  # how far a margin reaches on both sides of its dimension, as a factor
 ROOM = 0.08  # share of a span that is left free at its ends
