@@ -238,6 +238,9 @@ def test_added_rows_are_those_of_one_longer_file() -> None:
 
 def test_rows_kept_and_added_are_a_replacement() -> None:
     extra = rows_of(100, seed=5)
+    both = compare(X, kept=CORE[:100], added=rows_of(10, seed=6), kernels=["laplace"])
+    assert both.rows.carried is not None
+    assert both.rows.carried.explained is None  # what came in changed the tail too
     found = compare(X, kept=np.arange(200), added=extra, kernels=["linear"])
     assert (found.relation.kind, found.relation.removed, found.relation.added) == ("replace", 100, 100)
     assert_same(found, compare(X, np.vstack([X[:200], extra]), kernels=["linear"]))
@@ -347,6 +350,7 @@ def test_independent_data_of_one_model_are_judged_when_they_are_said_to_be() -> 
     assert compare(one, other, policy=wide).verdict == "inconclusive"
     found = compare(one, other, expect="fresh", policy=wide)
     assert (found.verdict, found.relation.kind, found.null.drawn_from) == ("pass", "fresh", "both")
+    assert found.rows.carried is None
     assert found.relation.scale == pytest.approx(1, abs=0.1)
     one, other = rows_of(400, seed=1), rows_of(400, seed=2)
     harmed = compare(one, other[typical(other)], expect="fresh")

@@ -211,7 +211,7 @@ def compare(
         consistency = _consistency(changes, pair)
         with report.stage("removed rows") as stage:
             gone = np.isin(samples.before, relation.gone)
-            carried = _carried(changes, pair, gone, cores)
+            carried = None if relation.kind == "fresh" else _carried(changes, pair, gone, cores)
             removed = removed_rows(
                 first,
                 second,
@@ -231,7 +231,7 @@ def compare(
             relation_document(relation, expect, samples.shared, scale),
             changes,
             samples.design,
-            rows_document(first, second, removed, changes, carried),
+            rows_document(first, second, removed, changes, carried, pruned=relation.kind == "prune"),
             consistency,
             no_ceiling=no_ceiling,
             deep=deep,

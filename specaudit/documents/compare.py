@@ -210,7 +210,7 @@ class Carried(Document):
     first_tenth: float = Field(description="share of this carried by the tenth of them with the largest leverage")
     explained: float | None = Field(
         description="share of the capacity lost at the deepest test that these leverages explain; what they do "
-        "not is carried by removed rows that stand in for one another; null where none was surely lost"
+        "not is carried by removed rows that stand in for one another; null where none was surely lost, or rows added"
     )
 
 
@@ -227,7 +227,7 @@ class Rows(Document):
         default=(), description="those of them that carried most of the tail, by falling leverage"
     )
     carried: Carried | None = Field(
-        default=None, description="null where no row was removed, or no kernel is one of the rows' distances"
+        default=None, description="null where no row was removed, few are shared, or no kernel is one of distances"
     )
     removed_all: tuple[NamedRow, ...] = Field(default=(), exclude=True, description="all of these; not written")
 

@@ -142,8 +142,13 @@ def rows_document(
     removed: RemovedRows,
     changes: Mapping[str, KernelChange],
     carried: CarriedTail | None = None,
+    *,
+    pruned: bool = True,
 ) -> doc.Rows:
-    """Return the amounts and the removed rows, with distances in bandwidths of the first kernel that has one."""
+    """Return the amounts and the removed rows, with distances in bandwidths of the first kernel that has one.
+
+    Where rows were not only removed (`pruned`), nothing tells what the removed ones explain.
+    """
     unit = next((kernel.bandwidth for kernel in (c.kernel for c in changes.values()) if kernel.bandwidth), 1.0)
     ids = before.embeddings.ids
     leverages = repeat(None) if removed.leverages is None else removed.leverages.tolist()
@@ -170,7 +175,7 @@ def rows_document(
             rows=carried.rows,
             capacity=carried.capacity,
             first_tenth=carried.first_tenth,
-            explained=_explained(changes[carried.kernel], carried),
+            explained=_explained(changes[carried.kernel], carried) if pruned else None,
         ),
         removed_all=named,
     )
