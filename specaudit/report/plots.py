@@ -134,13 +134,18 @@ def drawn(draw: Callable[[Figure], None], size: tuple[float, float], kind: str) 
 
 
 def panel(name: str, fit: Fit) -> bytes:
-    """Return one of ``PANELS`` as svg content, without a title."""
+    """Return one of ``PANELS`` as svg content for a page."""
+    return alone(lambda axes: _fill(axes, PANELS[name], fit))
+
+
+def alone(fill: Callable[[Axes], None]) -> bytes:
+    """Return a panel on its own as svg content, without ground or title: the page has both."""
 
     def draw(figure: Figure) -> None:
         figure.patch.set_alpha(0)
         axes = figure.subplots()
         axes.patch.set_alpha(0)
-        _fill(axes, PANELS[name], fit)
+        fill(axes)
         axes.set_title("")
 
     return drawn(draw, PANEL, "svg")

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from specaudit.embeddings.display import shown
 from specaudit.report.compare.facts import kernels
 from specaudit.report.facts import number
-from specaudit.report.plots import COLORS, INK, LEAST, PANEL, drawn, key, kind_of, label
+from specaudit.report.plots import COLORS, INK, LEAST, alone, drawn, key, kind_of, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,16 +79,8 @@ def picture(comparison: Comparison, kind: str) -> bytes:
 
 
 def panel(name: str, spectrum: SpectrumChange, ceiling: float | None) -> bytes:
-    """Return one of ``PANELS`` as svg content, without a title."""
-
-    def draw(figure: Figure) -> None:
-        figure.patch.set_alpha(0)
-        axes = figure.subplots()
-        axes.patch.set_alpha(0)
-        _fill(axes, PANELS[name], spectrum, ceiling)
-        axes.set_title("")
-
-    return drawn(draw, PANEL, "svg")
+    """Return one of ``PANELS`` as svg content for a page."""
+    return alone(lambda axes: _fill(axes, PANELS[name], spectrum, ceiling))
 
 
 def _draw(comparison: Comparison, figure: Figure) -> None:
