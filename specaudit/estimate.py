@@ -52,6 +52,8 @@ FLOOR = 30.0
 """Ridges below this many times the operator's rounding are not used."""
 COVARIANCE_FLOOR = 1e-12
 """Eigenvalues of a float64 covariance below this share of the largest are rounding."""
+MOST_BLOCKS = 4
+"""Blocks of probes that are averaged at most, where all steps leave too large a probe error."""
 QUARTER_STEPS = 6
 """A quarter of the rows serves the rarefaction of the diversity indices alone, which ask little of the tail."""
 FEWEST_CHECKED = 512
@@ -148,7 +150,7 @@ def estimate_dense(
     n = operator.size
     # A half of the rows has 1/sqrt(2) of the rounding at half the ridge; this leaves room for it to reach as deep.
     whole = Share(weights=weights, floor=FLOOR * 2**0.5 * operator.rounding)
-    measure = measure_operator(operator, whole, seed=seed, progress=progress)
+    measure = measure_operator(operator, whole, seed=seed, blocks=MOST_BLOCKS, progress=progress)
     window = window_of(whole.curve(measure), whole.deepest)
     nested = []
     for size, steps in ((n // 4, QUARTER_STEPS), (n // 2, MAX_STEPS)):
@@ -286,6 +288,7 @@ def measure_operator(
     *,
     seed: int,
     max_steps: int = MAX_STEPS,
+    blocks: int = 1,
     progress: Progress = lambda fraction: None,
 ) -> SpectralMeasure:
     """Return the spectral measure of an operator, as accurate as the slope of `share` asks for."""
@@ -298,6 +301,7 @@ def measure_operator(
         statistic=share,
         leading=LEADING,
         max_steps=max_steps,
+        blocks=blocks,
         progress=progress,
     )
 

@@ -6,6 +6,7 @@ via stochastic Lanczos quadrature".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
@@ -56,7 +57,7 @@ def _blas() -> ThreadpoolController:
 class BlockKrylov:
     """The block Krylov space of an operator, with full reorthogonalisation; rows of `basis` are its vectors."""
 
-    def __init__(self, operator: Operator, *, probes: int, max_steps: int, seed: int) -> None:
+    def __init__(self, operator: Operator, *, probes: int, max_steps: int, seed: int | Sequence[int]) -> None:
         rng = np.random.default_rng(seed)
         self.operator = operator
         self.width = probes

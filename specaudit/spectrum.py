@@ -7,7 +7,7 @@ eigenvalue; the jackknife of `specaudit.capacity` needs no more than that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,6 +79,7 @@ def quadrature_measure(
     leading: int,
     probes: int = PROBES,
     max_steps: int = MAX_STEPS,
+    blocks: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> SpectralMeasure:
     """Return a spectral measure by block Lanczos from random sign probes.
@@ -90,7 +91,8 @@ def quadrature_measure(
 
     One block of probes serves three ends: its Ritz pairs of small residual are the leading eigenvalues; their
     part of the trace is replaced by its exact value, which takes away most of the probe noise; and the rest of
-    each probe gives an unbiased quadrature with an error that the spread over probes measures.
+    each probe gives an unbiased quadrature with an error that the spread over probes measures. Where it is the
+    probes' error that is too large after `max_steps`, up to `blocks` blocks are averaged if so many suffice.
     """
     krylov = BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=max_steps, seed=seed)
     exact, previous = 0, np.inf
@@ -107,10 +109,54 @@ def quadrature_measure(
             settled = left <= statistic.allowed(measure) and measure.exact >= leading
             if settled or last:
                 known = truncation if np.isfinite(truncation) else 0.0
-                return replace(measure, converged=settled or krylov.exhausted, truncation=known)
+                measure = replace(measure, converged=settled or krylov.exhausted, truncation=known)
+                break
         exact, previous = bare.exact, statistic.value(bare)
         progress(0.9 * krylov.steps / krylov.limit)
         krylov.extend()
+    room = statistic.allowed(measure) ** 2 - measure.truncation**2
+    wanted = np.ceil(statistic.probe_error(measure) ** 2 / room) if room > 0 and not measure.converged else 1
+    if not 1 < wanted <= blocks or measure.exact < leading:
+        return measure
+    parts, width, steps = [measure], krylov.width, krylov.steps
+    for number in range(1, int(wanted)):
+        del krylov  # one basis is in memory at a time
+        krylov = BlockKrylov(operator, probes=width, max_steps=steps, seed=[seed, number])
+        while krylov.steps < krylov.limit:
+            krylov.extend()
+        bare = krylov.measure()
+        parts.append(replace(bare, cell_weights=krylov.cell_weights(bare.exact, cells)))
+    measure = joined_measure(parts)
+    left = float(np.hypot(measure.truncation, statistic.probe_error(measure)))
+    return replace(measure, converged=left <= statistic.allowed(measure) and measure.exact >= leading)
+
+
+def joined_measure(parts: Sequence[SpectralMeasure]) -> SpectralMeasure:
+    """Return the mean of measures of one operator from as many different probes each."""
+    first, exact = parts[0], min(part.exact for part in parts)
+    probes = [len(part.probe_weights) for part in parts]
+    of_probes = np.zeros((sum(probes), exact + sum(len(part.nodes) - exact for part in parts)))
+    row, column = 0, exact
+    for part, count in zip(parts, probes, strict=True):
+        width = len(part.nodes) - exact
+        of_probes[row : row + count, :exact] = part.probe_weights[:, :exact]
+        of_probes[row : row + count, column : column + width] = part.probe_weights[:, exact:]
+        row, column = row + count, column + width
+
+    def mean(of: Callable[[SpectralMeasure], FloatArray]) -> FloatArray:
+        return np.concatenate(
+            [of(first)[..., :exact], *(of(part)[..., exact:] / len(parts) for part in parts)], axis=-1
+        )
+
+    return replace(
+        first,
+        nodes=np.concatenate([first.nodes[:exact], *(part.nodes[exact:] for part in parts)]),
+        weights=mean(lambda part: part.weights),
+        exact=exact,
+        errors=first.errors[:exact],
+        cell_weights=mean(lambda part: part.cell_weights),
+        probe_weights=of_probes,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

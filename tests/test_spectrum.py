@@ -253,6 +253,43 @@ def test_a_spectrum_that_does_not_settle_says_so(power_law: tuple[np.ndarray, De
     assert measure.truncation > 0
 
 
+@dataclass(frozen=True)
+class Noisy(Trace):
+    """The same with the probes' error; `tolerance` is absolute."""
+
+    def probe_error(self, measure: SpectralMeasure) -> float:
+        return probe_error(measure, (measure.nodes / (measure.nodes + self.delta)) ** 2)
+
+    def allowed(self, measure: SpectralMeasure) -> float:
+        return self.tolerance
+
+
+def test_more_blocks_of_probes_bring_down_their_error() -> None:
+    spectrum = ROWS / 3 * np.arange(1, ROWS + 1) ** -1.0
+    operator, delta = prescribed(spectrum), 1.0
+
+    def measured(tolerance: float, blocks: int) -> SpectralMeasure:
+        statistic = Noisy(delta, tolerance)
+        return quadrature(operator, statistic=statistic, leading=0, probes=32, max_steps=10, blocks=blocks)
+
+    one, statistic = measured(0.0, 4), Noisy(delta, 0.0)
+    error = statistic.probe_error(one)
+    three = measured(error / np.sqrt(2.9), 4)
+    assert not one.converged
+    assert len(one.probe_weights) == 32
+    assert len(three.probe_weights) == 96
+    assert three.steps == one.steps == 10
+    assert statistic.probe_error(three) < 0.75 * error
+    truth = float(((spectrum / (spectrum + delta)) ** 2).sum())
+    assert abs(statistic.value(three) - truth) < 4 * statistic.probe_error(three)
+    np.testing.assert_allclose(three.cell_weights.sum(axis=0), three.weights, rtol=0.05, atol=0.05)
+    assert three.weights.sum() == pytest.approx(ROWS)
+    assert three.weights @ three.nodes == pytest.approx(spectrum.sum(), rel=1e-5)
+    np.testing.assert_allclose(three.leave_one_probe_out().sum(axis=1), ROWS, rtol=1e-6)
+    assert (np.diff(three.eigenvalues) <= 0).all()
+    assert len(measured(error / np.sqrt(2.9), 2).probe_weights) == 32  # two would not do
+
+
 def test_progress_rises_to_its_end(power_law: tuple[np.ndarray, DenseOperator]) -> None:
     seen: list[float] = []
     quadrature(power_law[1], progress=seen.append)

@@ -300,8 +300,9 @@ def _spectrum_warnings(name: str, estimate: Estimate) -> list[tuple[str, str, st
         found.append(
             (
                 "SPA006",
-                f"{name}: the spectrum still moved the slope by {measure.truncation:.2g} at the last step",
-                "that change is in the interval; another kernel or more rows may decide",
+                f"{name}: the slope's numerical error is above what was asked: {measure.truncation:.1g} by the last "
+                f"steps, {e.probe_error or 0.0:.1g} by the probes",
+                "both are in the interval; another kernel or more rows may decide",
             )
         )
     if e.size_drift is not None and e.slope and abs(e.size_drift / e.slope) > DRIFT:

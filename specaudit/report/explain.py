@@ -54,9 +54,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "SPA006": Explanation(
         title="the quadrature did not converge",
-        meaning="The last Lanczos steps still moved the slope over the window when the step budget was used "
-        "up, as happens for spectra that fall very fast. That move counts as probe error in the interval, "
-        "but what further steps would add is not known.",
+        meaning="When the step budget was used up, the last Lanczos steps still moved the slope over the window, as "
+        "happens for spectra that fall very fast, or the random probes left more error than the budget of probes can "
+        "average away, as for flat ones. Both count in the interval; what further steps would add is not known.",
         action="Lower --max-rows so that the whole spectrum is computed exactly, or use a smaller --bandwidth.",
     ),
     "SPA007": Explanation(
