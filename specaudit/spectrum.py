@@ -141,6 +141,7 @@ def joined_measure(parts: Sequence[SpectralMeasure]) -> SpectralMeasure:
         width = len(part.nodes) - exact
         of_probes[row : row + count, :exact] = part.probe_weights[:, :exact]
         of_probes[row : row + count, column : column + width] = part.probe_weights[:, exact:]
+        of_probes[row : row + count, column : column + part.exact - exact] = 1.0  # known to this part without noise
         row, column = row + count, column + width
 
     def mean(of: Callable[[SpectralMeasure], FloatArray]) -> FloatArray:
