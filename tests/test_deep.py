@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from specaudit import compare
+from specaudit.api import compare_plan
 from specaudit.calibration import GraphSettings
 from specaudit.deep import DeepCurve, DeepGain
 from specaudit.errors import BudgetError, ConfigError, InputError
@@ -92,3 +93,14 @@ def test_graphs_that_cannot_be_are_refused(
     after = rows[arguments.pop("after", slice(None))]  # type: ignore[call-overload]
     with pytest.raises(error, match=message):
         compare(rows, after, operator="graph", **arguments)  # type: ignore[arg-type]
+
+
+def test_the_plan_counts_the_graphs_and_refuses_those_that_cannot_be() -> None:
+    rows = cloud(4)
+    plain = compare_plan(rows, rows[:4100], max_rows=500)
+    deep = compare_plan(rows, rows[:4100], max_rows=500, operator="graph")
+    assert dict(deep.stages)["laplace graph"] > 0
+    assert "laplace graph" not in dict(plain.stages)
+    assert deep.peak_memory > plain.peak_memory
+    with pytest.raises(InputError, match="at least 4,096 different rows, there are 4,000"):
+        compare_plan(rows, rows[:4000], operator="graph")

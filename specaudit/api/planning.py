@@ -191,7 +191,9 @@ def compare_plan(
         settings = graph.settings(deep)
         peak = max(peak, graph_memory(sum(rows), deep, d, settings.landmarks, settings.neighbors, itemsize=itemsize))
         stages += [
-            (f"{name} graph", _graph_operations(deep, d, settings) / speed) for name in kernels if graph.checks(name)
+            (f"{name} graph", _graph_operations(deep, d, settings) / speed)
+            for name in kernels
+            if graph.wanted(name, deep)
         ]
     return Plan(rows=sum(rows), dimensions=d, bytes=size, peak_memory=peak, stages=tuple(stages))
 
