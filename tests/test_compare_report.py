@@ -14,7 +14,7 @@ from compare_fixtures import DOCUMENTS, GOLDEN, HOSTILE, NO_HARM, comparison, ga
 
 from specaudit import documents as doc
 from specaudit.errors import ConfigError
-from specaudit.report.compare import facts, plots
+from specaudit.report.compare import facts, plots, removed
 from specaudit.report.compare.curves import HEADER, to_csv
 from specaudit.report.compare.github import MOST, render_github
 from specaudit.report.compare.junit import render_junit
@@ -148,7 +148,7 @@ def test_distances_are_in_units_of_the_rows_where_no_kernel_has_a_bandwidth():
     plain = made("pass")
     linear = plain.model_copy(update={"primary": "linear", "spectra": {"linear": plain.spectra["linear"]}})
     for found, unit in ((plain, "bandwidths"), (linear, "units of the rows")):
-        (far, _), (tail, _) = facts.named_rows(found)
+        (far, _), (tail, _) = removed.named_rows(found)
         assert far.endswith(f"distance in {unit})")
         assert tail == "Removed rows that carried most of the tail"
 
@@ -360,7 +360,7 @@ def test_hostile_text_is_in_the_hostile_document():
 
 def test_rows_without_ids_have_no_column_for_them():
     plain = [row.model_copy(update={"id": None}) for row in made("pass").rows.removed_far]
-    assert facts.row_table(plain)[0] == ("row", "distance", "leverage")
-    assert facts.row_table(made("pass").rows.removed_far)[0] == ("row", "distance", "leverage", "id")
+    assert removed.row_table(plain)[0] == ("row", "distance", "leverage")
+    assert removed.row_table(made("pass").rows.removed_far)[0] == ("row", "distance", "leverage", "id")
     far = [row.model_copy(update={"leverage": None}) for row in plain]
-    assert facts.row_table(far)[0] == ("row", "distance")
+    assert removed.row_table(far)[0] == ("row", "distance")

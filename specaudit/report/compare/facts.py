@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
+from specaudit.report.compare.removed import carried_sentence
 from specaudit.report.facts import dimensions, number, percent
 
 if TYPE_CHECKING:
     from specaudit.documents import (
-        Carried,
         Change,
         Comparison,
         DeepGain,
         FiniteRegion,
         Gate,
         Kernel,
-        NamedRow,
         Relation,
         Side,
         Test,
@@ -66,8 +65,6 @@ AT_LEAST = ("capacity", "repeats")
 AT_MOST = ("tail", "consistency")
 LONG = 400  # characters of a sentence from a gate or a warning
 COMMAND = 2000  # characters of a command line
-MOSTLY = 0.5  # of the lost capacity explained, below which a cause is named
-NAMED = 5  # removed rows that a report for people names
 
 GATE_HEADS = ("gate", "status", "observed [low, high]", "limit", "where")
 TEST_HEADS = ("statistic", "change [low, high]", "limit", "z", "status")
@@ -105,24 +102,12 @@ def tail_facts(comparison: Comparison) -> list[tuple[str, str]]:
         change = interval(comparison.delta_exponent)
         facts.append(("change of b₂", f"{change} between {low} and {high} effective dimensions"))
     if comparison.rows.carried is not None:
-        facts.append(("removed rows", _carried(comparison.rows.carried)))
+        facts.append(("removed rows", carried_sentence(comparison.rows.carried)))
     if comparison.smallest_harm:
         harms = sorted(comparison.smallest_harm.items(), key=_by_depth)  # a saved document has them by the alphabet
         found = ", ".join(f"{shown(name)} {number(value, 3)}" for name, value in harms)
         facts.append(("smallest harm", f"{found}: fails with 80 % power"))
     return facts
-
-
-def _carried(carried: Carried) -> str:
-    text = (
-        f"{percent(carried.rows)} of the rows, carried {percent(carried.capacity)} of {dimensions(carried.dimension)}"
-        f" effective dimensions; the tenth with most leverage {percent(carried.first_tenth)} of that"
-    )
-    if carried.explained is not None:
-        share = min(max(carried.explained, 0.0), 1.0)
-        text += f"; this explains {percent(share)} of the lost capacity"
-        text += ", the rest lies with rows that stand in for one another" * (share < MOSTLY)
-    return text
 
 
 def _by_depth(harm: tuple[str, float]) -> list[tuple[float, str]]:
@@ -227,30 +212,6 @@ def deep_facts(deep: DeepGain) -> list[tuple[str, str]]:
 def deep_title(kernel: str) -> str:
     """Return what `deep_facts` are, for the title of a kernel."""
     return f"Gain past the dense depth under {kernel}: information, no gate counts it"
-
-
-def row_table(rows: Sequence[NamedRow]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the heads and cells of removed rows; ids have a column where there are any."""
-    columns = {
-        "row": [f"{row.row:,}" for row in rows],
-        "distance": [number(row.distance, 3) for row in rows],
-        "leverage": ["" if row.leverage is None else number(row.leverage, 3) for row in rows],
-        "id": [shown(row.id or "") for row in rows],
-    }
-    known = {head: cells for head, cells in columns.items() if any(cells)}
-    return tuple(known), list(zip(*known.values(), strict=True))
-
-
-def named_rows(comparison: Comparison) -> Iterator[tuple[str, tuple[NamedRow, ...]]]:
-    """Yield the lists of removed rows that there are, with what they are and in which unit their distance is."""
-    scaled = any(change.kernel.bandwidth is not None for change in comparison.spectra.values())
-    unit = "bandwidths" if scaled else "units of the rows"
-    rows = comparison.rows
-    if rows.removed_far:
-        looked = f"{rows.searched:,} looked at; distance in {unit}"
-        yield f"Removed rows farthest from any kept row ({looked})", rows.removed_far
-    if rows.removed_tail:
-        yield "Removed rows that carried most of the tail", rows.removed_tail
 
 
 def side_facts(side: Side) -> list[tuple[str, str]]:

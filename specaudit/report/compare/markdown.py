@@ -15,15 +15,14 @@ from specaudit.report.compare.facts import (
     gate_notes,
     headline,
     kernels,
-    named_rows,
     null_facts,
     region_facts,
     relation_facts,
     reproduce_facts,
-    row_table,
     statistic_cells,
     tail_facts,
 )
+from specaudit.report.compare.removed import named_rows, row_table
 from specaudit.report.markdown import escape, table, warned
 
 if TYPE_CHECKING:

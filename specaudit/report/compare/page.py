@@ -15,16 +15,15 @@ from specaudit.report.compare.facts import (
     gate_notes,
     headline,
     kernels,
-    named_rows,
     null_facts,
     region_facts,
     relation_facts,
     reproduce_facts,
-    row_table,
     side_facts,
     statistic_cells,
     tail_facts,
 )
+from specaudit.report.compare.removed import named_rows, row_table
 from specaudit.report.pages import Plate, numbers, page, plate, typeset
 
 if TYPE_CHECKING:

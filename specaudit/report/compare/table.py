@@ -12,7 +12,6 @@ from rich.text import Text
 
 from specaudit.report.compare.facts import (
     GATE_HEADS,
-    NAMED,
     TEST_HEADS,
     amount,
     deep_facts,
@@ -21,15 +20,14 @@ from specaudit.report.compare.facts import (
     gate_notes,
     headline,
     kernels,
-    named_rows,
     null_facts,
     region_facts,
     relation_facts,
     reproduce_facts,
-    row_table,
     statistic_cells,
     tail_facts,
 )
+from specaudit.report.compare.removed import NAMED, named_rows, row_table
 from specaudit.report.table import pairs, printed, warned
 
 if TYPE_CHECKING:
