@@ -92,7 +92,8 @@ def quadrature_measure(
     One block of probes serves three ends: its Ritz pairs of small residual are the leading eigenvalues; their
     part of the trace is replaced by its exact value, which takes away most of the probe noise; and the rest of
     each probe gives an unbiased quadrature with an error that the spread over probes measures. Where it is the
-    probes' error that is too large after `max_steps`, up to `blocks` blocks are averaged if so many suffice.
+    probes' error that is too large after `max_steps`, blocks are averaged until it is not, up to `blocks`, if so
+    many may suffice: the jackknife, which says what is allowed, loses noise with the probes.
     """
     krylov = BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=max_steps, seed=seed)
     exact, previous = 0, np.inf
@@ -115,20 +116,21 @@ def quadrature_measure(
         progress(0.9 * krylov.steps / krylov.limit)
         krylov.extend()
     room = statistic.allowed(measure) ** 2 - measure.truncation**2
-    wanted = np.ceil(statistic.probe_error(measure) ** 2 / room) if room > 0 and not measure.converged else 1
-    if not 1 < wanted <= blocks or measure.exact < leading:
+    hopeless = statistic.probe_error(measure) ** 2 > blocks * room
+    if measure.converged or hopeless or measure.exact < leading:
         return measure
     parts, width, steps = [measure], krylov.width, krylov.steps
-    for number in range(1, int(wanted)):
+    while not measure.converged and len(parts) < blocks:
         del krylov  # one basis is in memory at a time
-        krylov = BlockKrylov(operator, probes=width, max_steps=steps, seed=[seed, number])
+        krylov = BlockKrylov(operator, probes=width, max_steps=steps, seed=[seed, len(parts)])
         while krylov.steps < krylov.limit:
             krylov.extend()
         bare = krylov.measure()
         parts.append(replace(bare, cell_weights=krylov.cell_weights(bare.exact, cells)))
-    measure = joined_measure(parts)
-    left = float(np.hypot(measure.truncation, statistic.probe_error(measure)))
-    return replace(measure, converged=left <= statistic.allowed(measure) and measure.exact >= leading)
+        measure = replace(joined_measure(parts), truncation=measure.truncation)
+        left = float(np.hypot(measure.truncation, statistic.probe_error(measure)))
+        measure = replace(measure, converged=left <= statistic.allowed(measure) and measure.exact >= leading)
+    return measure
 
 
 def joined_measure(parts: Sequence[SpectralMeasure]) -> SpectralMeasure:
