@@ -26,7 +26,7 @@ from laws import OTHERS, POWER_LAWS, Law
 from specaudit import api
 from specaudit.capacity import Multiplicities, capacity_curve, ridges
 from specaudit.exponent import slope_over
-from specaudit.kernels import choose_kernel, prepare_rows
+from specaudit.kernels import BANDWIDTH_ROWS, choose_kernel, prepare_rows
 from specaudit.measure import SpectralMeasure
 from specaudit.operators import dense_operator
 
@@ -81,6 +81,20 @@ def run(law: Law, n: int, seed: int, *, weighted: bool, dense: bool) -> dict[str
         if dense and not weighted:
             found["dense"] = _dense_slope(law, rows, spectrum.kernel.bandwidth, exponent.window)
     return found
+
+
+def with_dense(law: Law, record: dict[str, object]) -> dict[str, object]:
+    """Return a record with the dense slope over the same rows and window."""
+    n, window = record["n"], record["window"]
+    if window is None:
+        return record
+    rows = law.rows(n, np.random.default_rng([record["seed"], n]))
+    # The first rows of the nested sample settle the bandwidth, so that a fit of few of them has the same.
+    bandwidth = api.fit(rows, kernels=[law.kernel], max_rows=BANDWIDTH_ROWS).spectra[law.kernel].kernel.bandwidth
+    truth = law.population(bandwidth, n).slope(tuple(window))
+    if abs(truth - record["truth"]) > 1e-9:
+        raise ValueError(f"{record['law']}: the rows or the bandwidth are not those of the record")
+    return {**record, "dense": _dense_slope(law, rows, bandwidth, tuple(window))}
 
 
 def _dense_slope(law: Law, rows: np.ndarray, bandwidth: float | None, window: tuple[float, float]) -> float:
@@ -201,7 +215,10 @@ def main() -> None:
                         continue
                     if old is not None and not (dense and not weighted and "dense" not in old):
                         continue
-                    record = run(law, n, seed, weighted=weighted, dense=dense)
+                    if old is None:
+                        record = run(law, n, seed, weighted=weighted, dense=dense)
+                    else:
+                        record = with_dense(law, old)
                     records = [r for r in records if r is not old] + [record]
                     log.write_text("".join(json.dumps(r) + "\n" for r in records))
                     print(

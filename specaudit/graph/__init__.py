@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specaudit.graph.around import RowsAround, rows_around
 from specaudit.graph.index import INDEXES, RECALL, choose_index, search_operations
 from specaudit.graph.leverage import TailLeverage
 from specaudit.graph.matching import NearestRows, nearest_rows, one_to_one
@@ -17,6 +18,7 @@ __all__ = [
     "NearestRows",
     "Neighbours",
     "PreviousRows",
+    "RowsAround",
     "Share",
     "TailLeverage",
     "choose_index",
@@ -27,5 +29,6 @@ __all__ = [
     "nearest_rows",
     "one_to_one",
     "previous_rows",
+    "rows_around",
     "search_operations",
 ]

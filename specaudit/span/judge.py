@@ -1,0 +1,329 @@
+"""Whether rows lie in the span of real ones: copies, rows too well explained, new coherent modes, noise.
+
+Every new row is judged against the real rows around it, so that a set that dwells on one region of the real data is
+not taken for a new one. Its excess is ln of the variance that the real rows leave of it, less the mean of the same
+over the nearest real rows, each given all others. What real rows show of it themselves is the null.
+
+New modes are coherent: the leading eigenvalues of the residual kernel's correlations among new rows exceed those of
+as many held-out real rows around them, each given the same real rows, and the rows that carry them have an excess.
+Noise has the excess without the coherence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from specaudit.cells import IntArray
+from specaudit.graph import RowsAround, rows_around
+from specaudit.kernels import FloatArray, Kernel
+from specaudit.residuals import Unexplained
+from specaudit.span.modes import Modes, matched, modes_of
+from specaudit.span.real import NEIGHBORS, Null, RealRows, each_split, quantile
+
+SpanClass = Literal["in-span", "copies", "collapsed", "new-modes", "noise", "unresolved"]
+RowClass = Literal["copy", "inside", "typical", "beyond"]
+Flags = npt.NDArray[np.bool_]
+
+HELD_SHARE = 1 / 8
+MOST_HELD, FEWEST_HELD = 1024, 64
+"""Rows of a held-out set."""
+MATCHED = 0.9
+"""Share of a set's rows that must find a real row of their own around them; smaller sets do."""
+TAIL = 0.05
+"""Share of real rows whose excess is high, and low."""
+NEAR = 0.01
+"""Share of real rows that are near copies of another, by which nearness is defined."""
+CERTAIN = 4.0
+"""Standard errors beyond which a share differs from that of real rows."""
+MANY = 0.10
+"""Share of near copies or of repeats that names a set after them."""
+LARGE = 0.25
+"""Share of rows of high or low excess that names a set after them, and the excess of modes that are new, in standard
+deviations of that of real rows."""
+GREATER = 1.2
+"""Factor by which the first residual mode must exceed that of real rows to be new."""
+COHERENT, OUTSIDE, TOGETHER = 1.5, 2.0, 6.0
+"""Standard errors of the leading eigenvalues, of the excess of the rows that carry them, and of both together, from
+which modes are new."""
+REPEAT = 0.1
+"""Distance, in bandwidths, within which rows of one set repeat one another."""
+FEWEST_REAL, FEWEST_NEW = 200, 30
+"""Different rows below which nothing is decided."""
+SMALLEST = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """A share of rows, that of real rows, and how many standard errors they are apart."""
+
+    value: float
+    expected: float
+    z: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSpan:
+    """What one kernel says of new rows.
+
+    Attributes
+    ----------
+    kernel
+        With its bandwidth, and where it is centred.
+    excess, expected
+        (m,) of the new rows and (n,) of the real ones, in standard deviations of the real ones'.
+    shift
+        Mean excess of the new rows less that of the real ones.
+    high, low
+        Shares of rows whose excess is above, below that of 95 % of the real rows; low without near copies.
+    coherence
+        Standard errors by which the leading residual eigenvalues exceed those of real rows; the lower of the first
+        and of the first five.
+    outside
+        Mean excess of the rows that carry the first mode, and those that carry the first five, less that of real
+        rows, in standard deviations.
+    outside_z
+        Standard errors of the second of these.
+    modes, modes_low, modes_high
+        (LEADING,) leading residual eigenvalues over those of held-out real rows around, as factors, and between what
+        95 % of real sets have.
+    held
+        Rows of the sets of which these are.
+    """
+
+    kernel: Kernel
+    excess: FloatArray = field(repr=False)
+    expected: FloatArray = field(repr=False)
+    shift: float
+    high: Shares
+    low: Shares
+    coherence: float
+    outside: tuple[float, float]
+    outside_z: float
+    modes: FloatArray
+    modes_low: FloatArray
+    modes_high: FloatArray
+    held: int
+
+    @property
+    def new(self) -> bool:
+        """Whether the set has coherent modes that the real rows lack."""
+        return (
+            min(self.coherence - COHERENT, self.outside_z - OUTSIDE) >= 0
+            and self.coherence + self.outside_z >= TOGETHER
+            and self.outside[0] >= LARGE
+            and float(self.modes[0]) >= GREATER
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a set of new rows is to the real ones.
+
+    Attributes
+    ----------
+    classes
+        What holds of it; the first is the most important.
+    reason
+        In a sentence.
+    rows, unique
+        New rows, copies counted, and different ones.
+    near, repeats
+        Shares of near copies of real rows, and of rows that repeat another of the set.
+    kernels
+        By name; the first is of the rows' distances.
+    row_classes
+        (m,) of each different row.
+    unseen
+        Share of new rows that may go unseen.
+    """
+
+    classes: tuple[SpanClass, ...]
+    reason: str
+    rows: int
+    unique: int
+    near: Shares
+    repeats: Shares
+    kernels: Mapping[str, KernelSpan]
+    row_classes: tuple[RowClass, ...] = field(repr=False)
+    unseen: float
+
+
+def judge_span(
+    real: RealRows,
+    rows: FloatArray,
+    copies: IntArray,
+    *,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Span:
+    """Return what different new `rows` (m, d), normalised, of multiplicities `copies` (m,), are to the real ones."""
+    points = real.placed(rows)
+    around = rows_around(real.rows, points, neighbors=NEIGHBORS, threads=real.threads)
+    effective = copies.sum() ** 2 / float((copies.astype(float) ** 2).sum())
+    nearness, expected = real.nearness(around.distances[:, 0], around.places), real.own_nearness()
+    limit = quantile(expected, real.copies, NEAR)
+    close = nearness < limit
+    near = _share(close, copies, expected < limit, real.copies, effective)
+    kernels = {}
+    for done, kernel in enumerate(real.kernels, 1):
+        kernels[kernel.name] = _kernel_span(real, kernel, points, around, close, copies, effective)
+        progress(done / len(real.kernels))
+    repeats = _repeats(real, points, copies, effective)
+    classes, reason = _classes(real, len(rows), near, repeats, kernels)
+    distance = next(iter(kernels.values()))
+    low, high = (quantile(distance.expected, real.copies, q) for q in (TAIL, 1 - TAIL))
+    named: list[RowClass] = [
+        "copy" if copy else "inside" if value < low else "beyond" if value > high else "typical"
+        for copy, value in zip(close, distance.excess, strict=True)
+    ]
+    return Span(
+        classes=classes,
+        reason=reason,
+        rows=int(copies.sum()),
+        unique=len(rows),
+        near=near,
+        repeats=repeats,
+        kernels=kernels,
+        row_classes=tuple(named),
+        unseen=max(MANY, CERTAIN * float(np.sqrt(TAIL * (1 - TAIL) * (1 / effective + 1 / real.size)))),
+    )
+
+
+def _kernel_span(
+    real: RealRows,
+    kernel: Kernel,
+    points: FloatArray,
+    around: RowsAround,
+    close: Flags,
+    copies: IntArray,
+    effective: float,
+) -> KernelSpan:
+    name = kernel.name
+    new = real.models[name].of(points)
+    excess, expected = real.excess(name, new.residual, around.places), real.own_excess(name)
+    low, high = (quantile(expected, real.copies, q) for q in (TAIL, 1 - TAIL))
+    mean = float(np.average(expected, weights=real.copies))
+    sd = float(np.sqrt(np.average((expected - mean) ** 2, weights=real.copies))) or 1.0
+    apart = ~close
+    found, null, held = _sets(real, name, new, around, excess, copies)
+    difference = np.array([one.values - other.values for one, other in found])
+    usual = null.differences()
+    first, five = (
+        _z(*([getattr(one, mode) - getattr(other, mode) for one, other in sets] for sets in (found, null.sets)))
+        for mode in ("first", "five")
+    )
+    carried = [[one.excess[i] for one, _ in found] for i in range(2)]
+    usually = [[one.excess[i] for one, _ in null.sets] for i in range(2)]
+    middle, spread = usual.mean(axis=0), usual.std(axis=0, ddof=1)
+    return KernelSpan(
+        kernel=kernel,
+        excess=(excess - mean) / sd,
+        expected=(expected - mean) / sd,
+        shift=float(np.average(excess, weights=copies) - mean) / sd,
+        high=_share(excess > high, copies, expected > high, real.copies, effective),
+        low=_share(excess[apart] < low, copies[apart], expected < low, real.copies, effective * float(apart.mean())),
+        coherence=min(first, five),
+        outside=tuple(float(np.mean(a) - np.mean(b)) / sd for a, b in zip(carried, usually, strict=True)),  # type: ignore[arg-type]
+        outside_z=_z(carried[1], usually[1]),
+        modes=np.exp(difference.mean(axis=0) - middle),
+        modes_low=np.exp(-2 * spread),
+        modes_high=np.exp(2 * spread),
+        held=held,
+    )
+
+
+def _sets(
+    real: RealRows, name: str, new: Unexplained, around: RowsAround, excess: FloatArray, copies: IntArray
+) -> tuple[list[tuple[Modes, Modes]], Null, int]:
+    """Return the modes of sets of new rows with those of held-out real rows around them, the null, and their size."""
+    size = min(len(copies), int(HELD_SHARE * real.size), MOST_HELD)
+    share = copies / copies.sum()
+
+    def pairs(split: int) -> tuple[IntArray, IntArray]:
+        generator = np.random.default_rng([real.seed, 2, split])
+        chosen = generator.choice(len(copies), size, replace=False, p=share)
+        return matched(chosen, around.places, np.empty(0, np.int64))
+
+    while size > FEWEST_HELD and len(pairs(0)[0]) < MATCHED * size:
+        size = max(size // 2, FEWEST_HELD)
+    own = real.own_excess(name)
+
+    def beside(split: int) -> tuple[Modes, Modes]:
+        numbers, places = pairs(split)
+        one, other = new.against(numbers, places)
+        return modes_of(one, excess[numbers]), modes_of(other, own[places])
+
+    return each_split(beside, real.threads), real.null(name, size), size
+
+
+def _z(found: Sequence[float], usual: Sequence[float]) -> float:
+    """Return how many standard deviations of a single set the mean of `found` is above that of `usual`."""
+    spread = max(np.std(usual, ddof=1), np.std(found, ddof=1), SMALLEST)
+    return float((np.mean(found) - np.mean(usual)) / (spread * np.sqrt(1 + 1 / len(usual))))
+
+
+def _share(found: Flags, copies: IntArray, usual: Flags, real: IntArray, effective: float) -> Shares:
+    value = float(np.average(found, weights=copies)) if len(found) else 0.0
+    expected = float(np.average(usual, weights=real))
+    sure = max(expected, 1 / len(usual))
+    error = np.sqrt(sure * (1 - min(sure, 0.5)) * (1 / max(effective, 1.0) + 1 / len(usual)))
+    return Shares(value=value, expected=expected, z=float((value - expected) / error))
+
+
+def _repeats(real: RealRows, points: FloatArray, copies: IntArray, effective: float) -> Shares:
+    """Return the share of new rows that repeat another new row."""
+    again = copies > 1
+    if len(points) > 1:
+        again = again | (rows_around(points, neighbors=1, threads=real.threads).distances[:, 0] < REPEAT)
+    usual = (real.copies > 1) | (real.around.distances[:, 0] < REPEAT)
+    return _share(again, copies, usual, real.copies, effective)
+
+
+def _classes(
+    real: RealRows, unique: int, near: Shares, repeats: Shares, kernels: Mapping[str, KernelSpan]
+) -> tuple[tuple[SpanClass, ...], str]:
+    """Return what holds of a set, and why."""
+    if real.size < FEWEST_REAL or unique < FEWEST_NEW:
+        return ("unresolved",), (
+            f"{real.size:,} different real rows and {unique:,} new ones; "
+            f"it takes {FEWEST_REAL} and {FEWEST_NEW} to tell"
+        )
+    found: dict[SpanClass, str] = {}
+    distance = next(k for k in kernels.values() if k.kernel.profile is not None)
+    fresh = [k for k in kernels.values() if k.new]
+    beyond = [k for k in kernels.values() if k.high.z > CERTAIN]
+    if near.value >= MANY and near.z > CERTAIN:
+        found["copies"] = f"{near.value:.0%} are near copies of real rows"
+    if distance.low.value >= LARGE and distance.low.z > CERTAIN and distance.shift < 0:
+        found["collapsed"] = (
+            f"{distance.low.value:.0%} are better explained by the real rows than {1 - TAIL:.0%} of these themselves"
+        )
+    elif repeats.value - repeats.expected >= MANY and repeats.z > CERTAIN:
+        found["collapsed"] = f"{repeats.value:.0%} repeat one another"
+    if fresh:
+        most = max(fresh, key=lambda k: k.coherence + k.outside_z)
+        found["new-modes"] = (
+            f"the first residual mode is {most.modes[0]:.2f} times that of real rows ({most.kernel.name}), "
+            "and the rows that carry it lie outside the real ones around them"
+        )
+    else:
+        loud = [k for k in beyond if k.high.value >= LARGE]
+        if loud and all(k.coherence < COHERENT for k in loud):
+            most = max(loud, key=lambda k: k.high.value)
+            found["noise"] = (
+                f"{most.high.value:.0%} lie beyond {1 - TAIL:.0%} of the real rows ({most.kernel.name}), "
+                "without a common mode"
+            )
+        elif not found and any(k.high.value >= TAIL + TAIL for k in beyond):
+            most = max(beyond, key=lambda k: k.high.value)
+            return ("unresolved",), (
+                f"{most.high.value:.0%} lie beyond {1 - TAIL:.0%} of the real rows ({most.kernel.name}), "
+                "too few to tell new modes from noise"
+            )
+    if not found:
+        return ("in-span",), "the real rows explain them as they explain one another"
+    return tuple(found), "; ".join(found.values())
