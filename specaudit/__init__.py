@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from specaudit.version import __version__
 
 if TYPE_CHECKING:
-    from specaudit.api import Plan, Policy, WaiverRule, baseline, compare, compare_plan, fit, leverage, plan
-    from specaudit.documents import Baseline, Comparison, Fit
+    from specaudit.api import Plan, Policy, WaiverRule, baseline, compare, compare_plan, fit, leverage, plan, span
+    from specaudit.documents import Baseline, Comparison, Fit, Span
 
 __all__ = [
     "Baseline",
@@ -19,6 +19,7 @@ __all__ = [
     "Fit",
     "Plan",
     "Policy",
+    "Span",
     "WaiverRule",
     "__version__",
     "baseline",
@@ -27,6 +28,7 @@ __all__ = [
     "fit",
     "leverage",
     "plan",
+    "span",
 ]
 
 

@@ -76,6 +76,12 @@ def comparison_memory(
     return BASE + 64 * sum(rows) + sample + matrix
 
 
+def span_memory(rows: int, real: int, new: int, dimensions: int) -> int:
+    """Return the bytes that judging `new` rows at once against `real` ones of `rows` needs."""
+    matrices = 8 * real * (2 * real + 4 * new)
+    return BASE + 64 * rows + 4 * 8 * (real + new) * dimensions + matrices
+
+
 def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
     return itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
 

@@ -8,7 +8,8 @@ from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
 from specaudit.api.planning import Plan, compare_plan, plan
-from specaudit.documents import Baseline, Comparison, Fit
+from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
+from specaudit.documents import Baseline, Comparison, Fit, Span
 from specaudit.policy import Policy, WaiverRule
 
 __all__ = [
@@ -18,6 +19,9 @@ __all__ = [
     "Fit",
     "Plan",
     "Policy",
+    "SPAN_ROWS",
+    "Span",
+    "SpanRows",
     "WaiverRule",
     "baseline",
     "compare",
@@ -25,4 +29,5 @@ __all__ = [
     "fit",
     "leverage",
     "plan",
+    "span",
 ]

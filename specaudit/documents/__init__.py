@@ -53,11 +53,13 @@ from specaudit.documents.fit import (
     Status,
 )
 from specaudit.documents.reading import Saved, read_document
+from specaudit.documents.span import Span, SpanKernel, SpanReproduce, SpanSet, SpanShare, SpanSide
 
 SCHEMAS: dict[str, type[Document]] = {
     "fit": Fit,
     "baseline": Baseline,
     "compare": Comparison,
+    "span": Span,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""
@@ -108,6 +110,12 @@ __all__ = [
     "Rung",
     "Saved",
     "Side",
+    "Span",
+    "SpanKernel",
+    "SpanReproduce",
+    "SpanSet",
+    "SpanShare",
+    "SpanSide",
     "Spectrum",
     "SpectrumChange",
     "Status",

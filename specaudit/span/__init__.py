@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specaudit.span.judge import KernelSpan, RowClass, Shares, Span, SpanClass, judge_span
+from specaudit.span.judge import EachRow, Judgement, KernelSpan, RowClass, Shares, SpanClass, judge_rows, judge_span
 from specaudit.span.real import RealRows
 
-__all__ = ["KernelSpan", "RealRows", "RowClass", "Shares", "Span", "SpanClass", "judge_span"]
+__all__ = ["EachRow", "Judgement", "KernelSpan", "RealRows", "RowClass", "Shares", "SpanClass", "judge_rows", "judge_span"]

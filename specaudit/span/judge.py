@@ -121,7 +121,26 @@ class KernelSpan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class EachRow:
+    """What single rows are to the real ones, under the first kernel.
+
+    Attributes
+    ----------
+    classes
+        (m,) near copies, rows of low, of usual and of high excess.
+    excess
+        (m,) in standard deviations of the real rows'.
+    distances
+        (m,) to the nearest real row, in units of the rows.
+    """
+
+    classes: tuple[RowClass, ...]
+    excess: FloatArray
+    distances: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
     """What a set of new rows is to the real ones.
 
     Attributes
@@ -136,8 +155,8 @@ class Span:
         Shares of near copies of real rows, and of rows that repeat another of the set.
     kernels
         By name; the first is of the rows' distances.
-    row_classes
-        (m,) of each different row.
+    each
+        What each different row is.
     unseen
         Share of new rows that may go unseen.
     """
@@ -149,7 +168,7 @@ class Span:
     near: Shares
     repeats: Shares
     kernels: Mapping[str, KernelSpan]
-    row_classes: tuple[RowClass, ...] = field(repr=False)
+    each: EachRow = field(repr=False)
     unseen: float
 
 
@@ -159,28 +178,21 @@ def judge_span(
     copies: IntArray,
     *,
     progress: Callable[[float], None] = lambda fraction: None,
-) -> Span:
+) -> Judgement:
     """Return what different new `rows` (m, d), normalised, of multiplicities `copies` (m,), are to the real ones."""
     points = real.placed(rows)
     around = rows_around(real.rows, points, neighbors=NEIGHBORS, threads=real.threads)
     effective = copies.sum() ** 2 / float((copies.astype(float) ** 2).sum())
-    nearness, expected = real.nearness(around.distances[:, 0], around.places), real.own_nearness()
-    limit = quantile(expected, real.copies, NEAR)
-    close = nearness < limit
-    near = _share(close, copies, expected < limit, real.copies, effective)
+    close, usual = _close(real, around)
+    near = _share(close, copies, usual, real.copies, effective)
     kernels = {}
     for done, kernel in enumerate(real.kernels, 1):
         kernels[kernel.name] = _kernel_span(real, kernel, points, around, close, copies, effective)
         progress(done / len(real.kernels))
     repeats = _repeats(real, points, copies, effective)
     classes, reason = _classes(real, len(rows), near, repeats, kernels)
-    distance = next(iter(kernels.values()))
-    low, high = (quantile(distance.expected, real.copies, q) for q in (TAIL, 1 - TAIL))
-    named: list[RowClass] = [
-        "copy" if copy else "inside" if value < low else "beyond" if value > high else "typical"
-        for copy, value in zip(close, distance.excess, strict=True)
-    ]
-    return Span(
+    first = next(iter(kernels.values()))
+    return Judgement(
         classes=classes,
         reason=reason,
         rows=int(copies.sum()),
@@ -188,9 +200,41 @@ def judge_span(
         near=near,
         repeats=repeats,
         kernels=kernels,
-        row_classes=tuple(named),
+        each=_each(real, around, close, first.excess, first.expected),
         unseen=max(MANY, CERTAIN * float(np.sqrt(TAIL * (1 - TAIL) * (1 / effective + 1 / real.size)))),
     )
+
+
+def judge_rows(real: RealRows, rows: FloatArray) -> EachRow:
+    """Return what each of `rows` (m, d), normalised, is to the real ones, without judging them together."""
+    points, name = real.placed(rows), real.kernels[0].name
+    around = rows_around(real.rows, points, neighbors=NEIGHBORS, threads=real.threads)
+    expected = real.own_excess(name)
+    mean, sd = _spread(expected, real.copies)
+    excess = (real.excess(name, real.models[name].of(points).residual, around.places) - mean) / sd
+    return _each(real, around, _close(real, around)[0], excess, (expected - mean) / sd)
+
+
+def _close(real: RealRows, around: RowsAround) -> tuple[Flags, Flags]:
+    """Return which new rows are near copies of real ones, and which real ones are of others."""
+    nearness, expected = real.nearness(around.distances[:, 0], around.places), real.own_nearness()
+    limit = quantile(expected, real.copies, NEAR)
+    return nearness < limit, expected < limit
+
+
+def _each(real: RealRows, around: RowsAround, close: Flags, excess: FloatArray, expected: FloatArray) -> EachRow:
+    low, high = (quantile(expected, real.copies, share) for share in (TAIL, 1 - TAIL))
+    classes: list[RowClass] = [
+        "copy" if copy else "inside" if value < low else "beyond" if value > high else "typical"
+        for copy, value in zip(close, excess, strict=True)
+    ]
+    return EachRow(classes=tuple(classes), excess=excess, distances=around.distances[:, 0] * real.scale)
+
+
+def _spread(values: FloatArray, copies: IntArray) -> tuple[float, float]:
+    """Return the mean and the standard deviation of the rows' values, copies counted."""
+    mean = float(np.average(values, weights=copies))
+    return mean, float(np.sqrt(np.average((values - mean) ** 2, weights=copies))) or 1.0
 
 
 def _kernel_span(
@@ -206,8 +250,7 @@ def _kernel_span(
     new = real.models[name].of(points)
     excess, expected = real.excess(name, new.residual, around.places), real.own_excess(name)
     low, high = (quantile(expected, real.copies, q) for q in (TAIL, 1 - TAIL))
-    mean = float(np.average(expected, weights=real.copies))
-    sd = float(np.sqrt(np.average((expected - mean) ** 2, weights=real.copies))) or 1.0
+    mean, sd = _spread(expected, real.copies)
     apart = ~close
     found, null, held = _sets(real, name, new, around, excess, copies)
     difference = np.array([one.values - other.values for one, other in found])

@@ -1,0 +1,215 @@
+"""`span`: whether new rows, of a generator say, leave the span of the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from specaudit import documents as doc
+from specaudit.api.common import check_arguments, environment
+from specaudit.api.sides import Reader, check_dimensions
+from specaudit.budget import check_memory, span_memory, usable_threads
+from specaudit.dataset import DataSet, IntArray
+from specaudit.errors import ConfigError, InputError
+from specaudit.kernels import KERNELS, FloatArray, Kernel, Normalize, choose_kernel
+from specaudit.progress import Progress, SilentProgress
+from specaudit.report.span.assemble import span_set, span_side
+from specaudit.span import RealRows, RowClass, judge_rows, judge_span
+from specaudit.version import ESTIMATOR_VERSION
+
+if TYPE_CHECKING:
+    from specaudit.api.common import Source
+    from specaudit.api.sides import Ids
+
+SPAN_ROWS = 8192
+"""Real rows that others are judged against, at most, by default."""
+JUDGED_SHARE = 1 / 2
+"""New rows judged together, as a share of that, at most; the others are judged one by one."""
+FEWEST = 16
+"""Different rows of either side below which nothing is worked out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanRows:
+    """What each row of a set is.
+
+    Attributes
+    ----------
+    source
+        The set.
+    rows
+        (m,) row numbers of the different rows, first copies.
+    ids
+        Of these rows; None where the set has none.
+    classes
+        (m,) of each.
+    excess, distance
+        (m,) in standard deviations of real rows', and the distance to the nearest real row.
+    """
+
+    source: str
+    rows: IntArray = field(repr=False)
+    ids: tuple[str, ...] | None = field(repr=False)
+    classes: tuple[RowClass, ...] = field(repr=False)
+    excess: FloatArray = field(repr=False)
+    distance: FloatArray = field(repr=False)
+
+
+def span(
+    real: Source,
+    synthetic: Source | Sequence[Source],
+    *,
+    ids: Ids | None = None,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    kernels: Sequence[str] = ("laplace", "linear"),
+    bandwidth: float | None = None,
+    normalize: Normalize = "none",
+    drop_bad_rows: bool = False,
+    seed: int = 0,
+    threads: int | None = None,
+    max_rows: int = SPAN_ROWS,
+    max_memory: int | None = None,
+    command: str = "",
+    on_rows: list[SpanRows] | None = None,
+    progress: Progress | None = None,
+) -> doc.Span:
+    """Return what one or several sets of new rows are to the real ones.
+
+    Parameters
+    ----------
+    real, synthetic
+        The real rows, and the new ones: one set or a list of sets, in the order of generations. A set of rows that
+        the generator has seen is judged more mildly than one of rows that it has not.
+    ids
+        Names of the rows of the only set.
+    kernels
+        The first must be one of distances.
+    max_rows
+        Real rows that the new ones are judged against; more are sampled.
+    on_rows
+        A list to which what each row is, is appended, for every set.
+
+    Raises
+    ------
+    InputError
+        The data cannot be used.
+    ConfigError
+        An argument cannot be used.
+    BudgetError
+        The run needs more memory than it may use.
+    """
+    check_arguments(kernels, max_rows)
+    if KERNELS.get(kernels[0], KERNELS["laplace"]) is None:
+        raise ConfigError("the span test needs a kernel of distances first", next_step="add --kernel laplace before it")
+    several = isinstance(synthetic, list | tuple)
+    sources: list[Source] = list(synthetic) if several else [synthetic]  # type: ignore[list-item, arg-type]
+    if not sources:
+        raise ConfigError("no set of new rows given", next_step="name at least one after the real rows")
+    if ids is not None and len(sources) > 1:
+        raise ConfigError("ids name the rows of one set", next_step="run each set alone")
+    report, cores = progress or SilentProgress(), usable_threads(threads)
+    with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(limits=cores))
+        reader = Reader.of(
+            stack,
+            report,
+            dtype=dtype,
+            shape=shape,
+            column=column,
+            max_memory=max_memory,
+            seed=seed,
+            max_rows=max_rows,
+            normalize=normalize,
+            drop_bad_rows=drop_bad_rows,
+        )
+        known = reader.read(real, None)
+        sets = [reader.read(source, ids) for source in sources]
+        for data in sets:
+            check_dimensions(known, data)
+        for data in (known, *sets):
+            if len(data.copies) < FEWEST:
+                raise InputError(
+                    f"{data.embeddings.name}: {len(data.copies)} different rows, which tell nothing",
+                    next_step=f"give at least {FEWEST}, better hundreds",
+                )
+        size = min(len(known.copies), max_rows)
+        most = max(int(JUDGED_SHARE * max_rows), FEWEST)
+        widest = min(max(len(data.copies) for data in sets), most)
+        check_memory(span_memory(known.rows, size, widest, known.embeddings.dimensions), max_memory, max_rows)
+        order = known.keyed(seed)[1][:size]
+        rows = known.read(order, normalize)
+        chosen = choose_kernels(kernels, rows, bandwidth=bandwidth, normalize=normalize)
+        with report.stage("real rows") as stage:
+            basis = RealRows(chosen, rows, known.copies[order], seed=seed, threads=cores, progress=stage.update)
+        found = []
+        for data in sets:
+            with report.stage(f"judge {data.embeddings.name}") as stage:
+                part, each = judged_set(basis, data, normalize, most=most, progress=stage.update)
+            found.append(part)
+            if on_rows is not None:
+                on_rows.append(each)
+        return doc.Span(
+            class_=found[-1].class_,
+            classes=found[-1].classes,
+            real=span_side(known, sampled=size),
+            sets=tuple(found),
+            primary=kernels[0],
+            reproduce=doc.SpanReproduce(command=command, seed=seed, estimator=ESTIMATOR_VERSION),
+            environment=environment(cores),
+            warnings=tuple(_warnings(known, *sets)),
+        )
+
+
+def choose_kernels(
+    names: Sequence[str], rows: FloatArray, *, bandwidth: float | None, normalize: Normalize
+) -> list[Kernel]:
+    """Return the kernels with their bandwidths settled on real `rows` (n, d); the linear one is centred."""
+    return [
+        choose_kernel(name, rows, bandwidth=bandwidth, normalize=normalize, centered=KERNELS.get(name, 1) is None)
+        for name in names
+    ]
+
+
+def judged_set(
+    basis: RealRows, data: DataSet, normalize: Normalize, *, most: int, progress: object = None
+) -> tuple[doc.SpanSet, SpanRows]:
+    """Return what a set is to the real rows, and each of its different rows; at most so many are judged together."""
+    order = data.keyed(basis.seed)[1]
+    together, rest = order[:most], order[most:]
+    update = progress if callable(progress) else lambda fraction: None
+    judgement = judge_span(basis, data.read(together, normalize), data.copies[together], progress=update)
+    parts = [judgement.each]
+    for start in range(0, len(rest), most):
+        parts.append(judge_rows(basis, data.read(rest[start : start + most], normalize)))
+    named = [name for part in parts for name in part.classes]
+    places = data.places[order]
+    by_row = np.argsort(places)
+    ids = data.embeddings.ids
+    rows = SpanRows(
+        source=data.embeddings.name,
+        rows=places[by_row],
+        ids=None if ids is None else tuple(ids[row] for row in places[by_row]),
+        classes=tuple(named[place] for place in by_row),
+        excess=np.concatenate([part.excess for part in parts])[by_row],
+        distance=np.concatenate([part.distances for part in parts])[by_row],
+    )
+    return span_set(span_side(data, sampled=len(together)), judgement, named), rows
+
+
+def _warnings(*sets: DataSet) -> list[doc.Warning_]:
+    return [
+        doc.Warning_(
+            id="SPA003",
+            message=f"{data.embeddings.name}: {data.dropped:,} bad rows were dropped",
+            next_step="find out why their embedding failed",
+        )
+        for data in sets
+        if data.dropped
+    ]

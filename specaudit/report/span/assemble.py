@@ -1,0 +1,80 @@
+"""From a judgement of new rows to its part of the document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from specaudit import documents as doc
+from specaudit.dataset import DataSet
+from specaudit.kernels import FloatArray
+from specaudit.span import Judgement, KernelSpan, RowClass, Shares
+
+LEVELS = np.concatenate([[0.005, 0.01, 0.02], np.linspace(0.05, 0.95, 19), [0.98, 0.99, 0.995]])
+ORDER: tuple[RowClass, ...] = ("copy", "inside", "typical", "beyond")
+
+
+def span_side(data: DataSet, *, sampled: int) -> doc.SpanSide:
+    """Return the facts of a set of rows of which `sampled` were judged together."""
+    return doc.SpanSide(
+        source=data.embeddings.name,
+        rows=data.rows,
+        dimensions=data.embeddings.dimensions,
+        dtype=str(data.embeddings.dtype),
+        digest=data.digest,
+        dropped_rows=data.dropped,
+        unique_rows=len(data.copies),
+        sampled_rows=sampled,
+    )
+
+
+def span_set(side: doc.SpanSide, found: Judgement, rows: Sequence[RowClass]) -> doc.SpanSet:
+    """Return what was found of a set whose different rows are of the classes `rows`."""
+    counts = Counter(rows)
+    return doc.SpanSet(
+        side=side,
+        class_=found.classes[0],
+        classes=found.classes,
+        reason=found.reason,
+        near=_share(found.near),
+        repeats=_share(found.repeats),
+        row_classes={name: counts[name] for name in ORDER},
+        unseen=found.unseen,
+        spectra={name: _kernel(of) for name, of in found.kernels.items()},
+    )
+
+
+def _share(shares: Shares) -> doc.SpanShare:
+    return doc.SpanShare(value=shares.value, expected=shares.expected, z=shares.z)
+
+
+def _kernel(found: KernelSpan) -> doc.SpanKernel:
+    kernel = found.kernel
+    return doc.SpanKernel(
+        kernel=doc.Kernel(
+            name=kernel.name,
+            bandwidth=kernel.bandwidth,
+            bandwidth_rule=kernel.bandwidth_rule,
+            normalize=kernel.normalize,
+            centered=kernel.centered,
+        ),
+        shift=found.shift,
+        high=_share(found.high),
+        low=_share(found.low),
+        coherence=found.coherence,
+        outside=found.outside,
+        outside_z=found.outside_z,
+        modes=_floats(found.modes),
+        modes_low=_floats(found.modes_low),
+        modes_high=_floats(found.modes_high),
+        held_rows=found.held,
+        level=_floats(LEVELS),
+        excess=_floats(np.quantile(found.excess, LEVELS)),
+        excess_real=_floats(np.quantile(found.expected, LEVELS)),
+    )
+
+
+def _floats(values: FloatArray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
