@@ -353,11 +353,12 @@ class _Sides:
                 part = self.samples[name].all
                 self.shared.whole[key] = self.subsets(name).spectrum(part, seed=self.seed, steps=steps)
             return self.shared.whole[key]
-        part, host = self.samples[name].all, name
-        if self.places is not None:
-            order = np.argsort(self.places)
-            part, host = Draw(rows=self.places[order], copies=part.copies[order]), "before"
-        return self.subsets(host).spectrum(part, seed=self.seed, steps=steps)
+        part = self.samples[name].all
+        if self.places is None:
+            return self.subsets(name).spectrum(part, seed=self.seed, steps=steps)
+        order = np.argsort(self.places)
+        part = Draw(rows=self.places[order], copies=part.copies[order])
+        return self.subsets("before").spectrum(part, seed=self.seed, steps=steps)
 
     def draw(
         self, name: SideName, known: list[SubsetSpectrum], count: int, progress: Callable[[float], None]

@@ -52,12 +52,14 @@ from specaudit.documents.fit import (
     Spectrum,
     Status,
 )
+from specaudit.documents.prune import Method, Pruned, Pruning, Reference, Search, Trial, TrialSpectrum
 from specaudit.documents.reading import Saved, read_document
 
 SCHEMAS: dict[str, type[Document]] = {
     "fit": Fit,
     "baseline": Baseline,
     "compare": Comparison,
+    "prune": Pruning,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""
@@ -98,21 +100,28 @@ __all__ = [
     "Kernel",
     "Ladder",
     "LocalExponent",
+    "Method",
     "NamedRow",
     "Neighbours",
     "Norms",
     "Null",
+    "Pruned",
+    "Pruning",
+    "Reference",
     "Relation",
     "Reproduce",
     "Rows",
     "Rung",
     "Saved",
+    "Search",
     "Side",
     "Spectrum",
     "SpectrumChange",
     "Status",
     "Step",
     "Test",
+    "Trial",
+    "TrialSpectrum",
     "Waiver",
     "Warning_",
     "json_schema",

@@ -51,7 +51,7 @@ def herded(rows: Rows, copies: IntArray) -> IntArray:
 
 
 def centred_out(rows: Rows, copies: IntArray) -> IntArray:
-    """Return the order (u,) of k-center: first the row nearest to the mean, then always the farthest from all taken."""
+    """Return the order (u,) of k-center: first the row nearest to the mean, then the farthest from all taken."""
     points = rows - np.average(rows, axis=0, weights=copies).astype(np.float32)
     products, squares = points @ points.T, np.einsum("ij,ij->i", points, points)
     order = np.empty(len(rows), np.int64)
