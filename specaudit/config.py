@@ -16,6 +16,11 @@ from specaudit.errors import ConfigError
 KERNELS = ("laplace", "linear", "matern32", "matern52", "rbf")
 """The names of the kernels, spelled out so that help does not import numpy; a test compares the registry."""
 
+METHODS = (
+    "random", "prototypes", "outliers", "semdedup", "density", "leverage", "herding", "k-center", "scores", "all"
+)  # fmt: skip
+"""The pruning methods, spelled out as the kernels are, and all of them."""
+
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
 OPERATORS = ("auto", "dense", "graph")
 INDEXES = ("auto", "flat", "ivf", "hnsw", "nndescent")
@@ -57,6 +62,8 @@ KEYS: dict[str, Key] = {
     "max-memory": Key(kind="size"),
     "require": Key(kind="list", choices=STATUSES),
     "expect": Key(kind="text", choices=EXPECTATIONS),
+    "method": Key(kind="text", choices=METHODS),
+    "cap": Key(kind="number", least=1, above=True),
     "max-drop": Key(kind="number", above=True, below=1),
     "min-rows": Key(kind="integer", least=1),
     "on-inconclusive": Key(kind="text", choices=("fail", "pass")),

@@ -8,7 +8,8 @@ from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
 from specaudit.api.planning import Plan, compare_plan, plan
-from specaudit.documents import Baseline, Comparison, Fit
+from specaudit.api.pruning import prune, prune_plan
+from specaudit.documents import Baseline, Comparison, Fit, Pruning
 from specaudit.policy import Policy, WaiverRule
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Fit",
     "Plan",
     "Policy",
+    "Pruning",
     "WaiverRule",
     "baseline",
     "compare",
@@ -25,4 +27,6 @@ __all__ = [
     "fit",
     "leverage",
     "plan",
+    "prune",
+    "prune_plan",
 ]

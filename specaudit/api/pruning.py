@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
 from specaudit.api.comparing import compare
+from specaudit.api.planning import Plan, compare_plan
 from specaudit.api.searching import Half, first_rows, search, times_of
 from specaudit.api.sides import Reader
 from specaudit.api.trials import Trials
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 ALL = "all"
 SHARES = (0.25, 0.5, 0.75, 0.9)
 """Of the rows, at which all methods are compared by default."""
+TRIED = 8
+"""Audits of half of the rows that a search takes, and of all of them at its end."""
+ORDERING = 1e-6
+"""Seconds of a method per number of the data."""
 GREEDY_BYTES = 2 * 4 * 8192**2
 """Bytes of the products of a block of rows, and of what is made of them."""
 
@@ -200,6 +205,26 @@ def prune(
                 progress=progress,
             )
         return work.document(command, chosen=chosen, audit=audit, search=found)
+
+
+def prune_plan(
+    source: Source,
+    method: str,
+    keep: Keep | None = None,
+    *,
+    soft: bool = False,
+    cap: float | None = None,
+    scores: Rule | None = None,
+    **options: Any,
+) -> Plan:
+    """Return what `prune` with the same arguments would take, from the shape of the data alone."""
+    request = Request.of(method, keep, soft=soft, cap=cap, scores=scores is not None)
+    audit = compare_plan(source, **options)
+    names = request.names(scores=scores is not None)
+    rounds = max(len(request.shares), 1) if method == ALL else TRIED if keep == "auto" else 1
+    start, scan, *nulls = audit.stages
+    ordering = [(name, audit.rows * audit.dimensions * ORDERING) for name in names]
+    return replace(audit, stages=(start, scan, *ordering, *((name, rounds * seconds) for name, seconds in nulls)))
 
 
 def check_method(method: str, *, scores: bool) -> None:

@@ -1,4 +1,4 @@
-"""`prune --keep auto`: the smallest share of the rows that still passes, found on one half and confirmed on the other."""
+"""`prune --keep auto`: the smallest share of the rows that passes, found on one half and confirmed on the other."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _down(method: str, half: Half) -> tuple[list[float], list[float]]:
         last = share
         passed.append(share)
     for _ in range(HALVINGS):
-        middle = (last + first_miss) / 2
+        middle = round((last + first_miss) / 2, 3)
         if half.passes(method, middle):
             last = middle
             passed.append(middle)

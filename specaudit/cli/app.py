@@ -14,6 +14,7 @@ from specaudit.cli.compare import compare
 from specaudit.cli.demo import demo
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
+from specaudit.cli.prune import prune
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
 from specaudit.cli.terminal import discard_stdout, emit, note
@@ -23,6 +24,7 @@ from specaudit.version import __version__
 COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit,
     "compare": compare,
+    "prune": prune,
     "show": show,
     "explain": explain,
     "schema": schema,

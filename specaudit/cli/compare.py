@@ -20,10 +20,10 @@ PROPOSALS = (*SELECTIONS, "added")
 
 BASELINE = ".json"
 """What the name of a saved baseline ends with."""
-TARGETS = ("outputs", "format_", "report", "plot", "save_rows")
+SOURCES = ("source", "before", "after")
+TARGETS = ("outputs", "format_", "report", "plot", "save_rows", "save_weights")
 UNSAID = {
-    "before",
-    "after",
+    *SOURCES,
     "margin",
     *TARGETS,
     "config_file",
@@ -161,12 +161,13 @@ def _note_unsaved(comparison: Comparison, files: Sequence[str]) -> None:
 
 
 def command_line(context: typer.Context) -> str:
-    """Return the shell line that gives the same document without any configuration.
+    """Return the shell line that gives the same document without any configuration, of `compare` or `prune`.
 
     What file and environment set is spelled out, and what changes nothing is left out. Waivers of a file stay out
     too: no flag gives their last day.
     """
-    words = ["specaudit", "compare", *options.given(context.params["before"], context.params["after"])]
+    sources = (context.params.get(name) for name in SOURCES)
+    words = ["specaudit", context.command.name or "", *options.given(*sources)]
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)

@@ -14,14 +14,16 @@ from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison
 from specaudit.documents.fit import Fit
+from specaudit.documents.prune import Pruning
 from specaudit.errors import InputError
 
-Saved = Fit | Baseline | Comparison
+Saved = Fit | Baseline | Comparison | Pruning
 
-READABLE: Mapping[str, type[Fit] | type[Baseline] | type[Comparison]] = {
+READABLE: Mapping[str, type[Fit] | type[Baseline] | type[Comparison] | type[Pruning]] = {
     "specaudit.fit": Fit,
     "specaudit.baseline": Baseline,
     "specaudit.compare": Comparison,
+    "specaudit.prune": Pruning,
 }
 """Name of a schema without its version -> the document."""
 
@@ -62,9 +64,11 @@ def read_document(path: str | os.PathLike[str]) -> Saved:
         first, *more = error.errors(include_url=False)
         others = f" (and {len(more)} more)" if more else ""
         _refuse(f"{name}: {_field(first['loc'])}: {first['msg'].lower()}{others}")
-    measured = found.fit if isinstance(found, Baseline) else found
-    if measured.primary not in measured.spectra:
+    measured = found.fit if isinstance(found, Baseline) else found.audit if isinstance(found, Pruning) else found
+    if measured is not None and measured.primary not in measured.spectra:
         _refuse(f"{name}: primary: {measured.primary!r} is not among spectra")
+    if isinstance(found, Pruning) and any(found.primary not in trial.spectra for trial in found.trials):
+        _refuse(f"{name}: primary: {found.primary!r} is not among the spectra of all trials")
     for where, part in _parts(found):
         _check_lengths(f"{name}: {where}", part)
     return found
@@ -100,7 +104,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
     return data
 
 
-def _model(name: str, schema: object) -> type[Fit] | type[Baseline] | type[Comparison]:
+def _model(name: str, schema: object) -> type[Fit] | type[Baseline] | type[Comparison] | type[Pruning]:
     kind, mark, version = schema.partition("/") if isinstance(schema, str) else ("", "", "")
     if kind == "specaudit.error":
         _refuse(f"{name}: tells why a run failed; it holds no result", "read its field `error`")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit
+    from specaudit.documents import Comparison, Fit, Pruning
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -99,6 +99,30 @@ COMPARISON_FORMATS: dict[str, Callable[[Comparison, int, bool], str]] = {
     "html": _comparison_html,
 }
 """Format name -> function of the comparison, the width in columns and whether to colour."""
+
+
+def _pruning_text(pruning: Pruning, width: int, color: bool) -> str:
+    from specaudit.report.prune.table import render_pruning
+
+    return render_pruning(pruning, width, color)
+
+
+def _pruning_json(pruning: Pruning, width: int, color: bool) -> str:
+    return pruning.to_json()
+
+
+def _pruning_markdown(pruning: Pruning, width: int, color: bool) -> str:
+    from specaudit.report.prune.markdown import render_pruning_markdown
+
+    return render_pruning_markdown(pruning)
+
+
+PRUNING_FORMATS: dict[str, Callable[[Pruning, int, bool], str]] = {
+    "text": _pruning_text,
+    "json": _pruning_json,
+    "markdown": _pruning_markdown,
+}
+"""Format name -> function of the pruning, the width in columns and whether to colour."""
 
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""
