@@ -1,6 +1,6 @@
 """Audit the spectral tail of a data set's embeddings.
 
-`fit` and `compare` are the library's verbs; the command line is a client of them.
+`fit`, `compare` and `prune` are the library's verbs; the command line is a client of them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,21 @@ from typing import TYPE_CHECKING, Any
 from specaudit.version import __version__
 
 if TYPE_CHECKING:
-    from specaudit.api import Plan, Policy, WaiverRule, baseline, compare, compare_plan, fit, leverage, plan, span
-    from specaudit.documents import Baseline, Comparison, Fit, Span
+    from specaudit.api import (
+        Plan,
+        Policy,
+        WaiverRule,
+        baseline,
+        compare,
+        compare_plan,
+        fit,
+        leverage,
+        plan,
+        prune,
+        prune_plan,
+        span,
+    )
+    from specaudit.documents import Baseline, Comparison, Fit, Pruning, Span
 
 __all__ = [
     "Baseline",
@@ -19,6 +32,7 @@ __all__ = [
     "Fit",
     "Plan",
     "Policy",
+    "Pruning",
     "Span",
     "WaiverRule",
     "__version__",
@@ -28,6 +42,8 @@ __all__ = [
     "fit",
     "leverage",
     "plan",
+    "prune",
+    "prune_plan",
     "span",
 ]
 

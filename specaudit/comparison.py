@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from specaudit.capacity import CapacityCurve, probe_curves, rising
+from specaudit.capacity import CapacityCurve, probe_curves
 from specaudit.cells import IntArray
 from specaudit.draws import Design, Draw, draw
 from specaudit.exponent import jackknife_error, slope_over, window_of
@@ -101,6 +101,28 @@ class KernelChange:
     deepest: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSpectra:
+    """What comparisons of one BEFORE under one kernel have in common, filled as they need it.
+
+    Each of them gives the same numbers as alone: spectra of BEFORE's rows and of its random subsets depend on the
+    size of the subsets and on the steps of the quadrature, and on nothing of AFTER.
+
+    Attributes
+    ----------
+    hosts
+        What gives spectra of subsets, by whether the rows outnumber the columns.
+    whole
+        The spectrum of all rows, by host and steps.
+    drawn
+        Spectra of random subsets, by host, size and steps; more are appended to the first.
+    """
+
+    hosts: dict[bool, Subsets] = field(default_factory=dict)
+    whole: dict[tuple[bool, int], SubsetSpectrum] = field(default_factory=dict)
+    drawn: dict[tuple[bool, int, int], list[SubsetSpectrum]] = field(default_factory=dict)
+
+
 def critical_value(draws: int, kernels: int) -> float:
     """Return the Student quantile for `draws` subsets: one-sided `ALPHA` over all statistics of all kernels."""
     from scipy.special import stdtrit
@@ -118,6 +140,7 @@ def compare_kernel(
     subset: bool = False,
     near: Callable[[Sequence[Outcome]], bool] = lambda outcomes: False,
     kernels: int = 1,
+    shared: SharedSpectra | None = None,
     seed: int = 0,
     threads: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
@@ -137,8 +160,10 @@ def compare_kernel(
         Tells whether outcomes are so close to a limit that more subsets are worth their time.
     kernels
         Kernels compared together, for the critical value.
+    shared
+        Kept between comparisons of the same BEFORE under the same kernel and seed.
     """
-    sides = _Sides(kernel, before, after, design, places, seed=seed, threads=threads)
+    sides = _Sides(kernel, before, after, design, places, shared, seed=seed, threads=threads)
     whole = {name: sides.whole(name) for name in _NAMES}
     values = {name: [whole[name]] for name in _NAMES}
     for count in ROUNDS:
@@ -158,7 +183,7 @@ def compare_kernel(
         if not sides.drawn or not near(change.outcomes):
             break
     ceiling = _ceiling(whole["before"], whole["after"]) if subset else None
-    change = replace(change, deepest=_deepest(whole["before"]))
+    change = replace(change, deepest=whole["before"].deepest_ridge)
     if not sides.drawn:
         return replace(change, draws=0, ceiling=ceiling)
     before_values, after_values = ([s.eigenvalues for s in values[name]] for name in _NAMES)
@@ -260,12 +285,6 @@ def depth_of(spectrum: SubsetSpectrum) -> float:
     return window[1] if window else 0.0
 
 
-def _deepest(spectrum: SubsetSpectrum) -> tuple[float, float]:
-    n1, delta = rising(np.log(spectrum.curve.n1), np.log(spectrum.curve.delta))
-    end = min(np.log(spectrum.deepest), n1[-1])
-    return float(np.exp(end)), float(np.exp(np.interp(end, n1, delta)))
-
-
 def _ceiling(before: SubsetSpectrum, after: SubsetSpectrum) -> tuple[float, int]:
     """Return the largest ratio of eigenvalues of K/n after / before that is certain, and the ranks compared."""
     old, new = before.eigenvalues, after.eigenvalues
@@ -287,6 +306,7 @@ class _Sides:
         after: SampledRows,
         design: Design,
         places: IntArray | None,
+        shared: SharedSpectra | None,
         *,
         seed: int,
         threads: int,
@@ -296,43 +316,68 @@ class _Sides:
         self.places = places
         self.steps = CHECKS[0]
         self.drawn = tuple(name for name in _NAMES if design.drawn in (name, "both"))
-        self._held: tuple[SideName, Subsets] | None = None
+        self.shared = shared or SharedSpectra()
+        self._keeps = shared is not None
+        self._columns = kernel.profile is None and before.rows.shape[1] < design.size
+        self._after: Subsets | None = None
 
     def subsets(self, name: SideName) -> Subsets:
-        if self._held is None or self._held[0] != name:
-            self._held = None  # frees the other side's matrix first
-            built = subsets_of(self.kernel, self.samples[name], self.design.size, threads=self.threads)
-            self._held = (name, built)
-        return self._held[1]
+        held = self.shared.hosts.get(self._columns) if name == "before" else self._after
+        if held is not None:
+            return held
+        if not self._keeps:  # frees the other side's matrix first
+            self.shared.hosts.clear()
+        self._after = None
+        built = subsets_of(self.kernel, self.samples[name], self.design.size, threads=self.threads)
+        if name == "before":
+            self.shared.hosts[self._columns] = built
+        else:
+            self._after = built
+        return built
 
     def whole(self, name: SideName) -> SubsetSpectrum:
         """Return the spectrum of all rows of a side, with as many steps as settle it."""
-        part, host = self.samples[name].all, name
-        if name == "after" and self.places is not None:
-            order = np.argsort(self.places)
-            part, host = Draw(rows=self.places[order], copies=part.copies[order]), "before"
-        subsets = self.subsets(host)
-        # The same probes on both sides: where all rows are shared their noise cancels.
-        found = subsets.spectrum(part, seed=self.seed, steps=self.steps)
+        found = self._whole(name, self.steps)
         for steps in CHECKS[CHECKS.index(self.steps) + 1 :] if found.measure.steps else ():
-            further = subsets.spectrum(part, seed=self.seed, steps=steps)
+            further = self._whole(name, steps)
             if _moved(found, further) <= SETTLED:
                 break
             found, self.steps = further, steps
         return found
+
+    def _whole(self, name: SideName, steps: int) -> SubsetSpectrum:
+        """Return the spectrum of all rows of a side; the same probes on both let the noise of shared rows cancel."""
+        if name == "before":
+            key = (self._columns, steps)
+            if key not in self.shared.whole:
+                part = self.samples[name].all
+                self.shared.whole[key] = self.subsets(name).spectrum(part, seed=self.seed, steps=steps)
+            return self.shared.whole[key]
+        part = self.samples[name].all
+        if self.places is None:
+            return self.subsets(name).spectrum(part, seed=self.seed, steps=steps)
+        order = np.argsort(self.places)
+        part = Draw(rows=self.places[order], copies=part.copies[order])
+        return self.subsets("before").spectrum(part, seed=self.seed, steps=steps)
 
     def draw(
         self, name: SideName, known: list[SubsetSpectrum], count: int, progress: Callable[[float], None]
     ) -> list[SubsetSpectrum]:
         """Return the spectra of `count` random subsets of a side, of which some are known."""
         copies = self.samples[name].copies
+        if name == "before":
+            known = self.shared.drawn.setdefault((self._columns, self.design.size, self.steps), [])
         tasks = []
         for number in range(len(known), count):
             source = np.random.SeedSequence([self.seed, _NAMES.index(name), number])
             generator = np.random.default_rng(source)
             tasks.append((draw(copies, self.design.size, generator), int(generator.integers(2**31))))
-        found = spectra(self.subsets(name), tasks, steps=self.steps, threads=self.threads, progress=progress)
-        return [*known, *found]
+        if tasks:
+            found = spectra(self.subsets(name), tasks, steps=self.steps, threads=self.threads, progress=progress)
+            known = [*known, *found]
+        if name == "before":
+            self.shared.drawn[self._columns, self.design.size, self.steps] = known
+        return known[:count]
 
 
 def _moved(one: SubsetSpectrum, other: SubsetSpectrum) -> float:

@@ -16,7 +16,13 @@ from specaudit.errors import ConfigError
 KERNELS = ("laplace", "linear", "matern32", "matern52", "rbf")
 """The names of the kernels, spelled out so that help does not import numpy; a test compares the registry."""
 
+METHODS = (
+    "random", "prototypes", "outliers", "semdedup", "density", "leverage", "herding", "k-center", "scores", "all"
+)  # fmt: skip
+"""The pruning methods, spelled out as the kernels are, and all of them."""
+
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
+SPAN_CLASSES = ("in-span", "copies", "collapsed", "new-modes", "noise", "unresolved")
 OPERATORS = ("auto", "dense", "graph")
 INDEXES = ("auto", "flat", "ivf", "hnsw", "nndescent")
 EXPECTATIONS = ("prune", "augment", "fresh", "any")
@@ -56,7 +62,10 @@ KEYS: dict[str, Key] = {
     "index": Key(kind="text", choices=INDEXES),
     "max-memory": Key(kind="size"),
     "require": Key(kind="list", choices=STATUSES),
+    "require-class": Key(kind="list", choices=SPAN_CLASSES),
     "expect": Key(kind="text", choices=EXPECTATIONS),
+    "method": Key(kind="text", choices=METHODS),
+    "cap": Key(kind="number", least=1, above=True),
     "max-drop": Key(kind="number", above=True, below=1),
     "min-rows": Key(kind="integer", least=1),
     "on-inconclusive": Key(kind="text", choices=("fail", "pass")),

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from specaudit.capacity import CapacityCurve, Multiplicities, capacity_curve, ridges
+from specaudit.capacity import CapacityCurve, Multiplicities, capacity_curve, ridges, rising
 from specaudit.cells import IntArray
 from specaudit.draws import Draw
 from specaudit.estimate import COVARIANCE_FLOOR, FLOOR, deepest_n1, drawn_n1
@@ -81,6 +81,13 @@ class SubsetSpectrum:
     def deepest(self) -> float:
         """N_1 at which the window of the exponent ends."""
         return deepest_n1(self.unique, self.limit)
+
+    @property
+    def deepest_ridge(self) -> tuple[float, float]:
+        """N_1 at the end of the trusted depth, and the ridge on the matrix there."""
+        n1, delta = rising(np.log(self.curve.n1), np.log(self.curve.delta))
+        end = min(np.log(self.deepest), n1[-1])
+        return float(np.exp(end)), float(np.exp(np.interp(end, n1, delta)))
 
     @property
     def eigenvalues(self) -> FloatArray:

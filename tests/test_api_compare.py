@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
 
 from specaudit import Comparison, Policy, compare, comparison, fit
-from specaudit.api import comparing
+from specaudit.api import changes
 from specaudit.documents import json_schema
 from specaudit.documents.reading import read_document
 from specaudit.errors import BudgetError, ConfigError, InputError
@@ -539,7 +539,7 @@ def test_too_little_memory_stops_before_any_matrix(monkeypatch: pytest.MonkeyPat
     def work(*_: object, **__: object) -> None:
         raise AssertionError("work began")
 
-    monkeypatch.setattr(comparing, "compare_kernel", work)
+    monkeypatch.setattr(changes, "compare_kernel", work)
     with pytest.raises(BudgetError) as caught:
         compare(X, X[HALF], max_memory=10 << 20)
     assert "--max-memory" in str(caught.value)

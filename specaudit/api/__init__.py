@@ -8,18 +8,20 @@ from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
 from specaudit.api.planning import Plan, compare_plan, plan
+from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
-from specaudit.documents import Baseline, Comparison, Fit, Span
+from specaudit.documents import Baseline, Comparison, Fit, Pruning, Span
 from specaudit.policy import Policy, WaiverRule
 
 __all__ = [
     "MAX_ROWS",
+    "SPAN_ROWS",
     "Baseline",
     "Comparison",
     "Fit",
     "Plan",
     "Policy",
-    "SPAN_ROWS",
+    "Pruning",
     "Span",
     "SpanRows",
     "WaiverRule",
@@ -29,5 +31,7 @@ __all__ = [
     "fit",
     "leverage",
     "plan",
+    "prune",
+    "prune_plan",
     "span",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -10,23 +10,23 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.against import compare_with_baseline, find_baseline
+from specaudit.api.changes import consistency_of, kernel_changes, missing_ceiling
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
 from specaudit.api.deepening import Deepening
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.planning import check_after
 from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
 from specaudit.budget import check_memory, comparison_memory, usable_threads
-from specaudit.comparison import CEILING_SLACK, KernelChange, Outcome, compare_kernel
+from specaudit.comparison import KernelChange
 from specaudit.dataset import DataSet
-from specaudit.documents import Baseline, Comparison, Consistency
-from specaudit.documents.compare import NoCeiling
+from specaudit.documents import Baseline, Comparison
 from specaudit.errors import ConfigError, InputError
-from specaudit.gates import judge, near_limit
+from specaudit.gates import judge
 from specaudit.graph import NEIGHBORS
-from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Kernel, Normalize, choose_kernel, median_distance
+from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Normalize, choose_kernel, median_distance
 from specaudit.policy import Policy
 from specaudit.progress import Progress, SilentProgress
-from specaudit.relation import TOLERANCE, Expectation, Relation, check_expectation, find_relation, relate
+from specaudit.relation import TOLERANCE, Expectation, check_expectation, find_relation, relate
 from specaudit.removal import CarriedTail, Flags, carried_tail, removed_rows
 from specaudit.report.compare.assemble import (
     assemble_comparison,
@@ -205,10 +205,10 @@ def compare(
         _check_size(samples)
         pair = read_samples(first, second, samples, normalize)
         scale = relative_scale(typical, pair.after.rows) if expect == "fresh" else None
-        no_ceiling = _no_ceiling(relation, pair)
+        no_ceiling = missing_ceiling(relation, pair)
         subset = relation.kind == "prune" and no_ceiling is None
-        changes = _changes(chosen, pair, samples, subset, rules, seed, cores, report)
-        consistency = _consistency(changes, pair)
+        changes = kernel_changes(chosen, pair, samples, subset, rules, seed, cores, report)
+        consistency = consistency_of(changes, pair)
         with report.stage("removed rows") as stage:
             gone = np.isin(samples.before, relation.gone)
             carried = None if relation.kind == "fresh" else _carried(changes, pair, gone, cores)
@@ -272,83 +272,12 @@ def _check_budget(
     check_memory(need, max_memory, max_rows)
 
 
-def _changes(
-    kernels: Sequence[Kernel],
-    pair: SamplePair,
-    samples: Samples,
-    subset: bool,
-    policy: Policy,
-    seed: int,
-    cores: int,
-    report: Progress,
-) -> dict[str, KernelChange]:
-    """Return what changed under each kernel."""
-    changes = {}
-    for kernel in kernels:
-        with report.stage(f"{kernel.name} null") as stage:
-            changes[kernel.name] = compare_kernel(
-                kernel,
-                pair.before,
-                pair.after,
-                samples.design,
-                places=pair.places,
-                subset=subset,
-                near=_nearness(policy, kernel.name),
-                kernels=len(kernels),
-                seed=seed,
-                threads=cores,
-                progress=stage.update,
-            )
-    return changes
-
-
 def _carried(changes: dict[str, KernelChange], pair: SamplePair, gone: Flags, cores: int) -> CarriedTail | None:
     """Return what BEFORE's removed rows carried under the first kernel of the rows' distances."""
     change = next((c for c in changes.values() if c.kernel.profile is not None), None)
     if change is None or change.deepest is None or not gone.any():
         return None
     return carried_tail(change.kernel, pair.before, gone, change.deepest, threads=cores)
-
-
-def _nearness(policy: Policy, kernel: str) -> Callable[[Sequence[Outcome]], bool]:
-    """Return what tells whether more random subsets could change what a policy decides."""
-
-    def near(outcomes: Sequence[Outcome]) -> bool:
-        return any(
-            near_limit(
-                outcome.change if outcome.window else -outcome.change,
-                (outcome.high - outcome.low) / 2,
-                policy.margin("tail" if outcome.window else "capacity", kernel),
-            )
-            for outcome in outcomes
-        )
-
-    return near
-
-
-def _no_ceiling(relation: Relation, pair: SamplePair) -> NoCeiling | None:
-    """Return why a pruning's eigenvalues have no ceiling; None where they have one, and for other relations."""
-    if relation.kind != "prune":
-        return None
-    if not relation.subset:
-        return "copies"
-    if not pair.nested:
-        return "samples"
-    return "numbers" if pair.places is None else None
-
-
-def _consistency(changes: dict[str, KernelChange], pair: SamplePair) -> Consistency | None:
-    found = [change.ceiling for change in changes.values() if change.ceiling is not None]
-    if not found:
-        return None
-    observed, ranks = max(found)
-    if observed > pair.size_ratio * (1 + CEILING_SLACK):
-        raise InputError(
-            f"an eigenvalue of AFTER is {observed:.3g} times that of BEFORE; a subset can have "
-            f"{pair.size_ratio:.3g} at most",
-            next_step="check that both sides come from one embedding model",
-        )
-    return Consistency(limit=pair.size_ratio, observed=observed, ranks=ranks, holds=True)
 
 
 def _calibrated(comparison: Comparison, policy: Policy) -> Comparison:

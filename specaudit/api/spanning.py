@@ -107,7 +107,7 @@ def span(
     """
     check_arguments(kernels, max_rows)
     if KERNELS.get(kernels[0], KERNELS["laplace"]) is None:
-        raise ConfigError("the span test needs a kernel of distances first", next_step="add --kernel laplace before it")
+        raise ConfigError("the span test needs a kernel of distances first", next_step="put --kernel laplace first")
     several = isinstance(synthetic, list | tuple)
     sources: list[Source] = list(synthetic) if several else [synthetic]  # type: ignore[list-item, arg-type]
     if not sources:
@@ -156,7 +156,7 @@ def span(
             if on_rows is not None:
                 on_rows.append(each)
         return doc.Span(
-            class_=found[-1].class_,
+            **{"class": found[-1].class_},
             classes=found[-1].classes,
             real=span_side(known, sampled=size),
             sets=tuple(found),

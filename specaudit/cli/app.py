@@ -14,8 +14,10 @@ from specaudit.cli.compare import compare
 from specaudit.cli.demo import demo
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
+from specaudit.cli.prune import prune
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
+from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
 from specaudit.version import __version__
@@ -23,6 +25,8 @@ from specaudit.version import __version__
 COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit,
     "compare": compare,
+    "prune": prune,
+    "span": span,
     "show": show,
     "explain": explain,
     "schema": schema,

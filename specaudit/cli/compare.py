@@ -20,10 +20,10 @@ PROPOSALS = (*SELECTIONS, "added")
 
 BASELINE = ".json"
 """What the name of a saved baseline ends with."""
-TARGETS = ("outputs", "format_", "report", "plot", "save_rows")
+SOURCES = ("source", "before", "after", "real", "synthetic")
+TARGETS = ("outputs", "format_", "report", "plot", "save_rows", "save_weights", "require")
 UNSAID = {
-    "before",
-    "after",
+    *SOURCES,
     "margin",
     *TARGETS,
     "config_file",
@@ -161,19 +161,21 @@ def _note_unsaved(comparison: Comparison, files: Sequence[str]) -> None:
 
 
 def command_line(context: typer.Context) -> str:
-    """Return the shell line that gives the same document without any configuration.
+    """Return the shell line that gives the same document without any configuration, of `compare` and its like.
 
     What file and environment set is spelled out, and what changes nothing is left out. Waivers of a file stay out
     too: no flag gives their last day.
     """
-    words = ["specaudit", "compare", *options.given(context.params["before"], context.params["after"])]
+    found = (context.params.get(name) for name in SOURCES)
+    sources = [word for value in found for word in (value if isinstance(value, list | tuple) else (value,))]
+    words = ["specaudit", context.command.name or "", *options.given(*sources)]
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
         if name in UNSAID or source is None or source.name == "DEFAULT":
             continue
         words += _spelled(parameter.opts[0], parameter.secondary_opts, context.params[name])
-    for name, value in policy.margins(context).items():
+    for name, value in policy.margins(context).items() if "margin" in context.params else ():
         words += ["--margin", f"{name}={value}"]
     return shlex.join(words)
 

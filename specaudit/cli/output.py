@@ -11,18 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from specaudit.cli.rows import LEVERAGE_FORMATS, ROW_FORMATS
+from specaudit.cli.rows import KEPT_FORMATS, LEVERAGE_FORMATS, ROW_FORMATS, SPAN_ROW_FORMATS, WEIGHT_FORMATS
 from specaudit.errors import ConfigError, InputError
-from specaudit.report.formats import COMPARISON_FORMATS, COMPARISON_SUFFIXES, FORMATS, GATE_FORMATS, PICTURES
+from specaudit.report.formats import (
+    COMPARISON_FORMATS,
+    COMPARISON_SUFFIXES,
+    FORMATS,
+    GATE_FORMATS,
+    PICTURES,
+    PRUNING_FORMATS,
+    SPAN_FORMATS,
+)
 
-Subject = Literal["fit", "compare"]
+Subject = Literal["fit", "compare", "prune", "span"]
 
 PAGE = "html"
-DOCUMENTS: dict[Subject, tuple[str, ...]] = {"fit": tuple(FORMATS), "compare": tuple(COMPARISON_FORMATS)}
+DOCUMENTS: dict[Subject, tuple[str, ...]] = {
+    "fit": tuple(FORMATS),
+    "compare": tuple(COMPARISON_FORMATS),
+    "prune": tuple(PRUNING_FORMATS),
+    "span": tuple(SPAN_FORMATS),
+}
 """The formats of a file, by what is rendered."""
 STDOUT: dict[Subject, tuple[str, ...]] = {
     "fit": ("text", "json", "markdown"),
     "compare": ("text", "json", "markdown", "junit", "github"),
+    "prune": ("text", "json", "markdown"),
+    "span": ("text", "json", "markdown"),
 }
 """The formats of standard output."""
 
@@ -32,7 +47,7 @@ class Output:
     """A file to write, what it shows, and the format it gets."""
 
     path: Path
-    kind: Literal["document", "plot", "rows", "leverage"]
+    kind: Literal["document", "plot", "rows", "leverage", "weights"]
     format: str
 
 
@@ -101,6 +116,30 @@ def rows_output(text: str) -> Output:
     return Output(path=Path(text), kind="rows", format=suffix)
 
 
+def kept_output(text: str) -> Output:
+    """Return the file of kept rows that ``text`` names, by its suffix."""
+    suffix = Path(text).suffix.lower()
+    if suffix not in KEPT_FORMATS:
+        raise ConfigError(f"--save-rows {text}: not a list of rows", next_step=f"use {', '.join(KEPT_FORMATS)}")
+    return Output(path=Path(text), kind="rows", format=suffix)
+
+
+def span_rows_output(text: str) -> Output:
+    """Return the file that ``text`` names, of what each new row is."""
+    suffix = Path(text).suffix.lower()
+    if suffix not in SPAN_ROW_FORMATS:
+        raise ConfigError(f"--save-rows {text}: not a table", next_step=f"use {', '.join(SPAN_ROW_FORMATS)}")
+    return Output(path=Path(text), kind="rows", format=suffix)
+
+
+def weights_output(text: str) -> Output:
+    """Return the file of weights that ``text`` names, by its suffix."""
+    suffix = Path(text).suffix.lower()
+    if suffix not in WEIGHT_FORMATS:
+        raise ConfigError(f"--save-weights {text}: not a list", next_step=f"use {', '.join(WEIGHT_FORMATS)}")
+    return Output(path=Path(text), kind="weights", format=suffix)
+
+
 def leverage_output(text: str, source: str) -> Output:
     """Return the file of leverages that ``text`` names, by its suffix; the source is read again for it."""
     suffix = Path(text).suffix.lower()
@@ -140,7 +179,7 @@ def check_format(name: str, where: str, subject: Subject) -> None:
         return
     problem = f"unknown format {name!r}"
     if name in GATE_FORMATS:
-        problem = f"{name} reports gates, and fit has none"
+        problem = f"{name} reports gates, and {subject} has none"
     raise ConfigError(f"{where}: {problem}", next_step=f"use {', '.join(known)}")
 
 

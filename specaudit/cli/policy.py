@@ -13,7 +13,7 @@ from specaudit.cli import options, rendering, terminal
 from specaudit.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison
+    from specaudit.documents import Comparison, Pruning
     from specaudit.policy import Policy, WaiverRule
 
 FLAGS = ("margin", "max_drop", "min_rows", "waive", "on_inconclusive", "exit_zero")
@@ -54,7 +54,13 @@ def exit_by(comparisons: Sequence[Comparison], *, exit_zero: bool, told: bool) -
         Standard output has told people the verdict.
     """
     worst = max(comparisons, key=lambda comparison: WORSE.index(ExitCode(comparison.exit_code)), default=None)
-    if worst is None or worst.exit_code == ExitCode.PASS:
+    if worst is not None:
+        exit_with(worst, exit_zero=exit_zero, told=told)
+
+
+def exit_with(worst: Comparison | Pruning, *, exit_zero: bool, told: bool) -> None:
+    """Leave with the exit code of a document; where it is 0, return. The arguments are those of `exit_by`."""
+    if worst.exit_code == ExitCode.PASS:
         return
     if not told:
         terminal.note(rendering.headline(worst))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from specaudit.cli import terminal
 from specaudit.cli.output import Output, Subject, write_all
-from specaudit.cli.rows import ROW_FORMATS
-from specaudit.report.formats import COMPARISON_FORMATS, FORMATS
+from specaudit.cli.rows import KEPT_FORMATS, ROW_FORMATS, WEIGHT_FORMATS
+from specaudit.report.formats import COMPARISON_FORMATS, FORMATS, PRUNING_FORMATS, SPAN_FORMATS
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
@@ -23,6 +23,10 @@ WORKSPACE = "GITHUB_WORKSPACE"
 
 def subject(document: Saved) -> Subject:
     """Return what the document is about, which decides its formats."""
+    if document.schema_ == "specaudit.prune/1":
+        return "prune"
+    if document.schema_ == "specaudit.span/1":
+        return "span"
     return "compare" if document.schema_ == "specaudit.compare/1" else "fit"
 
 
@@ -51,6 +55,14 @@ def headline(document: Saved) -> str:
         from specaudit.report.compare import facts as comparison_facts
 
         return comparison_facts.headline(document)
+    if document.schema_ == "specaudit.prune/1":
+        from specaudit.report.prune import facts as pruning_facts
+
+        return pruning_facts.headline(document)
+    if document.schema_ == "specaudit.span/1":
+        from specaudit.report.span import facts as span_facts
+
+        return span_facts.headline(document)
     from specaudit.report import facts
 
     return facts.headline(_measured(document))
@@ -103,12 +115,18 @@ def _content(document: Saved, output: Output) -> bytes:
         return _picture(document, output.format)
     if output.kind == "rows" and document.schema_ == "specaudit.compare/1":
         return ROW_FORMATS[output.format](document.rows.removed_all)
+    if document.schema_ == "specaudit.prune/1" and output.kind in ("rows", "weights"):
+        return (KEPT_FORMATS if output.kind == "rows" else WEIGHT_FORMATS)[output.format](document)
     return _text(document, output.format, terminal.WIDTH, False).encode("utf-8", "backslashreplace")
 
 
 def _text(document: Saved, format_: str, width: int, color: bool) -> str:
     if format_ == "json":
         return document.to_json()
+    if document.schema_ == "specaudit.prune/1":
+        return PRUNING_FORMATS[format_](document, width, color)
+    if document.schema_ == "specaudit.span/1":
+        return SPAN_FORMATS[format_](document, width, color)
     if document.schema_ != "specaudit.compare/1":
         return FORMATS[format_](_measured(document), width, color)
     return COMPARISON_FORMATS[format_](document, width, color)
@@ -119,6 +137,14 @@ def _picture(document: Saved, kind: str) -> bytes:
         from specaudit.report.compare import plots as comparison_plots
 
         return comparison_plots.picture(document, kind)
+    if document.schema_ == "specaudit.prune/1":
+        from specaudit.report.prune import plots as pruning_plots
+
+        return pruning_plots.picture(document, kind)
+    if document.schema_ == "specaudit.span/1":
+        from specaudit.report.span import plots as span_plots
+
+        return span_plots.picture(document, kind)
     from specaudit.report import plots
 
     return plots.picture(_measured(document), kind)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from specaudit.documents import NamedRow
+    from specaudit.api import SpanRows
+    from specaudit.documents import NamedRow, Pruning
     from specaudit.kernels import FloatArray
 
 
@@ -59,3 +61,85 @@ def _leverage_csv(values: FloatArray) -> bytes:
 
 LEVERAGE_FORMATS: dict[str, Callable[[FloatArray], bytes]] = {".npy": npy, ".csv": _leverage_csv}
 """Suffix -> what a file of leverages holds."""
+
+
+def _kept_npy(pruning: Pruning) -> bytes:
+    """Return the row numbers that are kept as a .npy file of int64."""
+    import numpy as np
+
+    return npy(np.array(pruning.kept, dtype=np.int64))
+
+
+def _kept_csv(pruning: Pruning) -> bytes:
+    """Return a table of row number and, where there are ids, id."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("row",) if pruning.kept_ids is None else ("row", "id"))
+    writer.writerows(zip(pruning.kept, *([pruning.kept_ids] if pruning.kept_ids else []), strict=True))
+    return stream.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _kept_txt(pruning: Pruning) -> bytes:
+    """Return one id a line, or row number without ids."""
+    names = pruning.kept if pruning.kept_ids is None else pruning.kept_ids
+    return "".join(f"{name}\n" for name in names).encode("utf-8", "backslashreplace")
+
+
+def _kept_jsonl(pruning: Pruning) -> bytes:
+    """Return an object a line: the id, or the row number without ids."""
+    key, names = ("row", pruning.kept) if pruning.kept_ids is None else ("id", pruning.kept_ids)
+    return "".join(f"{json.dumps({key: name})}\n" for name in names).encode()
+
+
+KEPT_FORMATS: dict[str, Callable[[Pruning], bytes]] = {
+    ".npy": _kept_npy,
+    ".csv": _kept_csv,
+    ".txt": _kept_txt,
+    ".jsonl": _kept_jsonl,
+}
+"""Suffix -> what a file of kept rows holds; `compare --kept` reads them all."""
+
+
+def _weights_npy(pruning: Pruning) -> bytes:
+    """Return the weights of all rows as a .npy file of float64."""
+    import numpy as np
+
+    return npy(np.array(pruning.weights, dtype=np.float64))
+
+
+def _weights_csv(pruning: Pruning) -> bytes:
+    """Return a table of row number and weight."""
+    lines = (f"{row},{weight!r}" for row, weight in enumerate(pruning.weights))
+    return "\n".join(("row,weight", *lines, "")).encode()
+
+
+def _weights_jsonl(pruning: Pruning) -> bytes:
+    """Return an object a line: row number and weight."""
+    lines = (json.dumps({"row": row, "weight": weight}) for row, weight in enumerate(pruning.weights))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+WEIGHT_FORMATS: dict[str, Callable[[Pruning], bytes]] = {
+    ".npy": _weights_npy,
+    ".csv": _weights_csv,
+    ".jsonl": _weights_jsonl,
+}
+"""Suffix -> what a file of weights holds; `compare --weights` reads them all."""
+
+
+def _span_csv(sets: Sequence[SpanRows]) -> bytes:
+    """Return a table of every different row of all sets: set, row number, id, class, excess, distance."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("set", "row", "id", "class", "excess", "distance"))
+    for found in sets:
+        ids = found.ids or [""] * len(found.rows)
+        for row, name, kind, excess, distance in zip(
+            found.rows.tolist(), ids, found.classes, found.excess, found.distance, strict=True
+        ):
+            writer.writerow((found.source, row, name, kind, f"{excess:.6g}", f"{distance:.6g}"))
+    return stream.getvalue().encode("utf-8", "backslashreplace")
+
+
+SPAN_ROW_FORMATS: dict[str, Callable[[Sequence[SpanRows]], bytes]] = {".csv": _span_csv}
+"""Suffix -> what a file of judged rows holds."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from specaudit import config
 from specaudit.cli import options, output, rendering, terminal
-from specaudit.cli.compare import reproducible
+from specaudit.cli.compare import command_line
 from specaudit.cli.rows import SPAN_ROW_FORMATS
 from specaudit.errors import ExitCode, UnresolvedError
 
@@ -67,9 +67,8 @@ def span(
     Exits 0 whatever is found, unless --require-class says otherwise; 2 when it could not run.
     """
     required = options.checked("require-class", require or None)
-    arguments: dict[str, Any] = {
-        name: context.params[name] for name in ("ids", "dtype", "column", "drop_bad_rows")
-    } | options.span_measurement(context.params)
+    arguments = options.measurement({**context.params, "centered": True, "model": None})
+    arguments = {name: value for name, value in arguments.items() if name not in ("centered", "model")}
     output.check_stdout(format_, "span")
     files = output.requested("span", documents=outputs, plots=plot)
     rows_to = [output.span_rows_output(text) for text in save_rows or ()]
@@ -83,7 +82,7 @@ def span(
         real,
         list(synthetic),
         **arguments,
-        command=reproducible(context, [real, *synthetic]),
+        command=command_line(context),
         on_rows=rows,
         progress=terminal.progress(quiet=quiet, verbose=verbose),
     )

@@ -52,6 +52,7 @@ from specaudit.documents.fit import (
     Spectrum,
     Status,
 )
+from specaudit.documents.prune import Method, Pruned, Pruning, Reference, Search, Trial, TrialSpectrum
 from specaudit.documents.reading import Saved, read_document
 from specaudit.documents.span import Span, SpanKernel, SpanReproduce, SpanSet, SpanShare, SpanSide
 
@@ -60,6 +61,7 @@ SCHEMAS: dict[str, type[Document]] = {
     "baseline": Baseline,
     "compare": Comparison,
     "span": Span,
+    "prune": Pruning,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""
@@ -100,15 +102,20 @@ __all__ = [
     "Kernel",
     "Ladder",
     "LocalExponent",
+    "Method",
     "NamedRow",
     "Neighbours",
     "Norms",
     "Null",
+    "Pruned",
+    "Pruning",
+    "Reference",
     "Relation",
     "Reproduce",
     "Rows",
     "Rung",
     "Saved",
+    "Search",
     "Side",
     "Span",
     "SpanKernel",
@@ -121,6 +128,8 @@ __all__ = [
     "Status",
     "Step",
     "Test",
+    "Trial",
+    "TrialSpectrum",
     "Waiver",
     "Warning_",
     "json_schema",

@@ -14,14 +14,18 @@ from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison
 from specaudit.documents.fit import Fit
+from specaudit.documents.prune import Pruning
+from specaudit.documents.span import Span
 from specaudit.errors import InputError
 
-Saved = Fit | Baseline | Comparison
+Saved = Fit | Baseline | Comparison | Pruning | Span
 
-READABLE: Mapping[str, type[Fit] | type[Baseline] | type[Comparison]] = {
+READABLE: Mapping[str, type[Saved]] = {
     "specaudit.fit": Fit,
     "specaudit.baseline": Baseline,
     "specaudit.compare": Comparison,
+    "specaudit.prune": Pruning,
+    "specaudit.span": Span,
 }
 """Name of a schema without its version -> the document."""
 
@@ -34,6 +38,7 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Gain": (("dimension", "kappa_ratio", "low", "high"),),
     "Curve": (_BANDED, _SLOPES),
     "FiniteRegion": (("rank", "log_ratio", "error"),),
+    "SpanKernel": (("modes", "modes_low", "modes_high"), ("level", "excess", "excess_real")),
     "Step": (
         ("dimension", "log_kappa", "log_kappa_sd"),
         ("gain_dimension", "gain_log_kappa", "gain_log_kappa_sd"),
@@ -62,12 +67,29 @@ def read_document(path: str | os.PathLike[str]) -> Saved:
         first, *more = error.errors(include_url=False)
         others = f" (and {len(more)} more)" if more else ""
         _refuse(f"{name}: {_field(first['loc'])}: {first['msg'].lower()}{others}")
-    measured = found.fit if isinstance(found, Baseline) else found
-    if measured.primary not in measured.spectra:
+    if isinstance(found, Span):
+        _check_span(name, found)
+        return found
+    measured = found.fit if isinstance(found, Baseline) else found.audit if isinstance(found, Pruning) else found
+    if measured is not None and measured.primary not in measured.spectra:
         _refuse(f"{name}: primary: {measured.primary!r} is not among spectra")
+    if isinstance(found, Pruning) and any(found.primary not in trial.spectra for trial in found.trials):
+        _refuse(f"{name}: primary: {found.primary!r} is not among the spectra of all trials")
+    _check_parts(name, found)
+    return found
+
+
+def _check_span(name: str, found: Span) -> None:
+    if not found.sets:
+        _refuse(f"{name}: sets: has none")
+    if any(found.primary not in part.spectra for part in found.sets):
+        _refuse(f"{name}: primary: {found.primary!r} is not among the spectra of all sets")
+    _check_parts(name, found)
+
+
+def _check_parts(name: str, found: Saved) -> None:
     for where, part in _parts(found):
         _check_lengths(f"{name}: {where}", part)
-    return found
 
 
 def _text(name: str) -> str:
@@ -100,7 +122,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
     return data
 
 
-def _model(name: str, schema: object) -> type[Fit] | type[Baseline] | type[Comparison]:
+def _model(name: str, schema: object) -> type[Saved]:
     kind, mark, version = schema.partition("/") if isinstance(schema, str) else ("", "", "")
     if kind == "specaudit.error":
         _refuse(f"{name}: tells why a run failed; it holds no result", "read its field `error`")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SpanClass = Literal["in-span", "copies", "collapsed", "new-modes", "noise", "unresolved"]
 RowClass = Literal["copy", "inside", "typical", "beyond"]
 
-NO_PROOF = "New modes are not proof of capability: smooth data off the real manifold, and errors in common, have them too."
+NO_PROOF = "New modes are not proof of capability: errors in common and smooth data off the real set have them too."
 
 
 class SpanShare(Document):

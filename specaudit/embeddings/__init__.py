@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.opening import open_embeddings
-from specaudit.embeddings.selection import read_selection, read_weights
+from specaudit.embeddings.selection import read_scores, read_selection, read_weights
 
-__all__ = ["Block", "Embeddings", "Shard", "concatenated", "open_embeddings", "read_selection", "read_weights"]
+__all__ = [
+    "Block",
+    "Embeddings",
+    "Shard",
+    "concatenated",
+    "open_embeddings",
+    "read_scores",
+    "read_selection",
+    "read_weights",
+]

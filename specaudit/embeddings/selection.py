@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Source = str | os.PathLike[str] | Sequence[Any] | Array
 
-NPY, ID, ROW, WEIGHT = ".npy", "id", "row", "weight"
+NPY, ID, ROW, WEIGHT, SCORE = ".npy", "id", "row", "weight", "score"
 ROWS = Content(
     kinds="biuUS",
     expected="whole numbers (row numbers), bool (a mask) or strings (ids)",
@@ -120,22 +120,52 @@ def read_weights(source: Source, embeddings: Embeddings) -> FloatArray:
     InputError
         Names the row: no weight, two weights, or one that cannot be used. The source cannot be read.
     """
-    part = _part(source, "weights")
+    entries, rows, weights = _row_values(source, embeddings, WEIGHT)
+    _check_weights(entries, weights, rows, embeddings)
+    return weights
+
+
+def read_scores(source: Source, embeddings: Embeddings) -> FloatArray:
+    """Return a score per row of ``embeddings`` (rows,): finite, of any sign.
+
+    Parameters
+    ----------
+    source
+        As weights are given, with the name ``score``.
+
+    Raises
+    ------
+    InputError
+        Names the row: no score, two scores, or one that is not finite. The source cannot be read.
+    """
+    entries, rows, scores = _row_values(source, embeddings, SCORE)
+    bad = np.flatnonzero(~np.isfinite(scores[rows]))
+    if bad.size:
+        first = int(bad[0])
+        raise InputError(
+            f"{entries.told(first)} as the score of {embeddings.locate(int(rows[first]))}, expected a finite number",
+            next_step="give the row another score, or leave it out of the embeddings",
+        )
+    return scores
+
+
+def _row_values(source: Source, embeddings: Embeddings, name: str) -> tuple[_Entries, IntArray, FloatArray]:
+    """Return what a source lists (rows,), the row of each entry (rows,), and the number of each row (rows,)."""
+    part = _part(source, f"{name}s")
     if part is None or part.suffix == NPY:
-        entries = _vector(part or source, "weights", WEIGHTS)
+        entries = _vector(part or source, f"{name}s", WEIGHTS)
         values, rows = np.asarray(entries.values, np.float64), np.arange(len(entries.values))
     else:
-        entries, rows = _read_weights(part, embeddings)
-        values = _numbers(entries)
+        entries, rows = _read_values(part, embeddings, name)
+        values = _numbers(entries, name)
     if len(rows) != embeddings.rows:
         raise InputError(
-            f"{shown(entries.label)}: {len(rows):,} weights for the {embeddings.rows:,} rows of {embeddings.name}",
-            next_step="give exactly one weight per row, in the same order",
+            f"{shown(entries.label)}: {len(rows):,} {name}s for the {embeddings.rows:,} rows of {embeddings.name}",
+            next_step=f"give exactly one {name} per row, in the same order",
         )
-    _check_weights(entries, values, rows, embeddings)
-    weights = np.empty(embeddings.rows)
-    weights[rows] = values
-    return weights
+    found = np.empty(embeddings.rows)
+    found[rows] = values
+    return entries, rows, found
 
 
 def _keys(embeddings: Embeddings) -> tuple[str, str]:
@@ -272,9 +302,9 @@ def _check_once(entries: _Entries, rows: IntArray) -> None:
     )
 
 
-def _read_weights(part: Part, embeddings: Embeddings) -> tuple[_Entries, IntArray]:
-    """Return the weights of a text file, not yet parsed (m,), and the row of each (m,)."""
-    fields = read_fields(part, (_keys(embeddings), (WEIGHT,)))
+def _read_values(part: Part, embeddings: Embeddings, what: str) -> tuple[_Entries, IntArray]:
+    """Return the weights or scores of a text file, not yet parsed (m,), and the row of each (m,)."""
+    fields = read_fields(part, (_keys(embeddings), (what,)))
     name, texts = list(fields.columns.items())[-1]
     entries = _Entries(label=part.label, values=texts, lines=fields.lines)
     key = next((other for other in fields.columns if other != name), None)
@@ -287,23 +317,24 @@ def _read_weights(part: Part, embeddings: Embeddings) -> tuple[_Entries, IntArra
     if missing.size:
         more = f" and {missing.size - 1:,} more" if missing.size > 1 else ""
         raise InputError(
-            f"{shown(part.label)}: no weight for {embeddings.locate(int(missing[0]))}{more}",
-            next_step="give every row a weight, 0 to leave it out",
+            f"{shown(part.label)}: no {what} for {embeddings.locate(int(missing[0]))}{more}",
+            next_step=f"give every row a {what}{', 0 to leave it out' * (what == WEIGHT)}",
         )
     return entries, rows
 
 
-def _numbers(entries: _Entries) -> FloatArray:
+def _numbers(entries: _Entries, what: str) -> FloatArray:
     """Return entries that are texts as numbers (m,)."""
     for entry, text in enumerate(entries.values):
         if not is_number(text):
-            raise InputError(f"{entries.told(entry)} is not a number", next_step="give every row a weight")
+            raise InputError(f"{entries.told(entry)} is not a number", next_step=f"give every row a {what}")
     return np.array([float(text) for text in entries.values], np.float64)
 
 
 def _check_weights(entries: _Entries, weights: FloatArray, rows: IntArray, embeddings: Embeddings) -> None:
-    """Raise an ``InputError`` unless the weights (m,) of these rows (m,) can be used."""
-    bad = np.flatnonzero(~(weights >= 0) | np.isinf(weights))
+    """Raise an ``InputError`` unless the weights (rows,) can be used; `rows` (rows,) are those of the entries."""
+    listed = weights[rows]
+    bad = np.flatnonzero(~(listed >= 0) | np.isinf(listed))
     if bad.size:
         first = int(bad[0])
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specaudit.graph.around import RowsAround, rows_around
+from specaudit.graph.density import neighbour_distances
 from specaudit.graph.index import INDEXES, RECALL, choose_index, search_operations
 from specaudit.graph.leverage import TailLeverage
 from specaudit.graph.matching import NearestRows, nearest_rows, one_to_one
@@ -27,6 +28,7 @@ __all__ = [
     "graph_operator",
     "nearest_neighbours",
     "nearest_rows",
+    "neighbour_distances",
     "one_to_one",
     "previous_rows",
     "rows_around",

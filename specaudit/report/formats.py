@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit
+    from specaudit.documents import Comparison, Fit, Pruning, Span
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -99,6 +99,54 @@ COMPARISON_FORMATS: dict[str, Callable[[Comparison, int, bool], str]] = {
     "html": _comparison_html,
 }
 """Format name -> function of the comparison, the width in columns and whether to colour."""
+
+
+def _pruning_text(pruning: Pruning, width: int, color: bool) -> str:
+    from specaudit.report.prune.table import render_pruning
+
+    return render_pruning(pruning, width, color)
+
+
+def _pruning_json(pruning: Pruning, width: int, color: bool) -> str:
+    return pruning.to_json()
+
+
+def _pruning_markdown(pruning: Pruning, width: int, color: bool) -> str:
+    from specaudit.report.prune.markdown import render_pruning_markdown
+
+    return render_pruning_markdown(pruning)
+
+
+PRUNING_FORMATS: dict[str, Callable[[Pruning, int, bool], str]] = {
+    "text": _pruning_text,
+    "json": _pruning_json,
+    "markdown": _pruning_markdown,
+}
+"""Format name -> function of the pruning, the width in columns and whether to colour."""
+
+
+def _span_text(span: Span, width: int, color: bool) -> str:
+    from specaudit.report.span.table import render_span
+
+    return render_span(span, width, color)
+
+
+def _span_json(span: Span, width: int, color: bool) -> str:
+    return span.to_json()
+
+
+def _span_markdown(span: Span, width: int, color: bool) -> str:
+    from specaudit.report.span.markdown import render_span_markdown
+
+    return render_span_markdown(span)
+
+
+SPAN_FORMATS: dict[str, Callable[[Span, int, bool], str]] = {
+    "text": _span_text,
+    "json": _span_json,
+    "markdown": _span_markdown,
+}
+"""Format name -> function of the span document, the width in columns and whether to colour."""
 
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""

@@ -5,4 +5,14 @@ from __future__ import annotations
 from specaudit.span.judge import EachRow, Judgement, KernelSpan, RowClass, Shares, SpanClass, judge_rows, judge_span
 from specaudit.span.real import RealRows
 
-__all__ = ["EachRow", "Judgement", "KernelSpan", "RealRows", "RowClass", "Shares", "SpanClass", "judge_rows", "judge_span"]
+__all__ = [
+    "EachRow",
+    "Judgement",
+    "KernelSpan",
+    "RealRows",
+    "RowClass",
+    "Shares",
+    "SpanClass",
+    "judge_rows",
+    "judge_span",
+]

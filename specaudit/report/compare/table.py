@@ -44,6 +44,11 @@ STYLES = {
 
 def render_comparison(comparison: Comparison, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
+    return printed(comparison_parts(comparison), width, color)
+
+
+def comparison_parts(comparison: Comparison) -> list[RenderableType]:
+    """Return the report, one part below the other: the verdict first."""
     parts: list[RenderableType] = [
         Text(headline(comparison), STYLES[comparison.verdict]),
         Text(amount(comparison)),
@@ -54,7 +59,7 @@ def render_comparison(comparison: Comparison, width: int, color: bool) -> str:
         parts += _notes(gate)
     for title, part in _sections(comparison):
         parts += ["", Text(title, "bold"), part]
-    return printed([*parts, *warned(comparison.warnings)], width, color)
+    return [*parts, *warned(comparison.warnings)]
 
 
 def _sections(comparison: Comparison) -> Iterator[tuple[str, RenderableType]]:

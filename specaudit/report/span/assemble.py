@@ -35,7 +35,7 @@ def span_set(side: doc.SpanSide, found: Judgement, rows: Sequence[RowClass]) -> 
     counts = Counter(rows)
     return doc.SpanSet(
         side=side,
-        class_=found.classes[0],
+        **{"class": found.classes[0]},
         classes=found.classes,
         reason=found.reason,
         near=_share(found.near),

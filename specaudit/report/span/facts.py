@@ -48,7 +48,10 @@ def set_cells(span: Span, found: SpanSet) -> tuple[str, ...]:
 def set_facts(found: SpanSet) -> Iterator[tuple[str, str]]:
     """Yield what is said of a set."""
     counts = found.row_classes
-    yield "rows", f"{found.side.rows:,}, {found.side.unique_rows:,} different, {found.side.sampled_rows:,} judged together"
+    yield (
+        "rows",
+        f"{found.side.rows:,}, {found.side.unique_rows:,} different, {found.side.sampled_rows:,} judged together",
+    )
     yield "near copies of real rows", _against(found.near)
     yield "repeat one another", _against(found.repeats)
     yield "each row", ", ".join(f"{count:,} {name}" for name, count in counts.items())
@@ -62,12 +65,13 @@ def kernel_facts(found: SpanKernel) -> Iterator[tuple[str, str]]:
     yield "better explained than 95 %", _against(found.low)
     yield (
         "first residual mode",
-        f"{found.modes[0]:.2f} times that of real rows (95 % have {found.modes_low[0]:.2f} to {found.modes_high[0]:.2f})",
+        f"{found.modes[0]:.2f} times that of real rows, "
+        f"of which 95 % have {found.modes_low[0]:.2f} to {found.modes_high[0]:.2f}",
     )
     yield "coherence", f"{found.coherence:+.1f} standard errors, in sets of {found.held_rows:,} rows"
     yield (
         "excess of the rows that carry it",
-        f"{found.outside[0]:+.2f}; of the first five {found.outside[1]:+.2f} ({found.outside_z:+.1f} standard errors)",
+        f"{found.outside[0]:+.2f}; of the first five {found.outside[1]:+.2f}, z {found.outside_z:+.1f}",
     )
 
 

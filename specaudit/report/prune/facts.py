@@ -1,0 +1,131 @@
+"""A pruning in words: what is kept, how it was audited, and the table of methods as rows of cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specaudit.embeddings.display import shown
+from specaudit.report.compare import facts as compared
+from specaudit.report.facts import number
+
+if TYPE_CHECKING:
+    from specaudit.documents import Consistency, FiniteRegion, Pruning, Search, Test, Trial
+
+REFERENCE = "random"
+TABLE_HEADS = ("method", "keep", "rows", "verdict", "capacity", "change of b₂", "front", "bound")
+MEANING = (
+    "Capacity: change of ln κ at the deepest test. Both changes are against random rows of equal number, ± the "
+    "half-width of their interval; random is the reference, no recommendation. Front: at least so "
+    "much more in the bin of eigenvalues that gained most. Bound: largest ratio of eigenvalues, of at most C."
+)
+
+
+def headline(pruning: Pruning) -> str:
+    """Return the finding in a sentence."""
+    if pruning.audit is not None:
+        return compared.headline(pruning.audit)
+    if pruning.search is not None:
+        return f"Inconclusive: no share of the rows down from {_percent(pruning.search.bracket[1])} passes."
+    passing = {trial.method for trial in pruning.trials if trial.verdict == "pass"} - {REFERENCE}
+    told = "no method passes at any share"
+    if passing:
+        told = ", ".join(
+            f"{name} from {_percent(_smallest(pruning, name))} on" for name in _ordered(pruning, passing)
+        )
+        told = f"passing: {told}"
+    return f"{len(pruning.methods)} methods at {len(pruning.keep)} shares of {pruning.rows.before:,} rows; {told}."
+
+
+def kept(pruning: Pruning) -> str:
+    """Return what a method does to how many rows."""
+    method = pruning.methods[0]
+    rows = pruning.rows
+    after = f"{rows.after:,}" if rows.after is not None else "some"
+    if pruning.cap is not None:
+        weights = f"weights of mean 1, at most {number(pruning.cap)}"
+        return f"{method.name}: {weights}, for {method.keeps}; audited on {after} of {rows.before:,} rows"
+    return f"{method.name}: {after} of {rows.before:,} rows, {method.keeps}"
+
+
+def pruning_facts(pruning: Pruning) -> list[tuple[str, str]]:
+    """Return what a single pruning is and how it stands against its bound."""
+    facts = [("kept", kept(pruning)), ("source", pruning.methods[0].source)]
+    if pruning.search is not None:
+        facts += search_facts(pruning.search)
+    facts.append(("0 ≤ T_w ≤ C T", _bound_sentence(pruning.bound)))
+    return facts
+
+
+def search_facts(search: Search) -> list[tuple[str, str]]:
+    """Return between which shares the smallest that passes lies, and on what that rests."""
+    last, missed = map(_percent, search.bracket)
+    found = f"passes at {last}, no longer at {missed}" if search.confirmed else f"none passes; tried from {missed}"
+    halves = f"searched on {search.rows[0]:,} rows, {len(search.searched)} audits; " + (
+        f"confirmed on {search.rows[1]:,} others, {len(search.confirmations)} audits"
+        if search.confirmed
+        else f"not confirmed on {search.rows[1]:,} others"
+    )
+    facts = [("smallest share", found), ("halves", halves)]
+    if search.reference is not None:
+        facts.append(("random rows", f"{search.reference.verdict} at {last}: the reference, no recommendation"))
+    return facts
+
+
+def table_cells(pruning: Pruning, trial: Trial) -> tuple[str, ...]:
+    """Return an audit as a row under ``TABLE_HEADS``."""
+    spectrum = trial.spectra[pruning.primary]
+    return (
+        shown(trial.method),
+        _percent(trial.keep),
+        f"{trial.rows:,}",
+        trial.verdict,
+        _change(deepest(spectrum.tests)),
+        _change(tail(spectrum.tests)),
+        _front(spectrum.finite_region),
+        _bound(trial.bound),
+    )
+
+
+def deepest(tests: tuple[Test, ...]) -> Test | None:
+    """Return the capacity test at the most effective dimensions."""
+    return max((t for t in tests if t.dimension is not None), key=lambda t: t.dimension or 0.0, default=None)
+
+
+def tail(tests: tuple[Test, ...]) -> Test | None:
+    """Return the test of the exponent."""
+    return next((test for test in tests if test.statistic == "tail"), None)
+
+
+def _smallest(pruning: Pruning, name: str) -> float:
+    """Return the smallest share down to which a method passes at every larger one, or else at which it passes."""
+    found = sorted((t for t in pruning.trials if t.method == name), key=lambda t: -t.keep)
+    passed = [t.keep for t in found if t.verdict == "pass"]
+    first = next((at for at, t in enumerate(found) if t.verdict != "pass"), len(found))
+    return found[first - 1].keep if first else max(passed)
+
+
+def _ordered(pruning: Pruning, names: set[str]) -> list[str]:
+    return [method.name for method in pruning.methods if method.name in names]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _change(test: Test | None) -> str:
+    return "-" if test is None else f"{test.change:+.3f} ± {(test.high - test.low) / 2:.3f}"
+
+
+def _front(region: FiniteRegion | None) -> str:
+    return "-" if region is None else f"× {number(region.peak_gain, 3)}"
+
+
+def _bound(bound: Consistency | None) -> str:
+    return "-" if bound is None else f"{number(bound.observed, 3)} ≤ {number(bound.limit, 3)}"
+
+
+def _bound_sentence(bound: Consistency | None) -> str:
+    if bound is None:
+        return "not checked: AFTER's sample is no part of BEFORE's"
+    holds = "holds" if bound.holds else "is broken"
+    return f"{holds}: ratio of eigenvalues at most {number(bound.observed, 3)}, C = {number(bound.limit, 3)}"

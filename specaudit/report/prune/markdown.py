@@ -1,0 +1,29 @@
+"""A pruning as markdown for job summaries and pull requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specaudit.report.compare.markdown import render_comparison_markdown
+from specaudit.report.markdown import escape, table, warned
+from specaudit.report.prune.facts import MEANING, TABLE_HEADS, headline, pruning_facts, table_cells
+
+if TYPE_CHECKING:
+    from specaudit.documents import Pruning
+
+
+def render_pruning_markdown(pruning: Pruning) -> str:
+    """Return the finding in bold, and the audit or the table of methods."""
+    if pruning.trials:
+        methods = [(method.name, method.keeps, method.source) for method in pruning.methods]
+        blocks = [
+            f"**{escape(headline(pruning))}**",
+            table(TABLE_HEADS, [table_cells(pruning, trial) for trial in pruning.trials]),
+            escape(MEANING),
+            table(("method", "keeps", "source"), methods),
+        ]
+        return "\n\n".join(blocks) + "\n"
+    facts = table(("pruning", ""), pruning_facts(pruning))
+    if pruning.audit is None:
+        return "\n\n".join([f"**{escape(headline(pruning))}**", facts, *warned(pruning.warnings)]) + "\n"
+    return f"{facts}\n\n{render_comparison_markdown(pruning.audit)}"
