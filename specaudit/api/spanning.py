@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -155,9 +155,9 @@ def span(
             found.append(part)
             if on_rows is not None:
                 on_rows.append(each)
+        named: dict[str, Any] = {"class": found[-1].class_, "classes": found[-1].classes}  # a keyword of Python
         return doc.Span(
-            **{"class": found[-1].class_},
-            classes=found[-1].classes,
+            **named,
             real=span_side(known, sampled=size),
             sets=tuple(found),
             primary=kernels[0],
