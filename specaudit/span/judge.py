@@ -110,13 +110,18 @@ class KernelSpan:
     held: int
 
     @property
+    def common(self) -> bool:
+        """Whether the leading residual modes exceed those of real rows."""
+        return self.coherence >= COHERENT and float(self.modes[0]) >= GREATER
+
+    @property
     def new(self) -> bool:
         """Whether the set has coherent modes that the real rows lack."""
         return (
-            min(self.coherence - COHERENT, self.outside_z - OUTSIDE) >= 0
+            self.common
+            and self.outside_z >= OUTSIDE
             and self.coherence + self.outside_z >= TOGETHER
             and self.outside[0] >= LARGE
-            and float(self.modes[0]) >= GREATER
         )
 
 
@@ -355,7 +360,7 @@ def _classes(
         )
     else:
         loud = [k for k in beyond if k.high.value >= LARGE]
-        if loud and all(k.coherence < COHERENT for k in loud):
+        if loud and not any(k.common for k in loud):
             most = max(loud, key=lambda k: k.high.value)
             found["noise"] = (
                 f"{most.high.value:.0%} lie beyond {1 - TAIL:.0%} of the real rows ({most.kernel.name}), "
