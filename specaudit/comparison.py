@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -113,13 +114,13 @@ class SharedSpectra:
     hosts
         What gives spectra of subsets, by whether the rows outnumber the columns.
     whole
-        The spectrum of all rows, by host and steps.
+        The spectra of all rows, by host and steps: after these and after the next ones.
     drawn
         Spectra of random subsets, by host, size and steps; more are appended to the first.
     """
 
     hosts: dict[bool, Subsets] = field(default_factory=dict)
-    whole: dict[tuple[bool, int], SubsetSpectrum] = field(default_factory=dict)
+    whole: dict[tuple[bool, int], list[SubsetSpectrum]] = field(default_factory=dict)
     drawn: dict[tuple[bool, int, int], list[SubsetSpectrum]] = field(default_factory=dict)
 
 
@@ -337,28 +338,27 @@ class _Sides:
 
     def whole(self, name: SideName) -> SubsetSpectrum:
         """Return the spectrum of all rows of a side, with as many steps as settle it."""
-        found = self._whole(name, self.steps)
-        for steps in CHECKS[CHECKS.index(self.steps) + 1 :] if found.measure.steps else ():
-            further = self._whole(name, steps)
-            if _moved(found, further) <= SETTLED:
+        for steps, more in pairwise((*CHECKS[CHECKS.index(self.steps) :], CHECKS[-1])):
+            found, further = self._whole(name, (steps, more))
+            self.steps = steps
+            if not found.measure.steps or _moved(found, further) <= SETTLED:
                 break
-            found, self.steps = further, steps
         return found
 
-    def _whole(self, name: SideName, steps: int) -> SubsetSpectrum:
-        """Return the spectrum of all rows of a side; the same probes on both let the noise of shared rows cancel."""
+    def _whole(self, name: SideName, steps: tuple[int, int]) -> list[SubsetSpectrum]:
+        """Return the spectra of all rows of a side; the same probes on both let the noise of shared rows cancel."""
         if name == "before":
-            key = (self._columns, steps)
+            key = (self._columns, steps[0])
             if key not in self.shared.whole:
                 part = self.samples[name].all
-                self.shared.whole[key] = self.subsets(name).spectrum(part, seed=self.seed, steps=steps)
+                self.shared.whole[key] = self.subsets(name).growing(part, seed=self.seed, steps=steps)
             return self.shared.whole[key]
         part = self.samples[name].all
         if self.places is None:
-            return self.subsets(name).spectrum(part, seed=self.seed, steps=steps)
+            return self.subsets(name).growing(part, seed=self.seed, steps=steps)
         order = np.argsort(self.places)
         part = Draw(rows=self.places[order], copies=part.copies[order])
-        return self.subsets("before").spectrum(part, seed=self.seed, steps=steps)
+        return self.subsets("before").growing(part, seed=self.seed, steps=steps)
 
     def draw(
         self, name: SideName, known: list[SubsetSpectrum], count: int, progress: Callable[[float], None]

@@ -183,14 +183,17 @@ def eigenpairs(operator: DenseOperator, count: int, *, seed: int) -> Eigenpairs:
     return Eigenpairs(values=krylov.nodes[:count], vectors=ritz)
 
 
-def plain_measure(operator: DenseOperator, *, seed: int, steps: int, probes: int = PROBES) -> SpectralMeasure:
-    """Return a spectral measure without error estimates or cells, after a given number of steps.
+def plain_measures(
+    operator: DenseOperator, *, seed: int, steps: Sequence[int], probes: int = PROBES
+) -> list[SpectralMeasure]:
+    """Return spectral measures without error estimates or cells, after each of rising numbers of steps.
 
-    It serves many like subsets: what `steps` must be, one `quadrature_measure` of a subset tells.
+    They take the work of the last. They serve many like subsets: what the steps must be, one `quadrature_measure` of
+    a subset tells.
     """
     if operator.size <= EXACT_ROWS:
         values = eigvalsh(operator.matrix.astype(np.float64))[::-1]
-        return SpectralMeasure(
+        exact = SpectralMeasure(
             nodes=values,
             weights=np.ones(len(values)),
             exact=len(values),
@@ -198,7 +201,11 @@ def plain_measure(operator: DenseOperator, *, seed: int, steps: int, probes: int
             rounding=operator.rounding,
             cell_weights=np.empty((0, len(values))),
         )
-    krylov = BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=steps, seed=seed)
-    while krylov.steps < krylov.limit and not (krylov.steps in CHECKS and krylov.exhausted):
-        krylov.extend()
-    return krylov.measure()
+        return [exact] * len(steps)
+    krylov = BlockKrylov(operator, probes=min(probes, operator.size // 4), max_steps=steps[-1], seed=seed)
+    found = []
+    for goal in steps:
+        while krylov.steps < min(goal, krylov.limit) and not (krylov.steps in CHECKS and krylov.exhausted):
+            krylov.extend()
+        found.append(krylov.measure())
+    return found

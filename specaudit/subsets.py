@@ -17,7 +17,7 @@ from specaudit.estimate import COVARIANCE_FLOOR, FLOOR, deepest_n1, drawn_n1
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.measure import SpectralMeasure
 from specaudit.operators import DenseOperator, dense_operator
-from specaudit.spectrum import covariance_measure, plain_measure
+from specaudit.spectrum import covariance_measure, plain_measures
 
 PAST = 64
 """Ridges of a curve past its end."""
@@ -106,6 +106,9 @@ class Subsets(Protocol):
     def spectrum(self, part: Draw, *, seed: int, steps: int) -> SubsetSpectrum:
         """Return the spectrum of a subset; `seed` keys the random probes, `steps` are those of the quadrature."""
 
+    def growing(self, part: Draw, *, seed: int, steps: Sequence[int]) -> list[SubsetSpectrum]:
+        """Return the spectra after each of rising numbers of steps, for the work of the last."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixSubsets:
@@ -125,11 +128,15 @@ class MatrixSubsets:
 
     def spectrum(self, part: Draw, *, seed: int, steps: int) -> SubsetSpectrum:
         """Return the spectrum of a subset."""
+        return self.growing(part, seed=seed, steps=(steps,))[0]
+
+    def growing(self, part: Draw, *, seed: int, steps: Sequence[int]) -> list[SubsetSpectrum]:
+        """Return the spectra after each of rising numbers of steps."""
         operator = self.operator.subset(part.rows, part.copies)
         if self.centered:
             operator = operator.without(np.sqrt(part.copies))
-        measure = plain_measure(operator, seed=seed, steps=steps)
-        return _spectrum(measure, part, FLOOR * operator.rounding, self.rank or len(part.rows))
+        floor, rank = FLOOR * operator.rounding, self.rank or len(part.rows)
+        return [_spectrum(measure, part, floor, rank) for measure in plain_measures(operator, seed=seed, steps=steps)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +154,10 @@ class ColumnSubsets:
         measure = covariance_measure((rows * part.copies[:, None]).T @ rows, float(len(rows)))
         floor = COVARIANCE_FLOOR * float(measure.nodes[0])
         return _spectrum(measure, part, floor, int((measure.nodes > floor).sum()))
+
+    def growing(self, part: Draw, *, seed: int, steps: Sequence[int]) -> list[SubsetSpectrum]:
+        """Return the spectrum of a subset as often: it takes no steps."""
+        return [self.spectrum(part, seed=seed, steps=0)] * len(steps)
 
 
 def _spectrum(measure: SpectralMeasure, part: Draw, floor: float, rank: int) -> SubsetSpectrum:

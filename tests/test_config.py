@@ -301,6 +301,12 @@ def test_the_kernels_are_those_of_the_registry():
     assert set(config.KERNELS) == set(KERNELS)
 
 
+def test_the_methods_are_those_of_the_registry():
+    from specaudit.pruning import METHODS
+
+    assert (*METHODS, "all") == config.METHODS
+
+
 def test_the_indexes_are_those_of_the_registry():
     from specaudit.graph import INDEXES
 

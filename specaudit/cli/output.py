@@ -178,8 +178,8 @@ def check_format(name: str, where: str, subject: Subject) -> None:
     if name in known:
         return
     problem = f"unknown format {name!r}"
-    if name in GATE_FORMATS:
-        problem = f"{name} reports gates, and {subject} has none"
+    if name in GATE_FORMATS and subject == "fit":
+        problem = f"{name} reports gates, and fit has none"
     raise ConfigError(f"{where}: {problem}", next_step=f"use {', '.join(known)}")
 
 

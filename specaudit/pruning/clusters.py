@@ -13,6 +13,8 @@ from specaudit.kernels import FloatArray
 
 ROUNDS = 30
 """Of Lloyd's algorithm; later ones move few rows."""
+FITTED = 1 << 15
+"""Rows that the centroids are fitted to, at most; the others join the nearest."""
 BLOCK = 1 << 14
 
 
@@ -39,18 +41,22 @@ class Clusters:
 
 
 def clusters_of(rows: npt.NDArray[np.float32], copies: IntArray, *, seed: int) -> Clusters:
-    """Return as many clusters as the root of the number of `rows` (u, d), which occur `copies` (u,) times."""
+    """Return as many clusters as the root of the number of `rows` (u, d), which occur `copies` (u,) times.
+
+    The first of the rows, which are in random order, give the centroids.
+    """
     from sklearn.cluster import KMeans, kmeans_plusplus
 
     centred = rows - rows.mean(axis=0)
     k = max(1, round(len(rows) ** 0.5))
-    start = seed % 2**32
+    state = seed % 2**32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer clusters than asked for, where rows are equal in float32
         # one trial for each: several are ten times as slow as all rounds, and no better
-        first, _ = kmeans_plusplus(centred, k, sample_weight=copies, random_state=start, n_local_trials=1)
-        model = KMeans(n_clusters=k, init=first, n_init=1, max_iter=ROUNDS, random_state=start, copy_x=False)
-        labels = model.fit_predict(centred, sample_weight=copies).astype(np.int64)
+        fitted, weights = centred[:FITTED], copies[:FITTED]
+        first, _ = kmeans_plusplus(fitted, k, sample_weight=weights, random_state=state, n_local_trials=1)
+        model = KMeans(n_clusters=k, init=first, n_init=1, max_iter=ROUNDS, random_state=state, copy_x=True)
+        labels = model.fit(fitted, sample_weight=weights).predict(centred).astype(np.int64)
     centres = model.cluster_centers_.astype(np.float64)
     distances = np.empty(len(rows))
     for start in range(0, len(rows), BLOCK):
