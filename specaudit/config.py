@@ -28,6 +28,7 @@ INDEXES = ("auto", "flat", "ivf", "hnsw", "nndescent")
 EXPECTATIONS = ("prune", "augment", "fresh", "any")
 GATES = ("capacity", "tail", "repeats", "consistency", "rows", "coverage", "span")
 """The ids of the gates, spelled out as the kernels are."""
+OPTIONAL_GATES = ("coverage",)
 
 PREFIX = "SPECAUDIT_"
 FILES = ("specaudit.toml", "pyproject.toml")
@@ -66,6 +67,7 @@ KEYS: dict[str, Key] = {
     "expect": Key(kind="text", choices=EXPECTATIONS),
     "method": Key(kind="text", choices=METHODS),
     "cap": Key(kind="number", least=1, above=True),
+    "enable": Key(kind="list", choices=OPTIONAL_GATES),
     "max-drop": Key(kind="number", above=True, below=1),
     "min-rows": Key(kind="integer", least=1),
     "on-inconclusive": Key(kind="text", choices=("fail", "pass")),

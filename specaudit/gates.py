@@ -13,6 +13,7 @@ from typing import Literal
 
 from specaudit.documents import Comparison, Gate, Test, Warning_
 from specaudit.documents.compare import GateId, GateStatus, NoCeiling, TailChange, Verdict
+from specaudit.documents.span import SpanClass
 from specaudit.errors import ExitCode
 from specaudit.policy import Policy
 from specaudit.relation import PROVEN
@@ -37,6 +38,26 @@ NO_CEILING: dict[NoCeiling, tuple[str, str]] = {
 }
 """Why a pruning has no ceiling, and what to do about it."""
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
+
+
+SPANNED: dict[SpanClass, Status] = {
+    "in-span": "pass",
+    "new-modes": "pass",
+    "unresolved": "inconclusive",
+    "copies": "fail",
+    "collapsed": "fail",
+    "noise": "fail",
+}
+"""What added rows are -> how the gate stands."""
+COVERED: dict[SpanClass, tuple[Status, str]] = {
+    "in-span": ("pass", "the kept rows explain the removed ones as they explain one another"),
+    "copies": ("pass", "removed rows are near copies of kept ones"),
+    "collapsed": ("pass", "the kept rows explain the removed ones better than one another"),
+    "new-modes": ("fail", "the removed rows have modes that the kept ones lack: a topic or a kind of row is lost"),
+    "noise": ("inconclusive", "many removed rows lie beyond the kept ones, without a common mode"),
+    "unresolved": ("inconclusive", "too few removed rows, or too little in common, to tell whether a topic is lost"),
+}
+"""What removed rows are to the kept ones -> how the gate stands, and why."""
 
 
 def harm(test: Test) -> float:
@@ -327,10 +348,39 @@ def _percents(one: float, other: float) -> tuple[str, str]:
     return texts
 
 
+def _coverage(comparison: Comparison, policy: Policy) -> Gate:
+    found, relation = comparison.coverage, comparison.relation
+    if not relation.removed or relation.kind == "fresh":
+        return _gate("coverage", "skipped", "no rows were removed", "")
+    if found is None:
+        what = "BEFORE's embeddings" if comparison.before.baseline else "more removed and kept rows"
+        return _gate("coverage", "skipped", f"the removed rows were not judged: it takes {what}", "")
+    status, reason = COVERED[found.removed.class_]
+    if "new-modes" in found.removed.classes:
+        status, reason = COVERED["new-modes"]
+        if found.lost:
+            most = found.lost[0]
+            reason += f"; of a cluster of {most.rows:,} rows {100 * most.kept:.0f} % were kept"
+    if "coverage" not in policy.enable:
+        return _gate("coverage", "skipped", f"{reason} (reported only)", "--enable coverage lets it decide")
+    steps = {"fail": "keep some rows of each lost cluster", "inconclusive": "look at the removed rows"}
+    return _gate("coverage", status, reason, steps.get(status, ""))
+
+
 def _span(comparison: Comparison, policy: Policy) -> Gate:
-    if not comparison.relation.added or comparison.relation.expected == "fresh":
+    found = comparison.span
+    if not comparison.relation.added or comparison.relation.kind == "fresh":
         return _gate("span", "skipped", "no rows were added", "")
-    return _gate("span", "skipped", "a spectrum cannot judge whether added rows are new: it needs the span test", "")
+    if found is None:
+        what = "BEFORE's embeddings" if comparison.before.baseline else "more rows and a kernel of distances"
+        return _gate("span", "skipped", f"the added rows were not judged: it takes {what}", "")
+    worst = max((SPANNED[name] for name in found.classes), key=SEVERITY.index)
+    next_step = {
+        "fail": "leave out the rows that specaudit span names, or mend what makes them",
+        "inconclusive": "judge more rows: specaudit span BEFORE ADDED",
+    }.get(worst, "")
+    named = " and ".join(found.classes)
+    return _gate("span", worst, f"added rows are {named}: {found.reason}", next_step)
 
 
 def _gate(name: GateId, status: GateStatus, reason: str, next_step: str) -> Gate:
@@ -353,6 +403,7 @@ GATES: dict[GateId, Callable[[Comparison, Policy], Gate | None]] = {
     "repeats": _repeats,
     "consistency": _consistency,
     "rows": _rows,
+    "coverage": _coverage,
     "span": _span,
 }
 """Gate id -> what makes the gate from a comparison; None where nobody asked for it."""
@@ -362,6 +413,7 @@ def _synthetic(comparison: Comparison, tail: TailChange) -> list[Warning_]:
     if (
         not comparison.relation.added
         or comparison.relation.expected == "fresh"
+        or comparison.span is not None
         or tail not in ("flatter", "preserved")
     ):
         return []

@@ -17,6 +17,10 @@ MARGINS = {"capacity": 0.02, "capacity.linear": 0.05, "tail": 0.03, "repeats": 0
 effective rows over unique rows."""
 
 
+OPTIONAL = ("coverage",)
+"""Gates that decide only when they are enabled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverRule:
     """A gate whose result shall not count.
@@ -67,6 +71,8 @@ class Policy:
         Fewest unique rows of AFTER; None for no such gate.
     waivers
         Gates whose result does not count.
+    enable
+        Gates that decide only when asked for: "coverage".
     on_inconclusive
         Whether an inconclusive verdict exits with 3 ("fail") or 0 ("pass").
     today
@@ -77,6 +83,7 @@ class Policy:
     max_drop: float | None = None
     min_rows: int | None = None
     waivers: Sequence[WaiverRule] = ()
+    enable: Sequence[str] = ()
     on_inconclusive: Literal["fail", "pass"] = "fail"
     today: date = field(default_factory=date.today)
 
@@ -89,6 +96,8 @@ class Policy:
                 raise ConfigError(f"unknown margin {name!r}", next_step=known)
             if not 0 < value < (1 if name == "repeats" else 10):
                 raise ConfigError(f"margin {name}: {value:g} is out of range", next_step="give a number above 0")
+        if unknown := sorted(set(self.enable) - set(OPTIONAL)):
+            raise ConfigError(f"enable: unknown gate {unknown[0]!r}", next_step=f"known: {', '.join(OPTIONAL)}")
         if self.max_drop is not None and not 0 < self.max_drop < 1:
             raise ConfigError(f"max-drop: expected a share between 0 and 1, got {self.max_drop:g}")
         if self.min_rows is not None and self.min_rows < 1:

@@ -19,7 +19,7 @@ from specaudit.cells import IntArray
 from specaudit.kernels import FloatArray, Kernel, kernel_values
 from specaudit.krylov import eigvalsh
 from specaudit.operators import dense_operator
-from specaudit.spectrum import CHECKS, plain_measure
+from specaudit.spectrum import CHECKS, plain_measures
 
 RESOLVED_SHARE = 1 / 4
 """N_1 at the ridge, as a share of the rows: what is left then is what so many rows do not resolve."""
@@ -68,7 +68,7 @@ def residuals_of(kernel: Kernel, rows: FloatArray, copies: IntArray, *, threads:
     """
     if kernel.profile is None and rows.shape[1] < len(rows):
         return ColumnResiduals.fitted_to(rows, copies)
-    measure = plain_measure(dense_operator(kernel, rows, copies, threads=threads), seed=0, steps=CHECKS[0])
+    (measure,) = plain_measures(dense_operator(kernel, rows, copies, threads=threads), seed=0, steps=CHECKS[:1])
     ridge = ridge_at(measure.nodes, measure.weights, RESOLVED_SHARE * len(rows))
     return KernelResiduals.fitted_to(kernel, rows, copies, ridge)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.against import compare_with_baseline, find_baseline
+from specaudit.api.beside import AGAINST, JUDGED, judge_added, judge_removed
 from specaudit.api.changes import consistency_of, kernel_changes, missing_ceiling
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
 from specaudit.api.deepening import Deepening
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.planning import check_after
 from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
-from specaudit.budget import check_memory, comparison_memory, usable_threads
+from specaudit.budget import check_memory, comparison_memory, span_memory, usable_threads
 from specaudit.comparison import KernelChange
 from specaudit.dataset import DataSet
 from specaudit.documents import Baseline, Comparison
@@ -224,6 +225,9 @@ def compare(
         deep = (
             {} if deepening is None else deepening.gains(chosen, normalize, seed=seed, threads=cores, report=report)
         )
+        beside: dict[str, Any] = {"seed": seed, "threads": cores, "report": report}
+        span = judge_added(first, second, relation, chosen, normalize, **beside)
+        coverage = judge_removed(first, second, relation, chosen, normalize, **beside)
         name = second.embeddings.name if after is not None else f"{first.embeddings.name} as proposed"
         found = assemble_comparison(
             side(first, name=first.embeddings.name, model=model, sampled=samples.sizes[0]),
@@ -235,6 +239,8 @@ def compare(
             consistency,
             no_ceiling=no_ceiling,
             deep=deep,
+            span=span,
+            coverage=coverage,
             command=command,
             seed=seed,
             environment=environment(cores),
@@ -269,7 +275,9 @@ def _check_budget(
         itemsize=8 if set(kernels) & set(DOUBLE) else 4,
         copies=len(before.copies) < before.rows or len(after.copies) < after.rows,
     )
-    check_memory(need, max_memory, max_rows)
+    judged = min(max(len(before.copies), len(after.copies)), AGAINST)
+    judging = span_memory(before.rows + after.rows, judged, min(judged, JUDGED), before.embeddings.dimensions)
+    check_memory(max(need, judging), max_memory, max_rows)
 
 
 def _carried(changes: dict[str, KernelChange], pair: SamplePair, gone: Flags, cores: int) -> CarriedTail | None:

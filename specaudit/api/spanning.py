@@ -178,11 +178,21 @@ def choose_kernels(
 
 
 def judged_set(
-    basis: RealRows, data: DataSet, normalize: Normalize, *, most: int, progress: object = None
+    basis: RealRows,
+    data: DataSet,
+    normalize: Normalize,
+    *,
+    most: int,
+    each: bool = True,
+    progress: object = None,
 ) -> tuple[doc.SpanSet, SpanRows]:
-    """Return what a set is to the real rows, and each of its different rows; at most so many are judged together."""
+    """Return what a set is to the real rows, and each of its different rows; at most so many are judged together.
+
+    Without `each`, no others are judged at all.
+    """
     order = data.keyed(basis.seed)[1]
-    together, rest = order[:most], order[most:]
+    together, rest = order[:most], order[most:] if each else order[:0]
+    order = np.concatenate([together, rest])
     update = progress if callable(progress) else lambda fraction: None
     judgement = judge_span(basis, data.read(together, normalize), data.copies[together], progress=update)
     parts = [judgement.each]

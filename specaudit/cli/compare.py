@@ -91,6 +91,7 @@ def compare(
     margin: options.Margin = None,
     max_drop: options.MaxDrop = None,
     min_rows: options.MinRows = None,
+    enable: options.Enable = None,
     waive: options.Waive = None,
     on_inconclusive: options.OnInconclusive = "fail",
     exit_zero: options.ExitZero = False,

@@ -110,6 +110,10 @@ MaxDrop = Annotated[
     float | None, typer.Option(metavar="SHARE", help="Fail if AFTER lacks more than this share of the rows.")
 ]
 MinRows = Annotated[int | None, typer.Option(metavar="N", help="Fail if AFTER has fewer different rows.")]
+Enable = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GATE", help=f"Let a gate decide that else reports: {', '.join(config.OPTIONAL_GATES)}."),
+]
 Waive = Annotated[
     list[str] | None,
     typer.Option(metavar="GATE=REASON", help="Do not count a gate in this run; the reason is shown. Repeatable."),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Comparison, Pruning
     from specaudit.policy import Policy, WaiverRule
 
-FLAGS = ("margin", "max_drop", "min_rows", "waive", "on_inconclusive", "exit_zero")
+FLAGS = ("margin", "enable", "max_drop", "min_rows", "waive", "on_inconclusive", "exit_zero")
 """The parameters of a command that make its policy."""
 WORSE = (ExitCode.PASS, ExitCode.INCONCLUSIVE, ExitCode.FAIL)
 
@@ -31,6 +31,7 @@ def read_policy(context: typer.Context) -> Policy:
         max_drop=options.checked("max-drop", given["max_drop"]),
         min_rows=options.checked("min-rows", given["min_rows"]),
         waivers=(*(WaiverRule(**asdict(waiver)) for waiver in found.waivers), *_waived(given["waive"])),
+        enable=options.checked("enable", given.get("enable") or None) or (),
         on_inconclusive=options.checked("on-inconclusive", given["on_inconclusive"]),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from specaudit.documents.base import Document, Environment, Kernel, Warning_, to_json
+from specaudit.documents.span import SpanSet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -232,6 +233,21 @@ class Rows(Document):
     removed_all: tuple[NamedRow, ...] = Field(default=(), exclude=True, description="all of these; not written")
 
 
+class LostCluster(Document):
+    """A cluster of BEFORE's rows of which hardly any were kept."""
+
+    rows: int = Field(description="different rows of BEFORE in it, estimated from the sample")
+    kept: float = Field(description="share of them that were kept")
+    medoids: tuple[NamedRow, ...] = Field(description="the removed rows nearest to its centre")
+
+
+class Coverage(Document):
+    """The removed rows judged against the kept ones, as new rows are against real ones."""
+
+    removed: SpanSet = Field(description="new-modes: the removed rows have modes of their own, a topic is lost")
+    lost: tuple[LostCluster, ...] = Field(description="by falling number of rows")
+
+
 class Reproduce(Document):
     """What is needed to get these numbers again."""
 
@@ -260,6 +276,10 @@ class Comparison(Document):
         description="why a pruning has no ceiling: copies that BEFORE lacks, samples not nested, or rows that "
         "were matched and hold other numbers",
     )
+    span: SpanSet | None = Field(
+        default=None, description="added rows judged against BEFORE's; null where none were added"
+    )
+    coverage: Coverage | None = Field(default=None, description="null where no rows were removed")
     null: Null
     gates: tuple[Gate, ...]
     smallest_harm: Mapping[str, float] | None = Field(

@@ -213,15 +213,19 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "coverage": Explanation(
         title="the gate of whole regions that are gone",
-        meaning="A small topic that is dropped as a whole shows in no spectrum. This gate looks for removed rows "
-        "that lie far from every kept row. It decides only when it is enabled; otherwise such rows are only named.",
-        action="Look at the removed rows that the report names; keep some of each region.",
+        meaning="A small topic that is dropped as a whole shows in no spectrum. This gate judges the removed rows "
+        "against the kept ones as the span test judges new rows against real ones: where they have coherent modes "
+        "that the kept ones lack, a topic or a kind of row is lost, and clusters of which hardly any row was kept are "
+        "named. It decides only with --enable coverage (or enable in the configuration); otherwise it only reports.",
+        action="Look at the rows named of each lost cluster, and keep some of each.",
     ),
     "span": Explanation(
         title="the gate of added rows",
-        meaning="Whether rows that a model generated add directions that the real rows lack, copy them, or are "
-        "noise. A spectrum cannot tell these apart, so this is a test of its own, and skipped here.",
-        action="Run the span test on the added rows if a model generated them.",
+        meaning="Added rows are judged against BEFORE's, as `specaudit span` does: in span (they add volume, not "
+        "capability) and new coherent modes pass; near copies, collapsed rows (deeper in the span than real rows, or "
+        "repeating one another) and noise fail; unresolved is inconclusive. New modes are not proof of capability: "
+        "errors in common have them too.",
+        action="specaudit span BEFORE ADDED --save-rows FILE.csv tells what each added row is.",
     ),
     "inconclusive": Explanation(
         title="a gate ran and cannot decide",

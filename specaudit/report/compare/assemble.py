@@ -48,6 +48,8 @@ def assemble_comparison(
     *,
     no_ceiling: NoCeiling | None = None,
     deep: Mapping[str, DeepGain] = MappingProxyType({}),
+    span: doc.SpanSet | None = None,
+    coverage: doc.Coverage | None = None,
     command: str,
     seed: int,
     environment: doc.Environment,
@@ -67,6 +69,8 @@ def assemble_comparison(
         finite_region=spectra[primary].finite_region,
         consistency=consistency,
         no_ceiling=no_ceiling,
+        span=span,
+        coverage=coverage,
         null=doc.Null(
             rows=design.size,
             draws=most.draws,

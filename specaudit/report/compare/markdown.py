@@ -22,7 +22,7 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
-from specaudit.report.compare.removed import named_rows, row_table
+from specaudit.report.compare.removed import LOST_HEADS, lost_table, named_rows, row_table
 from specaudit.report.markdown import escape, table, warned
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
     for title, found in named_rows(comparison):
         cells = table(*row_table(found[:NAMED]))
         yield f"{escape(title)}\n\n{cells}{_left(len(found) - NAMED, 'rows')}"
+    if lost := lost_table(comparison):
+        yield f"Clusters of BEFORE's rows that were lost\n\n{table(LOST_HEADS, lost)}"
     if comparison.warnings:
         yield "\n".join(warned(comparison.warnings[:WARNED])) + _left(len(comparison.warnings) - WARNED, "warnings")
     yield table(("how it was computed", ""), null_facts(comparison))

@@ -40,6 +40,22 @@ def row_table(rows: Sequence[NamedRow]) -> tuple[tuple[str, ...], list[tuple[str
     return tuple(known), list(zip(*known.values(), strict=True))
 
 
+LOST_HEADS = ("rows", "kept", "rows nearest to its centre")
+
+
+def lost_table(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return the cells of the clusters of which hardly any row was kept; none where there are none."""
+    found = comparison.coverage.lost if comparison.coverage is not None else ()
+    return [
+        (f"{cluster.rows:,}", percent(cluster.kept), ", ".join(_named(row) for row in cluster.medoids))
+        for cluster in found
+    ]
+
+
+def _named(row: NamedRow) -> str:
+    return f"{row.row:,}" if row.id is None else f"{row.row:,} ({shown(row.id, 40)})"
+
+
 def named_rows(comparison: Comparison) -> Iterator[tuple[str, tuple[NamedRow, ...]]]:
     """Yield the lists of removed rows that there are, with what they are and in which unit their distance is."""
     scaled = any(change.kernel.bandwidth is not None for change in comparison.spectra.values())

@@ -27,7 +27,7 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
-from specaudit.report.compare.removed import NAMED, named_rows, row_table
+from specaudit.report.compare.removed import LOST_HEADS, NAMED, lost_table, named_rows, row_table
 from specaudit.report.table import pairs, printed, warned
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, RenderableType]]:
     for title, found in named_rows(comparison):
         heads, rows = row_table(found[:NAMED])
         yield title, _grid(heads, rows, numbers=range(len(heads) - ("id" in heads)))
+    if lost := lost_table(comparison):
+        yield "Clusters of BEFORE's rows that were lost", _grid(LOST_HEADS, lost, numbers=(0, 1))
     yield "How it was computed", pairs(null_facts(comparison))
     yield "How to reproduce", pairs(reproduce_facts(comparison))
 

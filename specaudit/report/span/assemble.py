@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from specaudit import documents as doc
-from specaudit.dataset import DataSet
+from specaudit.dataset import DataSet, IntArray
 from specaudit.kernels import FloatArray
+from specaudit.lost import LostRows
 from specaudit.span import Judgement, KernelSpan, RowClass, Shares
 
 LEVELS = np.concatenate([[0.005, 0.01, 0.02], np.linspace(0.05, 0.95, 19), [0.98, 0.99, 0.995]])
@@ -43,6 +44,23 @@ def span_set(side: doc.SpanSide, found: Judgement, rows: Sequence[RowClass]) -> 
         row_classes={name: counts[name] for name in ORDER},
         unseen=found.unseen,
         spectra={name: _kernel(of) for name, of in found.kernels.items()},
+    )
+
+
+def lost_document(
+    lost: Sequence[LostRows], places: IntArray, ids: Sequence[str] | None, unit: float
+) -> tuple[doc.LostCluster, ...]:
+    """Return the lost clusters of removed rows that are at `places` (r,) of BEFORE; distances in the given unit."""
+    return tuple(
+        doc.LostCluster(
+            rows=round(found.rows),
+            kept=found.kept,
+            medoids=tuple(
+                doc.NamedRow(row=row, id=None if ids is None else ids[row], distance=float(distance / unit))
+                for row, distance in zip(places[found.medoids].tolist(), found.distances, strict=True)
+            ),
+        )
+        for found in lost
     )
 
 
