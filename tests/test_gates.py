@@ -86,6 +86,7 @@ def test_a_change_within_all_margins_passes() -> None:
         "tail": "pass",
         "repeats": "pass",
         "consistency": "pass",
+        "coverage": "skipped",
         "span": "skipped",
     }
     assert all(gate.reason for gate in found.gates)

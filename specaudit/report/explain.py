@@ -215,7 +215,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         title="the gate of whole regions that are gone",
         meaning="A small topic that is dropped as a whole shows in no spectrum. This gate judges the removed rows "
         "against the kept ones as the span test judges new rows against real ones: where they have coherent modes "
-        "that the kept ones lack, a topic or a kind of row is lost, and clusters of which hardly any row was kept are "
+        "that the kept ones lack, a topic or a kind of row is lost, and clusters of which hardly any were kept are "
         "named. It decides only with --enable coverage (or enable in the configuration); otherwise it only reports.",
         action="Look at the rows named of each lost cluster, and keep some of each.",
     ),
