@@ -11,15 +11,21 @@ from collections.abc import Callable, Sequence
 from math import ceil, exp, log10
 from typing import Literal
 
-from specaudit.documents import Comparison, Gate, Test, Warning_
-from specaudit.documents.compare import GateId, GateStatus, NoCeiling, TailChange, Verdict
-from specaudit.documents.span import SpanClass
+from specaudit.documents import Comparison, Gate, Test
+from specaudit.documents.compare import GateId, NoCeiling, TailChange, Verdict
 from specaudit.errors import ExitCode
+from specaudit.membership import (
+    SEVERITY,
+    Status,
+    copies_warnings,
+    coverage_gate,
+    plain_gate,
+    span_gate,
+    synthetic_warnings,
+)
 from specaudit.policy import Policy
 from specaudit.relation import PROVEN
 from specaudit.waivers import waive
-
-Status = Literal["pass", "fail", "inconclusive"]
 
 CAUTION = 1.25
 """Half-widths of its interval by which a change must differ from none to fail: one-sided about 0.1 % over all
@@ -37,27 +43,8 @@ NO_CEILING: dict[NoCeiling, tuple[str, str]] = {
     "numbers": ("AFTER's rows are BEFORE's in slightly other numbers, and the ceiling is that of equal rows", ""),
 }
 """Why a pruning has no ceiling, and what to do about it."""
-SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
-
-
-SPANNED: dict[SpanClass, Status] = {
-    "in-span": "pass",
-    "new-modes": "pass",
-    "unresolved": "inconclusive",
-    "copies": "fail",
-    "collapsed": "fail",
-    "noise": "fail",
-}
-"""What added rows are -> how the gate stands."""
-COVERED: dict[SpanClass, tuple[Status, str]] = {
-    "in-span": ("pass", "the kept rows explain the removed ones as they explain one another"),
-    "copies": ("pass", "removed rows are near copies of kept ones"),
-    "collapsed": ("pass", "the kept rows explain the removed ones better than one another"),
-    "new-modes": ("fail", "the removed rows have modes that the kept ones lack: a topic or a kind of row is lost"),
-    "noise": ("inconclusive", "many removed rows lie beyond the kept ones, without a common mode"),
-    "unresolved": ("inconclusive", "too few removed rows, or too little in common, to tell whether a topic is lost"),
-}
-"""What removed rows are to the kept ones -> how the gate stands, and why."""
+JUDGED = ("SPA012", "SPA013", "SPA020")
+"""Warnings that follow from the judgement."""
 
 
 def harm(test: Test) -> float:
@@ -90,7 +77,7 @@ def judge(comparison: Comparison, policy: Policy) -> Comparison:
     gates, about_waivers = waive(comparison, found, policy)
     worst = max((SEVERITY.index(gate.status) for gate in gates if gate.status in SEVERITY), default=0)
     verdict: Verdict = SEVERITY[worst]
-    kept = tuple(w for w in comparison.warnings if w.id not in ("SPA012", "SPA013"))
+    kept = tuple(w for w in comparison.warnings if w.id not in JUDGED)
     tail = tail_change(comparison)
     return comparison.model_copy(
         update={
@@ -98,7 +85,7 @@ def judge(comparison: Comparison, policy: Policy) -> Comparison:
             "verdict": verdict,
             "exit_code": int(_exit_code(verdict, policy)),
             "tail": tail,
-            "warnings": (*kept, *_synthetic(comparison, tail), *about_waivers),
+            "warnings": (*kept, *synthetic_warnings(comparison, tail), *copies_warnings(comparison), *about_waivers),
         }
     )
 
@@ -182,9 +169,9 @@ def _statistics_gate(comparison: Comparison, statistic: Literal["capacity", "tai
     ]
     doubt = objection(comparison)
     if doubt:
-        return _gate(statistic, "inconclusive", *doubt)
+        return plain_gate(statistic, "inconclusive", *doubt)
     if not found:
-        return _gate(
+        return plain_gate(
             statistic,
             "inconclusive",
             "too few rows for any statistic of the spectrum",
@@ -277,7 +264,7 @@ def _repeats(comparison: Comparison, policy: Policy) -> Gate:
 def _consistency(comparison: Comparison, policy: Policy) -> Gate:
     found = comparison.consistency
     if found is None:
-        return _gate("consistency", "skipped", *_no_ceiling(comparison))
+        return plain_gate("consistency", "skipped", *_no_ceiling(comparison))
     return Gate(
         id="consistency",
         status="pass" if found.holds else "fail",
@@ -348,80 +335,13 @@ def _percents(one: float, other: float) -> tuple[str, str]:
     return texts
 
 
-def _coverage(comparison: Comparison, policy: Policy) -> Gate:
-    found, relation = comparison.coverage, comparison.relation
-    if not relation.removed or relation.kind == "fresh":
-        return _gate("coverage", "skipped", "no rows were removed", "")
-    if found is None:
-        what = "BEFORE's embeddings" if comparison.before.baseline else "more removed and kept rows"
-        return _gate("coverage", "skipped", f"the removed rows were not judged: it takes {what}", "")
-    status, reason = COVERED[found.removed.class_]
-    if "new-modes" in found.removed.classes:
-        status, reason = COVERED["new-modes"]
-        if found.lost:
-            most = found.lost[0]
-            reason += f"; of a cluster of {most.rows:,} rows {100 * most.kept:.0f} % were kept"
-    if "coverage" not in policy.enable:
-        return _gate("coverage", "skipped", f"{reason} (reported only)", "--enable coverage lets it decide")
-    steps = {"fail": "keep some rows of each lost cluster", "inconclusive": "look at the removed rows"}
-    return _gate("coverage", status, reason, steps.get(status, ""))
-
-
-def _span(comparison: Comparison, policy: Policy) -> Gate:
-    found = comparison.span
-    if not comparison.relation.added or comparison.relation.kind == "fresh":
-        return _gate("span", "skipped", "no rows were added", "")
-    if found is None:
-        what = "BEFORE's embeddings" if comparison.before.baseline else "more rows and a kernel of distances"
-        return _gate("span", "skipped", f"the added rows were not judged: it takes {what}", "")
-    worst = max((SPANNED[name] for name in found.classes), key=SEVERITY.index)
-    next_step = {
-        "fail": "leave out the rows that specaudit span names, or mend what makes them",
-        "inconclusive": "judge more rows: specaudit span BEFORE ADDED",
-    }.get(worst, "")
-    named = " and ".join(found.classes)
-    return _gate("span", worst, f"added rows are {named}: {found.reason}", next_step)
-
-
-def _gate(name: GateId, status: GateStatus, reason: str, next_step: str) -> Gate:
-    return Gate(
-        id=name,
-        status=status,
-        observed=None,
-        low=None,
-        high=None,
-        limit=None,
-        where="",
-        reason=reason,
-        next_step=next_step,
-    )
-
-
 GATES: dict[GateId, Callable[[Comparison, Policy], Gate | None]] = {
     "capacity": _capacity,
     "tail": _tail,
     "repeats": _repeats,
     "consistency": _consistency,
     "rows": _rows,
-    "coverage": _coverage,
-    "span": _span,
+    "coverage": coverage_gate,
+    "span": span_gate,
 }
 """Gate id -> what makes the gate from a comparison; None where nobody asked for it."""
-
-
-def _synthetic(comparison: Comparison, tail: TailChange) -> list[Warning_]:
-    if (
-        not comparison.relation.added
-        or comparison.relation.expected == "fresh"
-        or comparison.span is not None
-        or tail not in ("flatter", "preserved")
-    ):
-        return []
-    return [
-        Warning_(
-            id="SPA012",
-            message=f"{comparison.relation.added:,} rows were added; a spectrum cannot tell whether synthetic rows "
-            "add anything new",
-            next_step="run the span test on the added rows if a model generated them",
-        )
-    ]

@@ -73,6 +73,7 @@ def test_rows_of_the_same_kind_are_in_span(basis: RealRows, seed: int) -> None:
         ("collapsed", lambda real: np.repeat(drawn(25, 5), 10, axis=0) + 1e-3 * drawn(NEW, 6)),
         ("noise", lambda real: noise(NEW, 5)),
         ("noise", lambda real: mixed(noise(NEW // 2, 5), drawn(NEW // 2, 6))),
+        ("new-modes", lambda real: 0.3 * drawn(NEW, 5) + 4 * np.eye(DIMENSIONS)[-1]),
         ("new-modes", lambda real: topic(NEW, 5)),
         ("new-modes", lambda real: mixed(topic(NEW // 2, 5), drawn(NEW // 2, 8))),
         ("new-modes", lambda real: mixed(topic(NEW // 5, 5), drawn(4 * NEW // 5, 8))),
@@ -133,13 +134,14 @@ def test_scale_and_place_of_the_rows_do_not_matter(real: Rows, basis: RealRows) 
         np.testing.assert_allclose(one.kernels[name].modes, two.kernels[name].modes, rtol=1e-3)
 
 
-def test_modes_are_those_of_the_centred_correlations() -> None:
+@pytest.mark.parametrize("centered", [True, False])
+def test_modes_are_those_of_the_correlations(centered: bool) -> None:
     half = np.random.default_rng(0).normal(size=(100, 130)) * np.arange(1, 131) ** -0.5
     residual = half @ half.T
     excess = np.random.default_rng(1).normal(size=100)
-    found = modes_of(residual.copy(), excess)
+    found = modes_of(residual.copy(), excess, centered=centered)
     root = np.sqrt(np.diag(residual))
-    centre = np.eye(100) - 1 / 100
+    centre = np.eye(100) - centered / 100
     values, vectors = np.linalg.eigh(centre @ (residual / np.outer(root, root)) @ centre)
     np.testing.assert_allclose(found.values, np.log(values[::-1][:10]), rtol=1e-5)
     assert found.five == pytest.approx(np.log(values[-5:].sum()))

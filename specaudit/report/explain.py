@@ -147,6 +147,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Nothing, if the window is deep enough; else raise --max-rows (memory grows with its square), or "
         "--landmarks and --neighbors.",
     ),
+    "SPA020": Explanation(
+        title="many added rows are near copies",
+        meaning="An added row is a near copy when it is nearer to a row of BEFORE than 99 % of the rows around "
+        "that one are to another. Near copies do no harm to the spectral shape, and add nothing to it but weight.",
+        action="Leave them out, or keep them if they are meant as weights.",
+    ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
         meaning="Slopes over quarters of the window differ by less than 10 %, errors included, and a nested half of "
@@ -222,9 +228,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "span": Explanation(
         title="the gate of added rows",
         meaning="Added rows are judged against BEFORE's, as `specaudit span` does: in span (they add volume, not "
-        "capability) and new coherent modes pass; near copies, collapsed rows (deeper in the span than real rows, or "
-        "repeating one another) and noise fail; unresolved is inconclusive. New modes are not proof of capability: "
-        "errors in common have them too.",
+        "capability) and new coherent modes pass, near copies with a warning; collapsed rows (deeper in the span "
+        "than real rows, or repeating one another) and noise fail; unresolved is inconclusive. New modes are not "
+        "proof of capability: errors in common have them too.",
         action="specaudit span BEFORE ADDED --save-rows FILE.csv tells what each added row is.",
     ),
     "inconclusive": Explanation(

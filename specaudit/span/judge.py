@@ -22,7 +22,7 @@ from specaudit.cells import IntArray
 from specaudit.graph import RowsAround, rows_around
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.residuals import Unexplained
-from specaudit.span.modes import Modes, matched, modes_of
+from specaudit.span.modes import Modes, matched
 from specaudit.span.real import NEIGHBORS, Null, RealRows, each_split, quantile
 
 SpanClass = Literal["in-span", "copies", "collapsed", "new-modes", "noise", "unresolved"]
@@ -303,7 +303,7 @@ def _sets(
     def beside(split: int) -> tuple[Modes, Modes]:
         numbers, places = pairs(split)
         one, other = new.against(numbers, places)
-        return modes_of(one, excess[numbers]), modes_of(other, own[places])
+        return real.modes(name, one, excess[numbers]), real.modes(name, other, own[places])
 
     return each_split(beside, real.threads), real.null(name, size), size
 
@@ -350,7 +350,7 @@ def _classes(
         found["collapsed"] = (
             f"{distance.low.value:.0%} are better explained by the real rows than {1 - TAIL:.0%} of these themselves"
         )
-    elif repeats.value - repeats.expected >= MANY and repeats.z > CERTAIN:
+    elif not found and repeats.value - repeats.expected >= MANY and repeats.z > CERTAIN:
         found["collapsed"] = f"{repeats.value:.0%} repeat one another"
     if fresh:
         most = max(fresh, key=lambda k: k.coherence + k.outside_z)

@@ -21,7 +21,7 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modes:
-    """The leading modes of a residual kernel, of its correlations about their mean.
+    """The leading modes of a residual kernel, of its correlations.
 
     Attributes
     ----------
@@ -60,12 +60,16 @@ def matched(rows: IntArray, around: IntArray, taken: IntArray) -> tuple[IntArray
     return np.array(found, np.int64), np.array(partners, np.int64)
 
 
-def modes_of(residual: FloatArray, excess: FloatArray) -> Modes:
-    """Return the leading modes of a residual kernel (h, h) of rows with that `excess` (h,)."""
+def modes_of(residual: FloatArray, excess: FloatArray, *, centered: bool) -> Modes:
+    """Return the leading modes of a residual kernel (h, h) of rows with that `excess` (h,).
+
+    Under a kernel of distances even noise correlates with itself, evenly, which is what `centered` takes away.
+    """
     root = np.sqrt(np.maximum(residual.diagonal(), SMALLEST))
     correlation = residual / np.outer(root, root)
-    correlation -= correlation.mean(axis=0)
-    correlation -= correlation.mean(axis=1)[:, None]
+    if centered:
+        correlation -= correlation.mean(axis=0)
+        correlation -= correlation.mean(axis=1)[:, None]
     values, vectors = _leading(correlation)
     values, vectors = np.maximum(values, SMALLEST), vectors[:, :5]
     first = vectors[:, 0]

@@ -17,6 +17,8 @@ from specaudit.span.modes import SMALLEST, Modes, matched, modes_of
 
 NEIGHBORS = 10
 """Real rows around a row."""
+BESIDE = 3
+"""Of these, the rows whose own distances tell how near is near."""
 SPLITS = 24
 """Held-out sets, for the null and for the new rows."""
 
@@ -48,7 +50,8 @@ class RealRows:
         self.centre = np.average(rows, axis=0, weights=copies)
         self.rows = self.placed(rows)
         self.around = rows_around(self.rows, neighbors=NEIGHBORS, threads=threads)
-        self._nearest = np.log(np.maximum(self.around.distances[:, 0], SMALLEST))
+        self._nearest, self._second = np.log(np.maximum(self.around.distances[:, :2], SMALLEST)).T
+        self._profiled = {kernel.name: kernel.profile is not None for kernel in kernels}
         self._nulls: dict[tuple[str, int], Null] = {}
         self.models: dict[str, Residuals] = {}
         for done, kernel in enumerate(kernels, 1):
@@ -68,13 +71,17 @@ class RealRows:
         return kernel if kernel.bandwidth is None else replace(kernel, bandwidth=kernel.bandwidth / self.scale)
 
     def nearness(self, distances: FloatArray, around: IntArray) -> FloatArray:
-        """Return ln of distances (m,) to the nearest row, less the mean of the same of the rows around (m, k)."""
-        return np.asarray(np.log(np.maximum(distances, SMALLEST)) - self._nearest[around].mean(axis=1))
+        """Return ln of distances (m,) to the nearest row, less the mean of the same of the nearest rows of (m, k)."""
+        return np.asarray(np.log(np.maximum(distances, SMALLEST)) - self._nearest[around[:, :BESIDE]].mean(axis=1))
 
     def own_nearness(self) -> FloatArray:
         """Return the same of the real rows (n,), of which another copy is at no distance."""
         distances = np.where(self.copies > 1, 0.0, self.around.distances[:, 0])
-        return self.nearness(distances, self.around.places)
+        near = self.around.places[:, :BESIDE]
+        # The distances of the rows around are to others than the row itself, as they are for new rows.
+        mutual = self.around.places[near, 0] == np.arange(self.size)[:, None]
+        others = np.where(mutual, self._second[near], self._nearest[near])
+        return np.asarray(np.log(np.maximum(distances, SMALLEST)) - others.mean(axis=1))
 
     def excess(self, name: str, residual: FloatArray, around: IntArray) -> FloatArray:
         """Return ln of residual variances (m,) less the mean of the same of the rows around (m, k)."""
@@ -83,6 +90,10 @@ class RealRows:
     def own_excess(self, name: str) -> FloatArray:
         """Return the same of the real rows (n,)."""
         return self.excess(name, self.models[name].own, self.around.places)
+
+    def modes(self, name: str, residual: FloatArray, excess: FloatArray) -> Modes:
+        """Return the leading modes of a residual kernel (h, h) under one of the kernels."""
+        return modes_of(residual, excess, centered=self._profiled[name])
 
     def null(self, name: str, size: int) -> Null:
         """Return what held-out sets of `size` real rows show against such sets around them."""
@@ -96,7 +107,7 @@ class RealRows:
                 taken, partners = matched(first, self.around.places, first)
                 residual, cut = model.held_out(np.concatenate([taken, partners])), len(taken)
                 one, other = residual[:cut, :cut], residual[cut:, cut:]
-                return modes_of(one, excess[taken]), modes_of(other, excess[partners])
+                return self.modes(name, one, excess[taken]), self.modes(name, other, excess[partners])
 
             found = each_split(held_out, self.threads)
             self._nulls[name, size] = Null(sets=tuple(found))
