@@ -35,7 +35,8 @@ def headline(pruning: Pruning) -> str:
             f"{name} from {_percent(_smallest(pruning, name))} on" for name in _ordered(pruning, passing)
         )
         told = f"passing: {told}"
-    return f"{len(pruning.methods)} methods at {len(pruning.keep)} shares of {pruning.rows.before:,} rows; {told}."
+    shares = "a share" if len(pruning.keep) == 1 else f"{len(pruning.keep)} shares"
+    return f"{len(pruning.methods)} methods at {shares} of {pruning.rows.before:,} rows; {told}."
 
 
 def kept(pruning: Pruning) -> str:
@@ -62,8 +63,8 @@ def search_facts(search: Search) -> list[tuple[str, str]]:
     """Return between which shares the smallest that passes lies, and on what that rests."""
     last, missed = map(_percent, search.bracket)
     found = f"passes at {last}, no longer at {missed}" if search.confirmed else f"none passes; tried from {missed}"
-    halves = f"searched on {search.rows[0]:,} rows, {len(search.searched)} audits; " + (
-        f"confirmed on {search.rows[1]:,} others, {len(search.confirmations)} audits"
+    halves = f"searched on {search.rows[0]:,} rows, {_audits(len(search.searched))}; " + (
+        f"confirmed on {search.rows[1]:,} others, {_audits(len(search.confirmations))}"
         if search.confirmed
         else f"not confirmed on {search.rows[1]:,} others"
     )
@@ -117,6 +118,10 @@ def deepest(tests: tuple[Test, ...]) -> Test | None:
 def tail(tests: tuple[Test, ...]) -> Test | None:
     """Return the test of the exponent."""
     return next((test for test in tests if test.statistic == "tail"), None)
+
+
+def _audits(count: int) -> str:
+    return f"{count} audit{'s' * (count != 1)}"
 
 
 def _smallest(pruning: Pruning, name: str) -> float:
