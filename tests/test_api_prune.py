@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -46,7 +47,7 @@ def table() -> Pruning:
     return prune(X, "all", [0.4, 0.8], scores=X[:, 0])
 
 
-def test_what_is_kept_is_audited_as_compare_does(tmp_path) -> None:
+def test_what_is_kept_is_audited_as_compare_does(tmp_path: Path) -> None:
     found = prune(X, "prototypes", 0.5)
     assert len(found.kept) == 150
     assert list(found.kept) == sorted(set(found.kept))
@@ -79,6 +80,16 @@ def test_the_table_has_the_numbers_of_single_comparisons(table: Pruning) -> None
                 )
                 np.testing.assert_allclose(got, expected, atol=1e-9)
     valid(table)
+
+
+def test_a_pruning_draws_itself(table: Pruning, tmp_path: Path) -> None:
+    table.plot(tmp_path / "all.svg")
+    again = (tmp_path / "all.svg").read_bytes()
+    assert b"leverage" in again
+    table.plot(tmp_path / "all.svg")
+    assert (tmp_path / "all.svg").read_bytes() == again
+    with pytest.raises(ConfigError):
+        table.plot(tmp_path / "all.jpg")
 
 
 def test_eigenvalues_stay_below_the_ceiling_and_random_rows_within_their_band(table: Pruning) -> None:

@@ -172,7 +172,7 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         (["fit", "a", "--config", "none.toml"], "none.toml: No such file"),
         (["fit", "a", "--dry-run", "--format", "markdown"], "--dry-run says its plan as text"),
         (["explain", "SPA02"], "SPA002"),
-        (["schema", "fitt"], "known: fit, baseline, compare, error"),
+        (["schema", "fitt"], "known: fit, baseline, compare, prune, error"),
     ],
 )
 def test_a_mistake_is_told_before_any_work(api, capsys, arguments, part):
@@ -433,6 +433,11 @@ GATE = "margin max-drop min-rows waive on-inconclusive exit-zero"
             f"{INPUTS} {GATE} kept dropped weights added expect ids-after model-after calibrate output format report "
             "plot save-rows config dry-run quiet verbose",
         ),
+        (
+            "prune",
+            f"{INPUTS} {GATE} method keep soft cap scores output format plot save-rows save-weights config dry-run "
+            "quiet verbose",
+        ),
         ("show", f"{GATE} gate output format report plot config quiet"),
     ],
 )
@@ -442,9 +447,9 @@ def test_help_lists_every_option(capsys, command, options):
     assert [name for name in options.split() if f"--{name}" not in text] == []
 
 
-@pytest.mark.parametrize("command", ["fit", "compare", "show"])
+@pytest.mark.parametrize("command", ["fit", "compare", "prune", "show"])
 def test_help_imports_nothing_heavy(command):
-    heavy = {"numpy", "scipy", "faiss", "matplotlib", "rich", "specaudit.documents"}
+    heavy = {"numpy", "scipy", "sklearn", "faiss", "matplotlib", "rich", "specaudit.documents"}
     code = (
         f"import sys; from specaudit.cli import main; main(['{command}', '--help']); "
         f"print(*sorted({heavy} & set(sys.modules)), file=sys.stderr)"
@@ -456,7 +461,7 @@ def test_help_imports_nothing_heavy(command):
 def test_help_of_the_program_names_the_commands(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert all(f"  {name} " in out for name in ("fit", "compare", "show", "demo", "schema", "explain"))
+    assert all(f"  {name} " in out for name in ("fit", "compare", "prune", "show", "demo", "schema", "explain"))
 
 
 def test_version(capsys):
@@ -479,7 +484,7 @@ def test_an_exit_code_is_explained_by_its_number(capsys):
 
 def test_schema_lists_and_prints(capsys):
     assert main(["schema"]) == 0
-    assert capsys.readouterr().out == "fit\nbaseline\ncompare\nerror\n"
+    assert capsys.readouterr().out == "fit\nbaseline\ncompare\nprune\nerror\n"
     assert main(["schema", "fit"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Fit"
 

@@ -157,7 +157,7 @@ def test_formats_of_one_pruning(capsys):
 def test_the_table_as_markdown(capsys):
     assert prune("--method", "all", "--keep", "0.5", "--format", "markdown") == 0
     out = capsys.readouterr().out
-    assert out.startswith("**8 methods at 1 shares")
+    assert out.startswith("**8 methods at a share")
     assert out.count("\n| ") > 16
 
 

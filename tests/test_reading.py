@@ -18,6 +18,8 @@ from specaudit.errors import InputError
 
 SENSIBLE = sorted(set(compare_fixtures.DOCUMENTS) - {"hostile"})
 
+KNOWN = "specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, specaudit.prune/1"
+
 
 @pytest.fixture
 def saved(tmp_path):
@@ -112,22 +114,22 @@ def changed(path, value):
         (
             ["schema"],
             "specaudit.compare",
-            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got",
+            f"schema: expected one of {KNOWN}, got",
         ),
         (
             ["schema"],
             "other/1",
-            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got 'other/1'",
+            f"schema: expected one of {KNOWN}, got 'other/1'",
         ),
         (
             ["schema"],
             ["x"],
-            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got ['x']",
+            f"schema: expected one of {KNOWN}, got ['x']",
         ),
         (
             ["schema"],
             ...,
-            "schema: expected one of specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, got None",
+            f"schema: expected one of {KNOWN}, got None",
         ),
         (
             ["spectra", "laplace", "gain", "low"],

@@ -34,11 +34,14 @@ class Half:
         Their audits.
     made
         What was tried, in that order.
+    orders
+        Of the rows, by method.
     """
 
     pool: Pool
     trials: Trials
     made: list[Trial] = field(default_factory=list, repr=False)
+    orders: dict[str, IntArray] = field(default_factory=dict, repr=False)
 
     def passes(self, method: str, share: float) -> bool:
         """Tell whether a method passes at a share."""
@@ -47,7 +50,9 @@ class Half:
 
     def tried(self, method: str, share: float) -> Trial:
         """Return the audit of a method at a share."""
-        times = times_of(first_rows(kept_first(method, self.pool), share), self.trials.before)
+        if method not in self.orders:
+            self.orders[method] = kept_first(method, self.pool)
+        times = times_of(first_rows(self.orders[method], share), self.trials.before)
         return trial(method, share, self.trials.audit(times))
 
 

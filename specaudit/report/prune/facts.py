@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from specaudit.documents import Consistency, FiniteRegion, Pruning, Search, Test, Trial
 
 REFERENCE = "random"
-TABLE_HEADS = ("method", "keep", "rows", "verdict", "capacity", "change of b₂", "front", "bound")
+TABLE_HEADS = ("method", "keep", "rows", "verdict", "capacity", "change of b₂", "front")
+MORE_HEADS = ("front to rank", "tail", "largest ratio ≤ C")
 MEANING = (
     "Capacity: change of ln κ at the deepest test. Both changes are against random rows of equal number, ± the "
-    "half-width of their interval; random is the reference, no recommendation. Front: at least so "
-    "much more in the bin of eigenvalues that gained most. Bound: largest ratio of eigenvalues, of at most C."
+    "half-width of their interval; random is the reference, no recommendation. Front: eigenvalues after / before, at "
+    "least, in the bin that gained most. A falling b₂ is on the measured window, a finite-region effect, and no "
+    "claim on the asymptote."
 )
 
 
@@ -33,7 +35,8 @@ def headline(pruning: Pruning) -> str:
             f"{name} from {_percent(_smallest(pruning, name))} on" for name in _ordered(pruning, passing)
         )
         told = f"passing: {told}"
-    return f"{len(pruning.methods)} methods at {len(pruning.keep)} shares of {pruning.rows.before:,} rows; {told}."
+    shares = "a share" if len(pruning.keep) == 1 else f"{len(pruning.keep)} shares"
+    return f"{len(pruning.methods)} methods at {shares} of {pruning.rows.before:,} rows; {told}."
 
 
 def kept(pruning: Pruning) -> str:
@@ -60,8 +63,8 @@ def search_facts(search: Search) -> list[tuple[str, str]]:
     """Return between which shares the smallest that passes lies, and on what that rests."""
     last, missed = map(_percent, search.bracket)
     found = f"passes at {last}, no longer at {missed}" if search.confirmed else f"none passes; tried from {missed}"
-    halves = f"searched on {search.rows[0]:,} rows, {len(search.searched)} audits; " + (
-        f"confirmed on {search.rows[1]:,} others, {len(search.confirmations)} audits"
+    halves = f"searched on {search.rows[0]:,} rows, {_audits(len(search.searched))}; " + (
+        f"confirmed on {search.rows[1]:,} others, {_audits(len(search.confirmations))}"
         if search.confirmed
         else f"not confirmed on {search.rows[1]:,} others"
     )
@@ -82,8 +85,29 @@ def table_cells(pruning: Pruning, trial: Trial) -> tuple[str, ...]:
         _change(deepest(spectrum.tests)),
         _change(tail(spectrum.tests)),
         _front(spectrum.finite_region),
+    )
+
+
+def more_cells(pruning: Pruning, trial: Trial) -> tuple[str, ...]:
+    """Return what further columns say of an audit, under ``MORE_HEADS``: the finite region and the bound."""
+    region = trial.spectra[pruning.primary].finite_region
+    return (
+        f"{region.cutoff:,}" if region is not None and region.cutoff is not None else "-",
+        "-" if region is None else f"× {number(region.tail_ratio, 3)}",
         _bound(trial.bound),
     )
+
+
+def bounds_sentence(pruning: Pruning) -> str:
+    """Return whether 0 <= T_w <= C T holds in all audits, and how near to it the nearest comes."""
+    bounds = [trial.bound for trial in pruning.trials if trial.bound is not None]
+    if not bounds:
+        return "0 ≤ T_w ≤ C T was not checked."
+    broken = sum(not bound.holds for bound in bounds)
+    nearest = max(bounds, key=lambda bound: bound.observed / bound.limit)
+    told = "holds in all" if not broken else f"is broken in {broken:,} of"
+    ratio = f"{number(nearest.observed, 3)} of C = {number(nearest.limit, 3)}"
+    return f"0 ≤ T_w ≤ C T {told} {len(bounds):,} audits; the nearest ratio of eigenvalues is {ratio}."
 
 
 def deepest(tests: tuple[Test, ...]) -> Test | None:
@@ -94,6 +118,10 @@ def deepest(tests: tuple[Test, ...]) -> Test | None:
 def tail(tests: tuple[Test, ...]) -> Test | None:
     """Return the test of the exponent."""
     return next((test for test in tests if test.statistic == "tail"), None)
+
+
+def _audits(count: int) -> str:
+    return f"{count} audit{'s' * (count != 1)}"
 
 
 def _smallest(pruning: Pruning, name: str) -> float:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from specaudit.report.compare.markdown import render_comparison_markdown
 from specaudit.report.markdown import escape, table, warned
-from specaudit.report.prune.facts import MEANING, TABLE_HEADS, headline, pruning_facts, table_cells
+from specaudit.report.prune.facts import (
+    MEANING,
+    MORE_HEADS,
+    TABLE_HEADS,
+    bounds_sentence,
+    headline,
+    more_cells,
+    pruning_facts,
+    table_cells,
+)
 
 if TYPE_CHECKING:
     from specaudit.documents import Pruning
@@ -16,9 +25,11 @@ def render_pruning_markdown(pruning: Pruning) -> str:
     """Return the finding in bold, and the audit or the table of methods."""
     if pruning.trials:
         methods = [(method.name, method.keeps, method.source) for method in pruning.methods]
+        rows = [(*table_cells(pruning, trial), *more_cells(pruning, trial)) for trial in pruning.trials]
         blocks = [
             f"**{escape(headline(pruning))}**",
-            table(TABLE_HEADS, [table_cells(pruning, trial) for trial in pruning.trials]),
+            table((*TABLE_HEADS, *MORE_HEADS), rows),
+            escape(bounds_sentence(pruning)),
             escape(MEANING),
             table(("method", "keeps", "source"), methods),
         ]

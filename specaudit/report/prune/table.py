@@ -10,7 +10,7 @@ from rich.text import Text
 
 from specaudit.embeddings.display import shown
 from specaudit.report.compare.table import STYLES, comparison_parts
-from specaudit.report.prune.facts import MEANING, TABLE_HEADS, headline, pruning_facts, table_cells
+from specaudit.report.prune.facts import MEANING, TABLE_HEADS, bounds_sentence, headline, pruning_facts, table_cells
 from specaudit.report.table import pairs, printed, warned
 
 if TYPE_CHECKING:
@@ -22,7 +22,15 @@ def render_pruning(pruning: Pruning, width: int, color: bool) -> str:
     style = STYLES[pruning.verdict] if pruning.verdict else "bold"
     parts: list[RenderableType] = [Text(headline(pruning), style)]
     if pruning.trials:
-        parts += ["", _table(pruning), "", Text(MEANING, "dim"), "", Text("Methods", "bold")]
+        parts += [
+            "",
+            _table(pruning),
+            "",
+            Text(bounds_sentence(pruning)),
+            Text(MEANING, "dim"),
+            "",
+            Text("Methods", "bold"),
+        ]
         parts.append(pairs([(m.name, f"{m.keeps} ({m.source})") for m in pruning.methods]))
         parts += ["", Text("How to reproduce", "bold"), pairs([("command", shown(pruning.reproduce.command, 2000))])]
     else:
@@ -33,7 +41,7 @@ def render_pruning(pruning: Pruning, width: int, color: bool) -> str:
 
 
 def _table(pruning: Pruning) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for at, head in enumerate(TABLE_HEADS):
         table.add_column(head, overflow="fold", justify="right" if at in (1, 2) else "left")
     last = ""
