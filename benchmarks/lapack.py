@@ -9,13 +9,14 @@ import numpy as np
 
 
 def eigenvalues(matrix: np.ndarray) -> np.ndarray:
-    """Return the eigenvalues (n,) of a symmetric float32 matrix, ascending; by eigvalsh without numpy's LAPACK."""
+    """Return the eigenvalues (n,) of a symmetric matrix (n, n), ascending; by eigvalsh without numpy's LAPACK."""
     libraries = sorted((Path(np.__file__).parents[1] / "numpy.libs").glob("libscipy_openblas64_*.so"))
     if not libraries:
         return np.linalg.eigvalsh(matrix)
-    routine = ctypes.CDLL(str(libraries[0])).scipy_ssyevd_2stage_64_
-    values, reduced = np.empty(len(matrix), np.float32), np.array(matrix, np.float32, order="F")
-    work, integers, room = np.empty(1, np.float32), np.empty(1, np.int64), (-1, -1)
+    kind, letter = matrix.dtype, "s" if matrix.dtype == np.float32 else "d"
+    routine = getattr(ctypes.CDLL(str(libraries[0])), f"scipy_{letter}syevd_2stage_64_")
+    values, reduced = np.empty(len(matrix), kind), np.array(matrix, order="F")
+    work, integers, room = np.empty(1, kind), np.empty(1, np.int64), (-1, -1)
     size, failed = ctypes.c_int64(len(matrix)), ctypes.c_int64()
     for _ in range(2):  # the first call asks for the room that the second needs
         routine(
@@ -26,7 +27,7 @@ def eigenvalues(matrix: np.ndarray) -> np.ndarray:
         assert failed.value == 0
         room = int(work[0]), max(1, int(integers[0]))
         if len(work) == 1:
-            work, integers = np.empty(room[0], np.float32), np.empty(room[1], np.int64)
+            work, integers = np.empty(room[0], kind), np.empty(room[1], np.int64)
     return values
 
 

@@ -27,6 +27,8 @@ RESOLVED_RANK = 1 / 2
 """The same as a share of the rank, where that limits it."""
 RANK = 1e-9
 """Eigenvalues of the columns' second moments below this share of the largest count as none."""
+FLOOR = 30.0
+"""The ridge is at least this many times the rounding of the kernel matrix."""
 SMALLEST = 1e-12
 """Residual variances below this share of a row's own kernel value are rounding."""
 TILE = 512
@@ -68,22 +70,26 @@ def residuals_of(kernel: Kernel, rows: FloatArray, copies: IntArray, *, threads:
     """
     if kernel.profile is None and rows.shape[1] < len(rows):
         return ColumnResiduals.fitted_to(rows, copies)
-    (measure,) = plain_measures(dense_operator(kernel, rows, copies, threads=threads), seed=0, steps=CHECKS[:1])
-    ridge = ridge_at(measure.nodes, measure.weights, RESOLVED_SHARE * len(rows))
+    operator = dense_operator(kernel, rows, copies, threads=threads)
+    (measure,) = plain_measures(operator, seed=0, steps=CHECKS[:1])
+    ridge = ridge_at(measure.nodes, measure.weights, RESOLVED_SHARE * len(rows), floor=FLOOR * operator.rounding)
     return KernelResiduals.fitted_to(kernel, rows, copies, ridge)
 
 
-def ridge_at(nodes: FloatArray, weights: FloatArray, dimension: float) -> float:
-    """Return the ridge at which N_1 of a spectrum is `dimension`, which must be below its rank."""
+def ridge_at(nodes: FloatArray, weights: FloatArray, dimension: float, *, floor: float = 0.0) -> float:
+    """Return the ridge at which N_1 of a spectrum is `dimension`, or half of what it is at the ridge `floor`."""
     from scipy.optimize import brentq
 
     values = np.maximum(nodes, 0.0)
     top = float(weights @ values)
 
-    def excess(log_ridge: float) -> float:
-        return float(weights @ (values / (values + np.exp(log_ridge)))) - dimension
+    def reached(log_ridge: float) -> float:
+        return float(weights @ (values / (values + np.exp(log_ridge))))
 
-    return float(np.exp(brentq(excess, np.log(1e-15 * top), np.log(top / min(dimension, 0.5)), xtol=1e-10)))
+    lowest = np.log(max(floor, 1e-15 * top))
+    wanted = min(dimension, RESOLVED_RANK * reached(lowest))
+    highest = np.log(top / min(wanted, 0.5))
+    return float(np.exp(brentq(lambda log_ridge: reached(log_ridge) - wanted, lowest, highest, xtol=1e-10)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,11 +96,17 @@ def test_the_ridge_leaves_the_asked_effective_dimension(rows: np.ndarray) -> Non
     assert (nodes / (nodes + linear.ridge)).sum() == pytest.approx(DIMENSIONS / 2)
 
 
-def test_a_ridge_is_found_for_any_dimension_below_the_rank() -> None:
+def test_a_ridge_is_found_for_any_dimension_up_to_half_of_the_rank() -> None:
     nodes, weights = np.array([4.0, 2.0, 1.0, 0.0, -1e-9]), np.array([1.0, 1.0, 2.0, 5.0, 3.0])
-    for dimension in (0.01, 0.5, 2.0, 3.99):
+    for dimension in (0.01, 0.5, 1.9):
         ridge = ridge_at(nodes, weights, dimension)
         assert weights @ (np.maximum(nodes, 0) / (np.maximum(nodes, 0) + ridge)) == pytest.approx(dimension)
+
+
+def test_where_the_rank_is_too_small_half_of_it_is_taken() -> None:
+    nodes = np.array([4.0, 2.0, 1.0, 1e-9])
+    ridge = ridge_at(nodes, np.ones(4), 30.0, floor=1e-6)
+    assert (nodes / (nodes + ridge)).sum() == pytest.approx(1.5, abs=0.01)
 
 
 def test_the_inverse_is_whole_and_symmetric() -> None:

@@ -62,8 +62,8 @@ SCHEMAS: dict[str, type[Document]] = {
     "fit": Fit,
     "baseline": Baseline,
     "compare": Comparison,
-    "span": Span,
     "prune": Pruning,
+    "span": Span,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""

@@ -9,6 +9,7 @@ from specaudit.embeddings.display import shown
 
 if TYPE_CHECKING:
     from specaudit.documents import Span, SpanKernel, SpanSet, SpanShare
+    from specaudit.documents.span import RowClass
 
 MEANING = {
     "in-span": "in the span of the real rows: they add volume, not capability",
@@ -18,6 +19,7 @@ MEANING = {
     "noise": "noise: beyond the real rows, without common modes",
     "unresolved": "unresolved",
 }
+ROWS: tuple[RowClass, ...] = ("copy", "inside", "typical", "beyond")
 SET_HEADS = ("set", "rows", "class", "near copies", "inside", "beyond", "excess", "first mode")
 
 
@@ -54,7 +56,7 @@ def set_facts(found: SpanSet) -> Iterator[tuple[str, str]]:
     )
     yield "near copies of real rows", _against(found.near)
     yield "repeat one another", _against(found.repeats)
-    yield "each row", ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    yield "each row", ", ".join(f"{counts[name]:,} {name}" for name in ROWS if name in counts)
     yield "may go unseen", f"a share of new rows up to {found.unseen:.0%}"
 
 
