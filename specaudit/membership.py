@@ -109,7 +109,7 @@ def copies_warnings(comparison: Comparison) -> list[Warning_]:
     return [
         Warning_(
             id="SPA020",
-            message=f"{found.near.value:.0%} of the added rows are near copies of BEFORE's rows",
+            message=f"{100 * found.near.value:.0f} % of the added rows are near copies of BEFORE's rows",
             next_step="leave them out, or keep them if they are meant as weights",
         )
     ]

@@ -345,13 +345,13 @@ def _classes(
     fresh = [k for k in kernels.values() if k.new]
     beyond = [k for k in kernels.values() if k.high.z > CERTAIN]
     if near.value >= MANY and near.z > CERTAIN:
-        found["copies"] = f"{near.value:.0%} are near copies of real rows"
+        found["copies"] = f"{100 * near.value:.0f} % are near copies of real rows"
     if distance.low.value >= LARGE and distance.low.z > CERTAIN and distance.shift < 0:
         found["collapsed"] = (
-            f"{distance.low.value:.0%} are better explained by the real rows than {1 - TAIL:.0%} of these themselves"
+            f"{100 * distance.low.value:.0f} % are better explained by the real rows than {100 * (1 - TAIL):.0f} % of these themselves"
         )
     elif not found and repeats.value - repeats.expected >= MANY and repeats.z > CERTAIN:
-        found["collapsed"] = f"{repeats.value:.0%} repeat one another"
+        found["collapsed"] = f"{100 * repeats.value:.0f} % repeat one another"
     if fresh:
         most = max(fresh, key=lambda k: k.coherence + k.outside_z)
         found["new-modes"] = (
@@ -363,13 +363,13 @@ def _classes(
         if loud and not any(k.common for k in loud):
             most = max(loud, key=lambda k: k.high.value)
             found["noise"] = (
-                f"{most.high.value:.0%} lie beyond {1 - TAIL:.0%} of the real rows ({most.kernel.name}), "
+                f"{100 * most.high.value:.0f} % lie beyond {100 * (1 - TAIL):.0f} % of the real rows ({most.kernel.name}), "
                 "without a common mode"
             )
         elif not found and any(k.high.value >= TAIL + TAIL for k in beyond):
             most = max(beyond, key=lambda k: k.high.value)
             return ("unresolved",), (
-                f"{most.high.value:.0%} lie beyond {1 - TAIL:.0%} of the real rows ({most.kernel.name}), "
+                f"{100 * most.high.value:.0f} % lie beyond {100 * (1 - TAIL):.0f} % of the real rows ({most.kernel.name}), "
                 "too few to tell new modes from noise"
             )
     if not found:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MEANING = {
     "in-span": "in the span of the real rows: they add volume, not capability",
-    "copies": "near copies of real rows",
+    "copies": "copies",
     "collapsed": "collapsed: deeper in the span than real rows are",
     "new-modes": "new coherent modes that the real rows lack",
     "noise": "noise: beyond the real rows, without common modes",
@@ -57,7 +57,7 @@ def set_facts(found: SpanSet) -> Iterator[tuple[str, str]]:
     yield "near copies of real rows", _against(found.near)
     yield "repeat one another", _against(found.repeats)
     yield "each row", ", ".join(f"{counts[name]:,} {name}" for name in ROWS if name in counts)
-    yield "may go unseen", f"a share of new rows up to {found.unseen:.0%}"
+    yield "may go unseen", f"a share of new rows up to {100 * found.unseen:.0f} %"
 
 
 def kernel_facts(found: SpanKernel) -> Iterator[tuple[str, str]]:
