@@ -348,7 +348,8 @@ def _classes(
         found["copies"] = f"{100 * near.value:.0f} % are near copies of real rows"
     if distance.low.value >= LARGE and distance.low.z > CERTAIN and distance.shift < 0:
         found["collapsed"] = (
-            f"{100 * distance.low.value:.0f} % are better explained by the real rows than {100 * (1 - TAIL):.0f} % of these themselves"
+            f"{100 * distance.low.value:.0f} % are better explained by the real rows "
+            f"than {100 * (1 - TAIL):.0f} % of these themselves"
         )
     elif not found and repeats.value - repeats.expected >= MANY and repeats.z > CERTAIN:
         found["collapsed"] = f"{100 * repeats.value:.0f} % repeat one another"
@@ -362,16 +363,16 @@ def _classes(
         loud = [k for k in beyond if k.high.value >= LARGE]
         if loud and not any(k.common for k in loud):
             most = max(loud, key=lambda k: k.high.value)
-            found["noise"] = (
-                f"{100 * most.high.value:.0f} % lie beyond {100 * (1 - TAIL):.0f} % of the real rows ({most.kernel.name}), "
-                "without a common mode"
-            )
+            found["noise"] = f"{_beyond(most)}, without a common mode"
         elif not found and any(k.high.value >= TAIL + TAIL for k in beyond):
             most = max(beyond, key=lambda k: k.high.value)
-            return ("unresolved",), (
-                f"{100 * most.high.value:.0f} % lie beyond {100 * (1 - TAIL):.0f} % of the real rows ({most.kernel.name}), "
-                "too few to tell new modes from noise"
-            )
+            return ("unresolved",), (f"{_beyond(most)}, too few to tell new modes from noise")
     if not found:
         return ("in-span",), "the real rows explain them as they explain one another"
     return tuple(found), "; ".join(found.values())
+
+
+def _beyond(found: KernelSpan) -> str:
+    """Return how many rows lie beyond the real ones, in words."""
+    share = f"{100 * found.high.value:.0f} %"
+    return f"{share} lie beyond {100 * (1 - TAIL):.0f} % of the real rows ({found.kernel.name})"
