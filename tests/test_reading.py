@@ -18,7 +18,7 @@ from specaudit.errors import InputError
 
 SENSIBLE = sorted(set(compare_fixtures.DOCUMENTS) - {"hostile"})
 
-KNOWN = "specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, specaudit.prune/1"
+KNOWN = "specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, specaudit.prune/1, specaudit.span/1"
 
 
 @pytest.fixture
