@@ -33,6 +33,8 @@ class DataSet:
         (rows,) how often each row occurs in the data set; 0 for rows that are not in it.
     dropped
         Rows that could not be used.
+    largest
+        A bound of the rows' norms: the largest of the usable rows of the file.
     """
 
     embeddings: Embeddings
@@ -40,6 +42,7 @@ class DataSet:
     contents: Hashes = field(repr=False)
     times: IntArray = field(repr=False)
     dropped: int
+    largest: float
 
     @classmethod
     def of(cls, embeddings: Embeddings, scan: Scan) -> DataSet:
@@ -50,6 +53,7 @@ class DataSet:
             contents=scan.contents,
             times=scan.usable.astype(np.int64),
             dropped=scan.dropped_rows,
+            largest=scan.norm_max,
         )
 
     def selected(self, times: IntArray) -> DataSet:
@@ -64,6 +68,7 @@ class DataSet:
             contents=np.concatenate([self.contents, other.contents]),
             times=np.concatenate([self.times, other.times]),
             dropped=self.dropped + other.dropped,
+            largest=max(self.largest, other.largest),
         )
 
     def relabelled(self, labels: Hashes) -> DataSet:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specaudit.dataset import IntArray
+from specaudit.graph import rows_around
 from specaudit.kernels import FloatArray
 from specaudit.pruning.clusters import clusters_of
 
@@ -52,8 +53,6 @@ def lost_clusters(kept: FloatArray, gone: FloatArray, *, totals: tuple[int, int]
         How many there are of each.
     """
     from scipy.stats import binom
-
-    from specaudit.graph import rows_around
 
     rows = np.concatenate([kept, gone])
     found = clusters_of(rows.astype(np.float32), np.ones(len(rows), np.int64), seed=seed)

@@ -565,7 +565,7 @@ def test_progress_hears_of_every_stage(files: Path) -> None:
     stages = Stages()
     names = [str(files / "before.npy"), str(files / "shards")]
     compare(*names, progress=stages)
-    expected = ["match rows", "laplace null", "linear null", "removed rows", "lost rows"]
+    expected = ["match rows", "laplace null", "linear null", "removed rows", "removed rows judged"]
     assert list(stages.seen) == [f"scan {names[0]}", f"scan {names[1]}", *expected]
     for fractions in stages.seen.values():
         assert all(0 <= fraction <= 1 for fraction in fractions)

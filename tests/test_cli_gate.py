@@ -134,7 +134,10 @@ def test_a_dry_run_tells_rows_memory_and_time(capsys, sides):
     ]
 
 
-@pytest.mark.parametrize(("verb", "options"), [("fit", ["rows.npy"]), ("compare", ["before.npy", "core.npy"])])
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [("fit", ["rows.npy"]), ("compare", ["before.npy", "core.npy"]), ("span", ["before.npy", "core.npy"])],
+)
 def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, options):
     defaults = {name: p.default for name, p in inspect.signature(getattr(api, verb)).parameters.items()}
     given = {}
@@ -145,13 +148,14 @@ def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, o
 
     monkeypatch.setattr(api, verb, note)
     assert main([verb, *options]) == 130
-    for name in ("policy", "command", "progress"):
+    for name in ("policy", "command", "progress", "on_rows"):
         given.pop(name, None)
     assert given == {name: defaults[name] for name in given}
-    assert set(defaults) - set(given) <= {"source", "before", "after", "policy", "command", "progress"}
+    assert set(defaults) - set(given) <= {
+        *("source", "before", "after", "real", "synthetic", "policy", "command", "progress", "on_rows")
+    }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 def test_an_interrupt_exits_130_and_leaves_no_file():
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(

@@ -110,7 +110,7 @@ def test_the_order_of_the_rows_does_not_matter(folder):
 
 def test_more_rows_than_are_judged_together_are_judged_one_by_one(folder):
     rows: list[api.SpanRows] = []
-    found = api.span("real.npy", "fresh.npy", max_rows=200, on_rows=rows)
+    found = api.span("real.npy", "fresh.npy", max_rows=200, on_rows=rows.append)
     assert found.real.sampled_rows == 200
     assert found.sets[0].side.sampled_rows == 100
     assert sum(found.sets[0].row_classes.values()) == 150 == len(rows[0].classes)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.against import compare_with_baseline, find_baseline
-from specaudit.api.beside import AGAINST, JUDGED, judge_added, judge_removed
+from specaudit.api.beside import Judging, judging_memory
 from specaudit.api.changes import consistency_of, kernel_changes, missing_ceiling
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
 from specaudit.api.deepening import Deepening
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.planning import check_after
 from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
-from specaudit.budget import check_memory, comparison_memory, span_memory, usable_threads
+from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import KernelChange
 from specaudit.dataset import DataSet
 from specaudit.documents import Baseline, Comparison
@@ -177,75 +177,118 @@ def compare(
         first = reader.read(before, ids)
         second = reader.read(after, ids_after) if after is not None else reader.propose(first, proposal, ids_after)
         check_dimensions(first, second)
-        _check_budget(first, second, kernels, cores, max_rows, max_memory)
-        deepening = Deepening(before=first, after=second, plan=graph) if operator == "graph" else None
-        if deepening is not None:
-            deepening.check(kernels, max_memory)
-        basis = first.read(first.keyed(seed)[1][: min(max_rows, BANDWIDTH_ROWS)], normalize)
-        typical = median_distance(basis)
-        chosen = [
-            choose_kernel(
-                name, basis, bandwidth=bandwidth, normalize=normalize, centered=centered and name == "linear"
-            )
-            for name in kernels
-        ]
-        if proposal.given:
-            relation = relate(first, second, near=0, tolerance=None, matched_by="selection")
-        else:
-            with report.stage("match rows") as stage:
-                second, relation = find_relation(
-                    first,
-                    second,
-                    TOLERANCE * typical,
-                    normalize=normalize,
-                    threads=cores,
-                    progress=stage.update,
-                )
-        check_expectation(relation, expect, first, second)
-        samples = Samples.of(first, second, seed=seed, max_rows=max_rows)
-        _check_size(samples)
-        pair = read_samples(first, second, samples, normalize)
-        scale = relative_scale(typical, pair.after.rows) if expect == "fresh" else None
-        no_ceiling = missing_ceiling(relation, pair)
-        subset = relation.kind == "prune" and no_ceiling is None
-        changes = kernel_changes(chosen, pair, samples, subset, rules, seed, cores, report)
-        consistency = consistency_of(changes, pair)
-        with report.stage("removed rows") as stage:
-            gone = np.isin(samples.before, relation.gone)
-            carried = None if relation.kind == "fresh" else _carried(changes, pair, gone, cores)
-            removed = removed_rows(
+        return compare_sets(
+            first,
+            second,
+            proposed=after is None,
+            expect=expect,
+            kernels=kernels,
+            bandwidth=bandwidth,
+            normalize=normalize,
+            centered=centered,
+            model=model,
+            model_after=model_after,
+            policy=rules,
+            calibrate=calibrate,
+            seed=seed,
+            cores=cores,
+            max_rows=max_rows,
+            graph=graph if operator == "graph" else None,
+            max_memory=max_memory,
+            command=command,
+            report=report,
+        )
+
+
+def compare_sets(
+    first: DataSet,
+    second: DataSet,
+    *,
+    proposed: bool,
+    expect: Expectation = "any",
+    kernels: Sequence[str],
+    bandwidth: float | None,
+    normalize: Normalize,
+    centered: bool,
+    model: str | None,
+    model_after: str | None = None,
+    policy: Policy,
+    calibrate: bool = False,
+    seed: int,
+    cores: int,
+    max_rows: int,
+    graph: GraphPlan | None = None,
+    max_memory: int | None,
+    command: str,
+    report: Progress,
+) -> Comparison:
+    """Return what `compare` does, of two data sets that have been read; `graph` is that of the deep gain.
+
+    Of a proposal (`proposed`) the rows of the second are those of the first, by their labels.
+    """
+    _check_budget(first, second, kernels, cores, max_rows, max_memory)
+    deepening = None if graph is None else Deepening(before=first, after=second, plan=graph)
+    if deepening is not None:
+        deepening.check(kernels, max_memory)
+    basis = first.read(first.keyed(seed)[1][: min(max_rows, BANDWIDTH_ROWS)], normalize)
+    typical = median_distance(basis)
+    chosen = [
+        choose_kernel(name, basis, bandwidth=bandwidth, normalize=normalize, centered=centered and name == "linear")
+        for name in kernels
+    ]
+    if proposed:
+        relation = relate(first, second, near=0, tolerance=None, matched_by="selection")
+    else:
+        with report.stage("match rows") as stage:
+            second, relation = find_relation(
                 first,
                 second,
-                samples.before[gone],
-                None if carried is None else carried.leverages[gone],
+                TOLERANCE * typical,
                 normalize=normalize,
                 threads=cores,
                 progress=stage.update,
             )
-        deep = (
-            {} if deepening is None else deepening.gains(chosen, normalize, seed=seed, threads=cores, report=report)
+    check_expectation(relation, expect, first, second)
+    samples = Samples.of(first, second, seed=seed, max_rows=max_rows)
+    _check_size(samples)
+    pair = read_samples(first, second, samples, normalize)
+    scale = relative_scale(typical, pair.after.rows) if expect == "fresh" else None
+    no_ceiling = missing_ceiling(relation, pair)
+    subset = relation.kind == "prune" and no_ceiling is None
+    changes = kernel_changes(chosen, pair, samples, subset, policy, seed, cores, report)
+    consistency = consistency_of(changes, pair)
+    with report.stage("removed rows") as stage:
+        gone = np.isin(samples.before, relation.gone)
+        carried = None if relation.kind == "fresh" else _carried(changes, pair, gone, cores)
+        removed = removed_rows(
+            first,
+            second,
+            samples.before[gone],
+            None if carried is None else carried.leverages[gone],
+            normalize=normalize,
+            threads=cores,
+            progress=stage.update,
         )
-        beside: dict[str, Any] = {"seed": seed, "threads": cores, "report": report}
-        span = judge_added(first, second, relation, chosen, normalize, **beside)
-        coverage = judge_removed(first, second, relation, chosen, normalize, **beside)
-        name = second.embeddings.name if after is not None else f"{first.embeddings.name} as proposed"
-        found = assemble_comparison(
-            side(first, name=first.embeddings.name, model=model, sampled=samples.sizes[0]),
-            side(second, name=name, model=model_after or model, sampled=samples.sizes[1]),
-            relation_document(relation, expect, samples.shared, scale),
-            changes,
-            samples.design,
-            rows_document(first, second, removed, changes, carried, pruned=relation.kind == "prune"),
-            consistency,
-            no_ceiling=no_ceiling,
-            deep=deep,
-            span=span,
-            coverage=coverage,
-            command=command,
-            seed=seed,
-            environment=environment(cores),
-        )
-    return judge(_calibrated(found, rules) if calibrate else found, rules)
+    deep = {} if deepening is None else deepening.gains(chosen, normalize, seed=seed, threads=cores, report=report)
+    judging = Judging(kernels=chosen, normalize=normalize, seed=seed, threads=cores, report=report)
+    name = f"{first.embeddings.name} as proposed" if proposed else second.embeddings.name
+    found = assemble_comparison(
+        side(first, name=first.embeddings.name, model=model, sampled=samples.sizes[0]),
+        side(second, name=name, model=model_after or model, sampled=samples.sizes[1]),
+        relation_document(relation, expect, samples.shared, scale),
+        changes,
+        samples.design,
+        rows_document(first, second, removed, changes, carried, pruned=relation.kind == "prune"),
+        consistency,
+        no_ceiling=no_ceiling,
+        deep=deep,
+        span=judging.added(first, second, relation),
+        coverage=judging.removed(first, second, relation),
+        command=command,
+        seed=seed,
+        environment=environment(cores),
+    )
+    return judge(_calibrated(found, policy) if calibrate else found, policy)
 
 
 def _check_sides(after: Source | None, proposal: Proposal) -> None:
@@ -275,8 +318,9 @@ def _check_budget(
         itemsize=8 if set(kernels) & set(DOUBLE) else 4,
         copies=len(before.copies) < before.rows or len(after.copies) < after.rows,
     )
-    judged = min(max(len(before.copies), len(after.copies)), AGAINST)
-    judging = span_memory(before.rows + after.rows, judged, min(judged, JUDGED), before.embeddings.dimensions)
+    judging = judging_memory(
+        before.rows + after.rows, max(len(before.copies), len(after.copies)), before.embeddings.dimensions
+    )
     check_memory(max(need, judging), max_memory, max_rows)
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
+from specaudit.api.beside import AGAINST, JUDGED, judging_memory
 from specaudit.api.common import MAX_ROWS, check_arguments
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.budget import (
@@ -186,6 +187,10 @@ def compare_plan(
             stages.append((f"{name} null", whole + ROUNDS[0] * 2000.0 * small * small / speed))
     itemsize = 8 if set(kernels) & set(DOUBLE) else 4
     peak = comparison_memory((rows[0], rows[-1]), (large, small), d, cores, itemsize=itemsize, copies=True)
+    if any(KERNELS.get(name) is not None for name in kernels):
+        judged = float(min(large, AGAINST))
+        stages.append(("rows judged", (8.0 * judged**3 + 8.0 * judged**2 * JUDGED) / speed + 2.0))
+        peak = max(peak, judging_memory(sum(rows), large, d))
     if operator == "graph":
         deep = min(*rows, graph.rows)
         settings = graph.settings(deep)

@@ -11,11 +11,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
-from specaudit.api.comparing import compare
+from specaudit.api.comparing import compare_sets
 from specaudit.api.planning import Plan, compare_plan
 from specaudit.api.prune_request import ALL, Request
 from specaudit.api.searching import Half, first_rows, search, times_of
-from specaudit.api.sides import Reader
+from specaudit.api.sides import Proposal, Reader
 from specaudit.api.trials import Trials
 from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
@@ -135,23 +135,23 @@ def prune(
         chosen = work.choose(share)
         audit = None
         if share != 1:
-            proposal = {"kept": chosen.rows} if chosen.weights is None else {"weights": chosen.weights}
-            audit = compare(
-                data.embeddings,
-                **proposal,
+            proposal = Proposal(kept=chosen.rows) if chosen.weights is None else Proposal(weights=chosen.weights)
+            audit = compare_sets(
+                data,
+                reader.propose(data, proposal, None),
+                proposed=True,
                 kernels=kernels,
                 bandwidth=bandwidth,
                 normalize=normalize,
                 centered=centered,
                 model=model,
                 policy=rules,
-                drop_bad_rows=drop_bad_rows,
                 seed=seed,
-                threads=threads,
+                cores=cores,
                 max_rows=max_rows,
                 max_memory=max_memory,
                 command=command,
-                progress=progress,
+                report=report,
             )
         return work.document(command, chosen=chosen, audit=audit, search=found)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def span(
     max_rows: int = SPAN_ROWS,
     max_memory: int | None = None,
     command: str = "",
-    on_rows: list[SpanRows] | None = None,
+    on_rows: Callable[[SpanRows], None] = lambda rows: None,
     progress: Progress | None = None,
 ) -> doc.Span:
     """Return what one or several sets of new rows are to the real ones.
@@ -94,7 +94,7 @@ def span(
     max_rows
         Real rows that the new ones are judged against; more are sampled.
     on_rows
-        A list to which what each row is, is appended, for every set.
+        Called with what each row is, for every set.
 
     Raises
     ------
@@ -145,7 +145,9 @@ def span(
         check_memory(span_memory(known.rows, size, widest, known.embeddings.dimensions), max_memory, max_rows)
         order = known.keyed(seed)[1][:size]
         rows = known.read(order, normalize)
-        chosen = choose_kernels(kernels, rows, bandwidth=bandwidth, normalize=normalize)
+        chosen = span_kernels(
+            [choose_kernel(name, rows, bandwidth=bandwidth, normalize=normalize) for name in kernels]
+        )
         with report.stage("real rows") as stage:
             basis = RealRows(chosen, rows, known.copies[order], seed=seed, threads=cores, progress=stage.update)
         found = []
@@ -153,8 +155,7 @@ def span(
             with report.stage(f"judge {data.embeddings.name}") as stage:
                 part, each = judged_set(basis, data, normalize, most=most, progress=stage.update)
             found.append(part)
-            if on_rows is not None:
-                on_rows.append(each)
+            on_rows(each)
         named: dict[str, Any] = {"class": found[-1].class_, "classes": found[-1].classes}  # a keyword of Python
         return doc.Span(
             **named,
@@ -167,14 +168,10 @@ def span(
         )
 
 
-def choose_kernels(
-    names: Sequence[str], rows: FloatArray, *, bandwidth: float | None, normalize: Normalize
-) -> list[Kernel]:
-    """Return the kernels with their bandwidths settled on real `rows` (n, d); the linear one is centred."""
-    return [
-        choose_kernel(name, rows, bandwidth=bandwidth, normalize=normalize, centered=KERNELS.get(name, 1) is None)
-        for name in names
-    ]
+def span_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
+    """Return the kernels as rows are judged by them: those of distances first, the linear one centred."""
+    ordered = sorted(kernels, key=lambda kernel: kernel.profile is None)
+    return [replace(kernel, centered=kernel.profile is None) for kernel in ordered]
 
 
 def judged_set(
@@ -184,7 +181,7 @@ def judged_set(
     *,
     most: int,
     each: bool = True,
-    progress: object = None,
+    progress: Callable[[float], None],
 ) -> tuple[doc.SpanSet, SpanRows]:
     """Return what a set is to the real rows, and each of its different rows; at most so many are judged together.
 
@@ -193,8 +190,7 @@ def judged_set(
     order = data.keyed(basis.seed)[1]
     together, rest = order[:most], order[most:] if each else order[:0]
     order = np.concatenate([together, rest])
-    update = progress if callable(progress) else lambda fraction: None
-    judgement = judge_span(basis, data.read(together, normalize), data.copies[together], progress=update)
+    judgement = judge_span(basis, data.read(together, normalize), data.copies[together], progress=progress)
     parts = [judgement.each]
     for start in range(0, len(rest), most):
         parts.append(judge_rows(basis, data.read(rest[start : start + most], normalize)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from specaudit.cli.rows import KEPT_FORMATS, LEVERAGE_FORMATS, ROW_FORMATS, SPAN_ROW_FORMATS, WEIGHT_FORMATS
+from specaudit.cli.rows import LEVERAGE_FORMATS, ROW_FORMATS
 from specaudit.errors import ConfigError, InputError
 from specaudit.report.formats import (
     COMPARISON_FORMATS,
@@ -25,7 +25,10 @@ from specaudit.report.formats import (
 
 Subject = Literal["fit", "compare", "prune", "span"]
 
+Kind = Literal["document", "plot", "rows", "leverage", "weights"]
+
 PAGE = "html"
+LIST = "list of rows"
 DOCUMENTS: dict[Subject, tuple[str, ...]] = {
     "fit": tuple(FORMATS),
     "compare": tuple(COMPARISON_FORMATS),
@@ -47,7 +50,7 @@ class Output:
     """A file to write, what it shows, and the format it gets."""
 
     path: Path
-    kind: Literal["document", "plot", "rows", "leverage", "weights"]
+    kind: Kind
     format: str
 
 
@@ -69,7 +72,7 @@ def requested(
     files = [document_output(text, subject) for text in documents or ()]
     files += [report_output(text, subject) for text in reports or ()]
     files += [picture_output(text) for text in plots or ()]
-    return files + [rows_output(text) for text in rows or ()]
+    return files + [data_output("--save-rows", text, "rows", ROW_FORMATS, what=LIST) for text in rows or ()]
 
 
 def document_output(text: str, subject: Subject) -> Output:
@@ -108,48 +111,21 @@ def report_output(text: str, subject: Subject) -> Output:
     return Output(path=Path(text), kind="document", format=PAGE)
 
 
-def rows_output(text: str) -> Output:
-    """Return the file of rows that ``text`` names, by its suffix."""
+def data_output(flag: str, text: str, kind: Kind, formats: Mapping[str, object], *, what: str) -> Output:
+    """Return the file of data that ``text`` names after ``flag``; its suffix is a key of ``formats``."""
     suffix = Path(text).suffix.lower()
-    if suffix not in ROW_FORMATS:
-        raise ConfigError(f"--save-rows {text}: not a list of rows", next_step=f"use {', '.join(ROW_FORMATS)}")
-    return Output(path=Path(text), kind="rows", format=suffix)
-
-
-def kept_output(text: str) -> Output:
-    """Return the file of kept rows that ``text`` names, by its suffix."""
-    suffix = Path(text).suffix.lower()
-    if suffix not in KEPT_FORMATS:
-        raise ConfigError(f"--save-rows {text}: not a list of rows", next_step=f"use {', '.join(KEPT_FORMATS)}")
-    return Output(path=Path(text), kind="rows", format=suffix)
-
-
-def span_rows_output(text: str) -> Output:
-    """Return the file that ``text`` names, of what each new row is."""
-    suffix = Path(text).suffix.lower()
-    if suffix not in SPAN_ROW_FORMATS:
-        raise ConfigError(f"--save-rows {text}: not a table", next_step=f"use {', '.join(SPAN_ROW_FORMATS)}")
-    return Output(path=Path(text), kind="rows", format=suffix)
-
-
-def weights_output(text: str) -> Output:
-    """Return the file of weights that ``text`` names, by its suffix."""
-    suffix = Path(text).suffix.lower()
-    if suffix not in WEIGHT_FORMATS:
-        raise ConfigError(f"--save-weights {text}: not a list", next_step=f"use {', '.join(WEIGHT_FORMATS)}")
-    return Output(path=Path(text), kind="weights", format=suffix)
+    if suffix not in formats:
+        raise ConfigError(f"{flag} {text}: not a {what}", next_step=f"use {', '.join(formats)}")
+    return Output(path=Path(text), kind=kind, format=suffix)
 
 
 def leverage_output(text: str, source: str) -> Output:
     """Return the file of leverages that ``text`` names, by its suffix; the source is read again for it."""
-    suffix = Path(text).suffix.lower()
-    if suffix not in LEVERAGE_FORMATS:
-        raise ConfigError(f"--save-leverage {text}: not a list", next_step=f"use {', '.join(LEVERAGE_FORMATS)}")
     if source == "-":
         raise ConfigError(
             "--save-leverage cannot read a stream again", next_step="save the embeddings to a file first"
         )
-    return Output(path=Path(text), kind="leverage", format=suffix)
+    return data_output("--save-leverage", text, "leverage", LEVERAGE_FORMATS, what="list")
 
 
 def baseline_output(text: str) -> Output:

@@ -31,7 +31,7 @@ def read_policy(context: typer.Context) -> Policy:
         max_drop=options.checked("max-drop", given["max_drop"]),
         min_rows=options.checked("min-rows", given["min_rows"]),
         waivers=(*(WaiverRule(**asdict(waiver)) for waiver in found.waivers), *_waived(given["waive"])),
-        enable=options.checked("enable", given.get("enable") or None) or (),
+        enable=options.checked("enable", given["enable"] or None) or (),
         on_inconclusive=options.checked("on-inconclusive", given["on_inconclusive"]),
     )
 

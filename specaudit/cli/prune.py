@@ -9,13 +9,13 @@ import typer
 from specaudit import config
 from specaudit.cli import options, output, policy, rendering, terminal
 from specaudit.cli.compare import command_line
+from specaudit.cli.rows import KEPT_FORMATS, WEIGHT_FORMATS
 from specaudit.errors import ConfigError
 
 if TYPE_CHECKING:
     from specaudit.cli.output import Output
 
 AUTO = "auto"
-SUFFIXES = ".npy, .csv, .txt or .jsonl"
 
 
 def prune(
@@ -55,6 +55,7 @@ def prune(
     margin: options.Margin = None,
     max_drop: options.MaxDrop = None,
     min_rows: options.MinRows = None,
+    enable: options.Enable = None,
     waive: options.Waive = None,
     on_inconclusive: options.OnInconclusive = "fail",
     exit_zero: options.ExitZero = False,
@@ -62,11 +63,12 @@ def prune(
     format_: Annotated[str, options.format_option(output.STDOUT["prune"])] = "text",
     plot: options.Plots = None,
     save_rows: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help=f"Write the kept rows: {SUFFIXES}. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="FILE", help=f"Write the kept rows: {', '.join(KEPT_FORMATS)}. Repeatable."),
     ] = None,
     save_weights: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="Write the weights of --soft: .npy, .csv or .jsonl. Repeatable."),
+        typer.Option(metavar="FILE", help=f"Write the weights of --soft: {', '.join(WEIGHT_FORMATS)}. Repeatable."),
     ] = None,
     config_file: options.ConfigFile = None,
     dry_run: options.DryRun = False,
@@ -142,4 +144,7 @@ def _data(rows: list[str] | tuple[()], weights: list[str] | tuple[()], method: s
         raise ConfigError("--save-weights needs --soft", next_step="use --save-rows, or add --soft and --cap")
     if rows and method == "all":
         raise ConfigError("--save-rows takes one method", next_step="name it in the place of all")
-    return [*map(output.kept_output, rows), *map(output.weights_output, weights)]
+    return [
+        *(output.data_output("--save-rows", text, "rows", KEPT_FORMATS, what=output.LIST) for text in rows),
+        *(output.data_output("--save-weights", text, "weights", WEIGHT_FORMATS, what="list") for text in weights),
+    ]

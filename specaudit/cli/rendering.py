@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from specaudit.cli import terminal
 from specaudit.cli.output import Output, Subject, write_all
@@ -15,19 +17,32 @@ from specaudit.report.formats import COMPARISON_FORMATS, FORMATS, PRUNING_FORMAT
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
-    from specaudit.documents import Baseline, Comparison, Fit, Saved
+    from specaudit.documents import Comparison, Saved
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 WORKSPACE = "GITHUB_WORKSPACE"
 
 
+SUBJECTS: dict[str, Subject] = {
+    "specaudit.fit/1": "fit",
+    "specaudit.baseline/1": "fit",
+    "specaudit.compare/1": "compare",
+    "specaudit.prune/1": "prune",
+    "specaudit.span/1": "span",
+}
+"""Schema of a document -> what it is about."""
+RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], str]] = {
+    "fit": (FORMATS, "specaudit.report"),
+    "compare": (COMPARISON_FORMATS, "specaudit.report.compare"),
+    "prune": (PRUNING_FORMATS, "specaudit.report.prune"),
+    "span": (SPAN_FORMATS, "specaudit.report.span"),
+}
+"""Subject -> its formats, and the package of the modules `facts` and `plots`, imported on use."""
+
+
 def subject(document: Saved) -> Subject:
     """Return what the document is about, which decides its formats."""
-    if document.schema_ == "specaudit.prune/1":
-        return "prune"
-    if document.schema_ == "specaudit.span/1":
-        return "span"
-    return "compare" if document.schema_ == "specaudit.compare/1" else "fit"
+    return SUBJECTS[document.schema_]
 
 
 def write(contents: Iterable[tuple[Saved, Output]], data: Iterable[tuple[Path, bytes]] = ()) -> None:
@@ -51,21 +66,7 @@ def show(document: Saved, format_: str, *, quiet: bool = False, about: str | Non
 
 def headline(document: Saved) -> str:
     """Return the finding in a sentence."""
-    if document.schema_ == "specaudit.compare/1":
-        from specaudit.report.compare import facts as comparison_facts
-
-        return comparison_facts.headline(document)
-    if document.schema_ == "specaudit.prune/1":
-        from specaudit.report.prune import facts as pruning_facts
-
-        return pruning_facts.headline(document)
-    if document.schema_ == "specaudit.span/1":
-        from specaudit.report.span import facts as span_facts
-
-        return span_facts.headline(document)
-    from specaudit.report import facts
-
-    return facts.headline(_measured(document))
+    return str(_module(document, "facts").headline(_measured(document)))
 
 
 def append_summary(comparison: Comparison) -> None:
@@ -123,33 +124,17 @@ def _content(document: Saved, output: Output) -> bytes:
 def _text(document: Saved, format_: str, width: int, color: bool) -> str:
     if format_ == "json":
         return document.to_json()
-    if document.schema_ == "specaudit.prune/1":
-        return PRUNING_FORMATS[format_](document, width, color)
-    if document.schema_ == "specaudit.span/1":
-        return SPAN_FORMATS[format_](document, width, color)
-    if document.schema_ != "specaudit.compare/1":
-        return FORMATS[format_](_measured(document), width, color)
-    return COMPARISON_FORMATS[format_](document, width, color)
+    return RENDERERS[subject(document)][0][format_](_measured(document), width, color)
 
 
 def _picture(document: Saved, kind: str) -> bytes:
-    if document.schema_ == "specaudit.compare/1":
-        from specaudit.report.compare import plots as comparison_plots
-
-        return comparison_plots.picture(document, kind)
-    if document.schema_ == "specaudit.prune/1":
-        from specaudit.report.prune import plots as pruning_plots
-
-        return pruning_plots.picture(document, kind)
-    if document.schema_ == "specaudit.span/1":
-        from specaudit.report.span import plots as span_plots
-
-        return span_plots.picture(document, kind)
-    from specaudit.report import plots
-
-    return plots.picture(_measured(document), kind)
+    return bytes(_module(document, "plots").picture(_measured(document), kind))
 
 
-def _measured(document: Fit | Baseline) -> Fit:
-    """Return the fit, which a baseline holds."""
+def _module(document: Saved, name: str) -> ModuleType:
+    return import_module(f"{RENDERERS[subject(document)][1]}.{name}")
+
+
+def _measured(document: Saved) -> Saved:
+    """Return the document that is rendered: of a baseline the fit that it holds."""
     return document.fit if document.schema_ == "specaudit.baseline/1" else document

@@ -71,7 +71,9 @@ def span(
     arguments = {name: value for name, value in arguments.items() if name not in ("centered", "model")}
     output.check_stdout(format_, "span")
     files = output.requested("span", documents=outputs, plots=plot)
-    rows_to = [output.span_rows_output(text) for text in save_rows or ()]
+    rows_to = [
+        output.data_output("--save-rows", text, "rows", SPAN_ROW_FORMATS, what="table") for text in save_rows or ()
+    ]
     inputs = [name.partition("::")[0] for name in (real, *synthetic)]
     output.check_outputs([*files, *rows_to], [*inputs, *options.given(ids, config_file)])
 
@@ -83,7 +85,7 @@ def span(
         list(synthetic),
         **arguments,
         command=command_line(context),
-        on_rows=rows,
+        on_rows=rows.append,
         progress=terminal.progress(quiet=quiet, verbose=verbose),
     )
     rendering.write(

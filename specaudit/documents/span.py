@@ -72,7 +72,9 @@ class SpanSet(Document):
     near: SpanShare = Field(description="rows nearer to a real row than 99 % of those around it are to another")
     repeats: SpanShare = Field(description="rows within a tenth of the bandwidth of another row of the set")
     row_classes: Mapping[RowClass, int] = Field(description="unique rows of each class")
-    unseen: float = Field(description="a share of new rows up to this may go unseen")
+    unseen: float = Field(
+        description="a smaller share of other rows cannot be seen; nor may a larger one of rows like the real ones"
+    )
     spectra: Mapping[str, SpanKernel]
 
 

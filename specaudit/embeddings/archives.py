@@ -22,7 +22,7 @@ DAMAGE = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    NotImplementedError,  # an unknown compression
+    NotImplementedError,  # what zipfile raises for a compression that it does not know
     RuntimeError,  # encrypted
     ValueError,
     IndexError,

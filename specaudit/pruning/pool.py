@@ -32,7 +32,7 @@ class Pool:
     rows
         (u, d) the different rows, normalised and divided by `scale`, in random order.
     scale
-        Largest norm of a row.
+        A bound of the rows' norms.
     copies
         (u,) how often each occurs.
     keys
@@ -120,11 +120,11 @@ class Pool:
 
 
 def _read(data: DataSet, order: IntArray, normalize: Normalize) -> tuple[Rows, float]:
-    """Return the different rows (u, d) in this order, divided by their largest norm, and that norm."""
+    """Return the different rows (u, d) in this order, divided by a bound of their norms, and that bound."""
     rows = np.empty((len(order), data.embeddings.dimensions), np.float32)
-    blocks = [slice(start, start + BLOCK) for start in range(0, len(order), BLOCK)]
-    scale = max(float(np.linalg.norm(data.read(order[block], normalize), axis=1).max()) for block in blocks)
-    for block in blocks:
+    scale = 1.0 if normalize == "l2" else data.largest
+    for start in range(0, len(order), BLOCK):
+        block = slice(start, start + BLOCK)
         rows[block] = data.read(order[block], normalize) / scale
     return rows, scale
 

@@ -175,10 +175,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Compare the curves (-o FILE.csv, --plot FILE.svg), not one exponent.",
     ),
     "unresolved": Explanation(
-        title="the rows do not determine an exponent",
+        title="the rows do not determine an exponent, or what new rows are",
         meaning="There are too few rows, or errors too large, for a slope over a useful window. The "
         "reason and, where it is known, the number of rows that would do are given. It does not "
-        "mean that there is no power law.",
+        "mean that there is no power law. Of new rows: some lie beyond the real ones, and nothing tells whether they "
+        "have modes of their own or are noise; or there are fewer than 200 real or 30 new rows.",
         action="Use more rows, or raise --max-rows if the data set was sampled.",
     ),
     "capacity": Explanation(
@@ -278,6 +279,36 @@ EXPLANATIONS: dict[str, Explanation] = {
         "shared to take the two data sets for related; or new data (--expect fresh) have another scale than BEFORE.",
         action="Compare more rows; give --expect fresh if new data under the same model is meant; scale rows alike.",
     ),
+    "in-span": Explanation(
+        title="new rows lie in the span of the real ones",
+        meaning="The real rows explain them as they explain one another: more of the same. They add volume, not "
+        "capability. A small share of other rows among them would not show; the report says below which.",
+        action="Nothing, if volume is what you want; else leave them out.",
+    ),
+    "copies": Explanation(
+        title="many new rows are near copies of real ones",
+        meaning="At least a tenth of them are nearer to a real row than 99 % of the real rows around that one are to "
+        "another.",
+        action="specaudit span REAL SYNTHETIC --save-rows FILE.csv names them; leave them out.",
+    ),
+    "collapsed": Explanation(
+        title="new rows lie deeper in the span than real rows do",
+        meaning="A quarter of them or more are better explained by the real rows than 95 % of these themselves, as "
+        "of a model that keeps the leading directions alone; or a tenth more than of real rows repeat one another.",
+        action="Look at what makes the rows: another temperature, another model, or fewer generations.",
+    ),
+    "new-modes": Explanation(
+        title="new rows have coherent modes that the real ones lack",
+        meaning="What the real rows leave unexplained of them varies together more than it does in real rows around "
+        "them, and the rows that carry this lie outside. It is no proof of capability: errors in common do the same.",
+        action="Look at the rows called beyond before you train on them.",
+    ),
+    "noise": Explanation(
+        title="new rows lie beyond the real ones, without common modes",
+        meaning="A quarter of them or more have a larger residual than 95 % of the real rows, and what is left of "
+        "them varies together no more than in real rows. A flatter tail is then nothing to learn.",
+        action="Leave the rows called beyond out, or mend what makes them.",
+    ),
     "exit-0": Explanation(
         title="the run finished",
         meaning="Every gate passed, or nothing was gated. A fit exits 0 whatever its status is, unless "
@@ -286,8 +317,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "exit-1": Explanation(
         title="a gate decided and failed",
-        meaning="For a comparison: at least one gate failed, and was not waived. Nothing else ever returns 1, so a "
-        "pipeline may stop a change on it. A fit has no gates.",
+        meaning="For a comparison or a pruning: at least one gate failed, and was not waived. For span: "
+        "--require-class was given, and the new rows are something else. Nothing else ever returns 1, so a pipeline "
+        "may stop a change on it. A fit has no gates.",
         action="Read which gate failed and by how much; `specaudit explain capacity`, or the gate's name, says more.",
     ),
     "exit-2": Explanation(

@@ -24,6 +24,14 @@ STYLES = {
     "not-power-law": "bold cyan",
     "unresolved": "bold red",
 }
+VERDICTS = {
+    "pass": "bold green",
+    "fail": "bold red",
+    "inconclusive": "bold yellow",
+    "skipped": "dim",
+    "waived": "bold magenta",
+}
+"""Status of a gate -> its colour."""
 KERNELS_BESIDE = 2  # kernels whose columns fit side by side in 80 columns
 MARGIN = 14  # of the scree plot: its labels and axis
 
@@ -83,6 +91,25 @@ def pairs(facts: Sequence[tuple[str, str]]) -> Table:
     table.add_column(overflow="fold")
     for label, value in facts:
         table.add_row(Text(f"  {label}"), Text(value))
+    return table
+
+
+def grid(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    status: int | None = None,
+    numbers: Sequence[int] = (),
+) -> Table:
+    """Return an indented table; the column ``status`` is coloured by what it says, ``numbers`` are set right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for at, head in enumerate(heads):
+        last = at == len(heads) - 1 and at != status
+        title = Text(f"{'  ' * (at == 0)}{head}")
+        table.add_column(title, overflow="fold", no_wrap=not last, justify="right" if at in numbers else "left")
+    for row in rows:
+        cells = [Text(cell, VERDICTS.get(cell, "") if at == status else "") for at, cell in enumerate(row)]
+        table.add_row(Text("  ").append_text(cells[0]), *cells[1:])
     return table
 
 

@@ -163,7 +163,7 @@ class Judgement:
     each
         What each different row is.
     unseen
-        Share of new rows that may go unseen.
+        Share of new rows below which none can be seen; a larger one of rows like the real ones may go unseen too.
     """
 
     classes: tuple[SpanClass, ...]
@@ -195,7 +195,8 @@ def judge_span(
         kernels[kernel.name] = _kernel_span(real, kernel, points, around, close, copies, effective)
         progress(done / len(real.kernels))
     repeats = _repeats(real, points, copies, effective)
-    classes, reason = _classes(real, len(rows), near, repeats, kernels)
+    unseen = max(MANY, CERTAIN * float(np.sqrt(TAIL * (1 - TAIL) * (1 / effective + 1 / real.size))))
+    classes, reason = _classes(real, len(rows), near, repeats, kernels, unseen)
     first = next(iter(kernels.values()))
     return Judgement(
         classes=classes,
@@ -206,7 +207,7 @@ def judge_span(
         repeats=repeats,
         kernels=kernels,
         each=_each(real, around, close, first.excess, first.expected),
-        unseen=max(MANY, CERTAIN * float(np.sqrt(TAIL * (1 - TAIL) * (1 / effective + 1 / real.size)))),
+        unseen=unseen,
     )
 
 
@@ -332,7 +333,12 @@ def _repeats(real: RealRows, points: FloatArray, copies: IntArray, effective: fl
 
 
 def _classes(
-    real: RealRows, unique: int, near: Shares, repeats: Shares, kernels: Mapping[str, KernelSpan]
+    real: RealRows,
+    unique: int,
+    near: Shares,
+    repeats: Shares,
+    kernels: Mapping[str, KernelSpan],
+    unseen: float,
 ) -> tuple[tuple[SpanClass, ...], str]:
     """Return what holds of a set, and why."""
     if real.size < FEWEST_REAL or unique < FEWEST_NEW:
@@ -364,11 +370,14 @@ def _classes(
         if loud and not any(k.common for k in loud):
             most = max(loud, key=lambda k: k.high.value)
             found["noise"] = f"{_beyond(most)}, without a common mode"
-        elif not found and any(k.high.value >= TAIL + TAIL for k in beyond):
+        elif any(k.high.value >= 2 * TAIL for k in beyond):
             most = max(beyond, key=lambda k: k.high.value)
-            return ("unresolved",), (f"{_beyond(most)}, too few to tell new modes from noise")
+            found["unresolved"] = f"{_beyond(most)}, which tells neither new modes nor noise"
     if not found:
-        return ("in-span",), "the real rows explain them as they explain one another"
+        return ("in-span",), (
+            "the real rows explain them as they explain one another; "
+            f"less than {100 * unseen:.0f} % of other rows among them would not show"
+        )
     return tuple(found), "; ".join(found.values())
 
 

@@ -127,9 +127,7 @@ class Null:
 
 def quantile(values: FloatArray, copies: IntArray, share: float) -> float:
     """Return the value below which so large a share of the rows is, copies counted."""
-    order = np.argsort(values)
-    reached = np.cumsum(copies[order]) / copies.sum()
-    return float(values[order][min(int(np.searchsorted(reached, share)), len(values) - 1)])
+    return float(np.quantile(values, share, weights=copies, method="inverted_cdf"))
 
 
 def each_split(work: Callable[[int], tuple[Modes, Modes]], threads: int) -> list[tuple[Modes, Modes]]:

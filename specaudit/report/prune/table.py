@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from specaudit.embeddings.display import shown
-from specaudit.report.compare.table import STYLES, comparison_parts
+from specaudit.report.compare.table import comparison_parts
 from specaudit.report.prune.facts import MEANING, TABLE_HEADS, bounds_sentence, headline, pruning_facts, table_cells
-from specaudit.report.table import pairs, printed, warned
+from specaudit.report.table import VERDICTS, grid, pairs, printed, warned
 
 if TYPE_CHECKING:
     from specaudit.documents import Pruning
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 
 def render_pruning(pruning: Pruning, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
-    style = STYLES[pruning.verdict] if pruning.verdict else "bold"
+    style = VERDICTS[pruning.verdict] if pruning.verdict else "bold"
     parts: list[RenderableType] = [Text(headline(pruning), style)]
     if pruning.trials:
         parts += [
             "",
-            _table(pruning),
+            grid(TABLE_HEADS, _cells(pruning), status=3, numbers=(1, 2)),
             "",
             Text(bounds_sentence(pruning)),
             Text(MEANING, "dim"),
@@ -40,15 +39,11 @@ def render_pruning(pruning: Pruning, width: int, color: bool) -> str:
     return printed([*parts, *warned(pruning.warnings)], width, color)
 
 
-def _table(pruning: Pruning) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for at, head in enumerate(TABLE_HEADS):
-        table.add_column(head, overflow="fold", justify="right" if at in (1, 2) else "left")
-    last = ""
+def _cells(pruning: Pruning) -> list[tuple[str, ...]]:
+    """Return the rows of the table; a method is named once."""
+    found, last = [], ""
     for trial in pruning.trials:
-        cells = [Text(cell, STYLES.get(cell, "")) for cell in table_cells(pruning, trial)]
-        if trial.method == last:
-            cells[0] = Text("")
+        name, *others = table_cells(pruning, trial)
+        found.append(("" if trial.method == last else name, *others))
         last = trial.method
-        table.add_row(*cells)
-    return table
+    return found

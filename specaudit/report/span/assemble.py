@@ -11,6 +11,7 @@ from specaudit import documents as doc
 from specaudit.dataset import DataSet, IntArray
 from specaudit.kernels import FloatArray
 from specaudit.lost import LostRows
+from specaudit.report.compare.assemble import kernel_document
 from specaudit.span import Judgement, KernelSpan, RowClass, Shares
 
 LEVELS = np.concatenate([[0.005, 0.01, 0.02], np.linspace(0.05, 0.95, 19), [0.98, 0.99, 0.995]])
@@ -69,15 +70,8 @@ def _share(shares: Shares) -> doc.SpanShare:
 
 
 def _kernel(found: KernelSpan) -> doc.SpanKernel:
-    kernel = found.kernel
     return doc.SpanKernel(
-        kernel=doc.Kernel(
-            name=kernel.name,
-            bandwidth=kernel.bandwidth,
-            bandwidth_rule=kernel.bandwidth_rule,
-            normalize=kernel.normalize,
-            centered=kernel.centered,
-        ),
+        kernel=kernel_document(found.kernel),
         shift=found.shift,
         high=_share(found.high),
         low=_share(found.low),

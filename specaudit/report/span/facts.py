@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
+from specaudit.report.facts import percent
 
 if TYPE_CHECKING:
     from specaudit.documents import Span, SpanKernel, SpanSet, SpanShare
@@ -39,9 +40,9 @@ def set_cells(span: Span, found: SpanSet) -> tuple[str, ...]:
         shown(found.side.source, 40),
         f"{found.side.rows:,}",
         " + ".join(found.classes),
-        percent(found.near),
-        percent(primary.low),
-        percent(primary.high),
+        percent(found.near.value),
+        percent(primary.low.value),
+        percent(primary.high.value),
         f"{primary.shift:+.2f}",
         f"{primary.modes[0]:.2f}",
     )
@@ -57,7 +58,10 @@ def set_facts(found: SpanSet) -> Iterator[tuple[str, str]]:
     yield "near copies of real rows", _against(found.near)
     yield "repeat one another", _against(found.repeats)
     yield "each row", ", ".join(f"{counts[name]:,} {name}" for name in ROWS if name in counts)
-    yield "may go unseen", f"a share of new rows up to {100 * found.unseen:.0f} %"
+    yield (
+        "cannot be seen",
+        f"less than {100 * found.unseen:.0f} % of other rows; more where they are like real ones",
+    )
 
 
 def kernel_facts(found: SpanKernel) -> Iterator[tuple[str, str]]:
@@ -95,10 +99,5 @@ def reproduce_facts(span: Span) -> Iterator[tuple[str, str]]:
         yield shown(found.side.source, 40), found.side.digest
 
 
-def percent(share: SpanShare) -> str:
-    """Return a share in percent."""
-    return f"{100 * share.value:.1f} %"
-
-
 def _against(share: SpanShare) -> str:
-    return f"{percent(share)}, of real rows {100 * share.expected:.1f} % (z {share.z:+.1f})"
+    return f"{percent(share.value)}, of real rows {percent(share.expected)} (z {share.z:+.1f})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from specaudit.embeddings.display import shown
@@ -18,7 +17,7 @@ from specaudit.report.span.facts import (
     set_cells,
     set_facts,
 )
-from specaudit.report.table import pairs, printed, warned
+from specaudit.report.table import grid, pairs, printed, warned
 
 if TYPE_CHECKING:
     from specaudit.documents import Span
@@ -36,12 +35,8 @@ def render_span(span: Span, width: int, color: bool) -> str:
         pairs(list(real_facts(span))),
     ]
     if len(span.sets) > 1:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-        for at, head in enumerate(SET_HEADS):
-            table.add_column(head, justify="left" if at in (0, 2) else "right", overflow="fold")
-        for found in span.sets:
-            table.add_row(*(Text(cell) for cell in set_cells(span, found)))
-        parts += ["", Text("All sets", "bold"), table]
+        cells = [set_cells(span, found) for found in span.sets]
+        parts += ["", Text("All sets", "bold"), grid(SET_HEADS, cells, numbers=(1, 3, 4, 5, 6, 7))]
     last = span.sets[-1]
     parts += ["", Text(shown(last.side.source), "bold"), pairs(list(set_facts(last)))]
     for name, kernel in last.spectra.items():
