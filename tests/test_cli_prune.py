@@ -69,7 +69,7 @@ def test_all_methods_are_a_table_and_not_gated(capsys):
     out = capsys.readouterr().out
     assert out.startswith("8 methods at 2 shares of 300 rows")
     for name in set(METHODS) - {"scores"}:
-        assert f"\n{name} " in out
+        assert f"\n  {name} " in out
     document = json.loads(Path("all.json").read_text())
     jsonschema.validate(document, json.loads(json_schema("prune")))
     assert len(document["trials"]) == 16
