@@ -31,6 +31,7 @@ from pathlib import Path
 
 import numpy as np
 from laws import sphere
+from scipy.sparse import csr_array
 
 from specaudit.calibration import SHARES, GraphSettings, estimate_graph
 from specaudit.capacity import CapacityCurve
@@ -38,7 +39,7 @@ from specaudit.estimate import FLOOR, Share, measure_operator
 from specaudit.exponent import slope_over, window_of
 from specaudit.extension import extended_eigenvalues
 from specaudit.graph import graph_operator, previous_rows
-from specaudit.kernels import Kernel, choose_kernel, kernel_values
+from specaudit.kernels import Kernel, choose_kernel
 from specaudit.measure import SpectralMeasure
 from specaudit.operators import DenseOperator, Operator, dense_operator
 
@@ -123,27 +124,35 @@ def six_cells(rows: np.ndarray, m: int) -> Taper:
 
 
 def shared(rows: np.ndarray, m: int) -> Taper:
-    member = np.zeros((len(rows), m), dtype=np.float32)
-    member[np.arange(len(rows))[:, None], nearest(rows, rows[:m], 8)] = 8**-0.5
-    return lambda part: member[part] @ member.T
+    columns = nearest(rows, rows[:m], 8).ravel()
+    ends = np.arange(0, len(columns) + 1, 8)
+    member = csr_array((np.full(len(columns), 8**-0.5, np.float32), columns, ends), shape=(len(rows), m))
+    return lambda part: (member[part] @ member.T).toarray()
 
 
 TAPERS = {"none": no_taper, "masked": masked, "cell": one_cell, "cells": six_cells, "shared": shared}
 WAYS = (*TAPERS, "previous")
 
 
-def approximation(way: str, kernel: Kernel, rows: np.ndarray, m: int) -> Operator:
+def approximations(kernel: Kernel, rows: np.ndarray, exact: DenseOperator, m: int) -> Callable[[str], Operator]:
+    """Return what makes the operator of each way with m landmarks; the product of the far field is made once."""
     graph = graph_operator(kernel, rows, previous_rows(rows, threads=2), landmarks=m, threads=2)
-    if way == "previous":
-        return graph
-    taper, far, n = TAPERS[way](rows, m), graph.far, len(rows)
-    matrix = np.empty((n, n), dtype=np.float32)
-    for start in range(0, n, 1024):
-        part = slice(start, start + 1024)
-        projected = far[part] @ far.T
-        matrix[part] = projected + (kernel_values(kernel, rows[part], rows) - projected) * taper(part)
-    matrix[np.diag_indices(n)] = 1.0
-    return DenseOperator(matrix=matrix, diagonal=np.ones(n))
+    projected = np.empty_like(exact.matrix)
+
+    def make(way: str) -> Operator:
+        if way == "previous":
+            return graph
+        if not projected.any():
+            np.matmul(graph.far, graph.far.T, out=projected)
+        taper, n = TAPERS[way](rows, m), len(rows)
+        matrix = np.empty_like(projected)
+        for start in range(0, n, 1024):
+            part = slice(start, start + 1024)
+            matrix[part] = projected[part] + (exact.matrix[part] - projected[part]) * taper(part)
+        matrix[np.diag_indices(n)] = 1.0
+        return DenseOperator(matrix=matrix, diagonal=np.ones(n))
+
+    return make
 
 
 def differences(found: CapacityCurve, dense: CapacityCurve, n: int) -> dict[str, float]:
@@ -163,7 +172,9 @@ def run(name: str, done: set[tuple[object, ...]], write: Callable[[Record], None
     rows = found[1] - found[1].mean(axis=0)
     kernel, n = choose_kernel(found[0], rows), len(rows)
     once = np.ones(n, np.int64)
-    exact, dense = measured(dense_operator(kernel, rows, threads=2))
+    operator = dense_operator(kernel, rows, threads=2)
+    exact, dense = measured(operator)
+    made: dict[int, Callable[[str], Operator]] = {}
     for ratio, way in jobs:
         start = time.perf_counter()
         record: Record = {"law": name, "rows": n, "ratio": ratio, "way": way}
@@ -181,10 +192,12 @@ def run(name: str, done: set[tuple[object, ...]], write: Callable[[Record], None
                 kernel, lambda: [(rows, once)], rows, once, answer.pairs, LEADING, threads=2
             ).values
         else:
-            operator = approximation(way, kernel, rows, n // ratio)
-            measure, curve = measured(operator)
+            if ratio not in made:
+                made = {ratio: approximations(kernel, rows, operator, n // ratio)}
+            near = made[ratio](way)
+            measure, curve = measured(near)
             record["differences"] = differences(curve, dense, n)
-            record["negative"] = round(float(measure.weights[measure.nodes < -30 * operator.rounding].sum()))
+            record["negative"] = round(float(measure.weights[measure.nodes < -30 * near.rounding].sum()))
             values = measure.eigenvalues
         both = min(LEADING, len(values), exact.exact)
         if both:
