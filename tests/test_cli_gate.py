@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import inspect
 import io
 import json
 import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import jsonschema
@@ -163,7 +166,11 @@ def test_an_interrupt_exits_130_and_leaves_no_file():
     )
     command = [sys.executable, "-m", "specaudit", "compare", "-", "before.npy", "-o", "a.json"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-        run.stdin.write(header.getvalue() + bytes(2**20))  # more than the pipe holds: it returns when it is read
+        run.stdin.write(header.getvalue() + bytes(2**20))
+        run.stdin.flush()
+        while int.from_bytes(fcntl.ioctl(run.stdin, termios.FIONREAD, bytes(4)), sys.byteorder):
+            time.sleep(0.01)
+        time.sleep(0.5)  # the pipe is drained and it waits for more: no signal falls between two reads
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=60) == 130
         assert b"Traceback" not in run.stderr.read()
