@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
@@ -12,6 +12,7 @@ import numpy as np
 from specaudit.capacity import CapacityCurve, probe_curves
 from specaudit.cells import IntArray
 from specaudit.draws import Design, Draw, draw
+from specaudit.equal_size import IndexChange, index_changes
 from specaudit.exponent import jackknife_error, slope_over, window_of
 from specaudit.front import FrontAndTail, front_and_tail
 from specaudit.kernels import FloatArray, Kernel
@@ -86,6 +87,8 @@ class KernelChange:
     deepest
         N_1 of BEFORE's whole sample at the end of the trusted depth, and the ridge on its kernel matrix there; None
         without its rows.
+    diversity
+        Diversity indices at equal size by name; none without BEFORE's rows.
     """
 
     kernel: Kernel
@@ -100,6 +103,7 @@ class KernelChange:
     ceiling: tuple[float, int] | None
     front: FrontAndTail | None
     deepest: tuple[float, float] | None = None
+    diversity: Mapping[str, IndexChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +188,8 @@ def compare_kernel(
         if not sides.drawn or not near(change.outcomes):
             break
     ceiling = _ceiling(whole["before"], whole["after"]) if subset else None
-    change = replace(change, deepest=whole["before"].deepest_ridge)
+    diversity = index_changes(values["before"], values["after"], design, linear=kernel.profile is None)
+    change = replace(change, deepest=whole["before"].deepest_ridge, diversity=diversity)
     if not sides.drawn:
         return replace(change, draws=0, ceiling=ceiling)
     before_values, after_values = ([s.eigenvalues for s in values[name]] for name in _NAMES)

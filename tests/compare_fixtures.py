@@ -175,6 +175,27 @@ def spectrum(
         before=sides[0],
         after=sides[1],
         finite_region=region(before, after, flat=harm <= 0, cutoff=31 if harm < 0 else None),
+        diversity={
+            index: diversity_change(index, before, after, error)
+            for index in ("vendi_score", "participation_ratio", *["rankme"] * (name == "linear"))
+        },
+    )
+
+
+def diversity_change(index: str, before: np.ndarray, after: np.ndarray, error: float) -> doc.DiversityChange:
+    """Return an index of two populations, from its formula."""
+
+    def value(values: np.ndarray) -> float:
+        share = np.sqrt(values) if index == "rankme" else values
+        share = share / share.sum()
+        if index == "participation_ratio":
+            return float(1 / (share**2).sum())
+        return float(np.exp(-(share * np.log(share)).sum()))
+
+    one, other = value(before), value(after)
+    ratio = other / one
+    return doc.DiversityChange(
+        before=one, after=other, ratio=ratio, low=ratio * np.exp(-2 * error), high=ratio * np.exp(2 * error)
     )
 
 

@@ -139,6 +139,16 @@ class FiniteRegion(Document):
     tail_flat: bool = Field(description="the last bins agree, so that a cutoff means something")
 
 
+class DiversityChange(Document):
+    """A diversity index of both sides at equal size, with the 95 % interval of its ratio; information, no gate."""
+
+    before: float = Field(description="geometric mean over the subsets of a side, if its rows are more than compared")
+    after: float
+    ratio: float = Field(description="after / before")
+    low: float
+    high: float
+
+
 class SpectrumChange(Document):
     """Everything compared under one kernel."""
 
@@ -153,6 +163,9 @@ class SpectrumChange(Document):
     before: Curve
     after: Curve
     finite_region: FiniteRegion | None
+    diversity: Mapping[str, DiversityChange] = Field(
+        default_factory=dict, description="Vendi score, participation ratio, and RankMe under the linear kernel"
+    )
 
 
 class Consistency(Document):

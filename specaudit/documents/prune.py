@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from specaudit.documents.base import Document, Environment, Kernel, Warning_, to_json
-from specaudit.documents.compare import Change, Comparison, Consistency, FiniteRegion, TailChange, Test, Verdict
+from specaudit.documents.compare import (
+    Change,
+    Comparison,
+    Consistency,
+    DiversityChange,
+    FiniteRegion,
+    TailChange,
+    Test,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +39,7 @@ class TrialSpectrum(Document):
     delta_exponent: Change | None = Field(description="change of b_2 over the window; null if no window was reached")
     window: tuple[float, float] | None = Field(description="effective dimensions N_2 of delta_exponent")
     finite_region: FiniteRegion | None
+    diversity: Mapping[str, DiversityChange] = Field(default_factory=dict)
 
 
 class Trial(Document):

@@ -237,6 +237,12 @@ def _spectrum(change: KernelChange, deep: DeepGain | None) -> doc.SpectrumChange
         before=_curve(change.before, change.targets.n2),
         after=_curve(change.after, change.targets.n2),
         finite_region=None if change.front is None else _front(change.front),
+        diversity={
+            name: doc.DiversityChange(
+                before=found.before, after=found.after, ratio=found.ratio, low=found.low, high=found.high
+            )
+            for name, found in change.diversity.items()
+        },
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from specaudit.report.compare.diversity import DIVERSITY, DIVERSITY_HEADS, diversity_table
 from specaudit.report.compare.facts import (
     GATE_HEADS,
     TEST_HEADS,
@@ -54,6 +55,8 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
             yield f"{escape(deep_title(title))}\n\n{table(('', 'κ after / κ before'), deep_facts(deep))}"
     if comparison.finite_region is not None:
         yield table(("finite region", ""), region_facts(comparison.finite_region))
+    if indices := diversity_table(comparison):
+        yield f"{DIVERSITY}\n\n{table(DIVERSITY_HEADS, indices)}"
     for title, found in named_rows(comparison):
         cells = table(*row_table(found[:NAMED]))
         yield f"{escape(title)}\n\n{cells}{_left(len(found) - NAMED, 'rows')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
+from specaudit.report.compare.diversity import DIVERSITY, DIVERSITY_HEADS, diversity_table
 from specaudit.report.compare.facts import (
     GATE_HEADS,
     TEST_HEADS,
@@ -66,6 +67,7 @@ def render_page(comparison: Comparison) -> str:
             if (deep := comparison.spectra[name].deep_gain) is not None
         ],
         region=region_facts(comparison.finite_region) if comparison.finite_region else (),
+        diversity=(DIVERSITY, DIVERSITY_HEADS, [numbers(cells, (2, 3, 4)) for cells in diversity_table(comparison)]),
         rows=[(title, row_table(rows[:NAMED]), len(rows[NAMED:])) for title, rows in named_rows(comparison)],
         sides=list(zip(side_facts(comparison.before), side_facts(comparison.after), strict=True)),
         relation=relation_facts(comparison),

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from specaudit.report.compare.diversity import DIVERSITY, DIVERSITY_HEADS, diversity_table
 from specaudit.report.compare.facts import (
     GATE_HEADS,
     TEST_HEADS,
@@ -64,6 +65,8 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, RenderableType]]:
             yield deep_title(title), pairs(deep_facts(deep))
     if comparison.finite_region is not None:
         yield "Finite region", pairs(region_facts(comparison.finite_region))
+    if indices := diversity_table(comparison):
+        yield DIVERSITY, grid(DIVERSITY_HEADS, indices, numbers=(2, 3))
     for title, found in named_rows(comparison):
         heads, rows = row_table(found[:NAMED])
         yield title, grid(heads, rows, numbers=range(len(heads) - ("id" in heads)))

@@ -28,6 +28,7 @@ def trial(method: str, keep: float, audit: doc.Comparison) -> doc.Trial:
                 delta_exponent=change.delta_exponent,
                 window=change.window,
                 finite_region=change.finite_region,
+                diversity=change.diversity,
             )
             for name, change in audit.spectra.items()
         },

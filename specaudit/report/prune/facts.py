@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
 from specaudit.report.compare import facts as compared
+from specaudit.report.compare.diversity import INDICES
 from specaudit.report.facts import number
 
 if TYPE_CHECKING:
-    from specaudit.documents import Consistency, FiniteRegion, Pruning, Search, Test, Trial
+    from specaudit.documents import Consistency, DiversityChange, FiniteRegion, Pruning, Search, Test, Trial
 
 REFERENCE = "random"
 TABLE_HEADS = ("method", "keep", "rows", "verdict", "capacity", "change of b₂", "front")
 MORE_HEADS = ("front to rank", "tail", "largest ratio ≤ C")
+DIVERSITY_HEADS = ("method", "keep", *INDICES.values())
 MEANING = (
     "Capacity: change of ln κ at the deepest test. Both changes are against random rows of equal number, ± the "
     "half-width of their interval; random is the reference, no recommendation. Front: eigenvalues after / before, at "
@@ -98,6 +100,17 @@ def more_cells(pruning: Pruning, trial: Trial) -> tuple[str, ...]:
     )
 
 
+def diversity_cells(pruning: Pruning, trial: Trial) -> tuple[str, ...]:
+    """Return the diversity at equal size, after / before, as a row under ``DIVERSITY_HEADS``.
+
+    An index is that of the primary kernel, or else of the first that has it: RankMe is of the linear one.
+    """
+    spectra = [trial.spectra[pruning.primary], *trial.spectra.values()]
+    found = {name: next((s.diversity[name] for s in spectra if name in s.diversity), None) for name in INDICES}
+    cells = ("-" if change is None else _times(change) for change in found.values())
+    return (shown(trial.method), _percent(trial.keep), *cells)
+
+
 def bounds_sentence(pruning: Pruning) -> str:
     """Return whether 0 <= T_w <= C T holds in all audits, and how near to it the nearest comes."""
     bounds = [trial.bound for trial in pruning.trials if trial.bound is not None]
@@ -142,6 +155,10 @@ def _percent(share: float) -> str:
 
 def _change(test: Test | None) -> str:
     return "-" if test is None else f"{test.change:+.3f} ± {(test.high - test.low) / 2:.3f}"
+
+
+def _times(change: DiversityChange) -> str:
+    return f"× {change.ratio:.3f} ± {(change.high - change.low) / 2:.3f}"
 
 
 def _front(region: FiniteRegion | None) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from specaudit.report.compare.diversity import DIVERSITY
 from specaudit.report.compare.markdown import render_comparison_markdown
 from specaudit.report.markdown import escape, table, warned
 from specaudit.report.prune.facts import (
+    DIVERSITY_HEADS,
     MEANING,
     MORE_HEADS,
     TABLE_HEADS,
     bounds_sentence,
+    diversity_cells,
     headline,
     more_cells,
     pruning_facts,
@@ -31,6 +34,8 @@ def render_pruning_markdown(pruning: Pruning) -> str:
             table((*TABLE_HEADS, *MORE_HEADS), rows),
             escape(bounds_sentence(pruning)),
             escape(MEANING),
+            f"{DIVERSITY}: after / before, ± the half-width of the 95 % interval",
+            table(DIVERSITY_HEADS, [diversity_cells(pruning, trial) for trial in pruning.trials]),
             table(("method", "keeps", "source"), methods),
         ]
         return "\n\n".join(blocks) + "\n"

@@ -8,8 +8,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from specaudit.embeddings.display import shown
+from specaudit.report.compare.diversity import DIVERSITY
 from specaudit.report.compare.table import comparison_parts
-from specaudit.report.prune.facts import MEANING, TABLE_HEADS, bounds_sentence, headline, pruning_facts, table_cells
+from specaudit.report.prune.facts import (
+    DIVERSITY_HEADS,
+    MEANING,
+    TABLE_HEADS,
+    bounds_sentence,
+    diversity_cells,
+    headline,
+    pruning_facts,
+    table_cells,
+)
 from specaudit.report.table import VERDICTS, grid, pairs, printed, warned
 
 if TYPE_CHECKING:
@@ -23,10 +33,13 @@ def render_pruning(pruning: Pruning, width: int, color: bool) -> str:
     if pruning.trials:
         parts += [
             "",
-            grid(TABLE_HEADS, _cells(pruning), status=3, numbers=(1, 2)),
+            grid(TABLE_HEADS, _once([table_cells(pruning, t) for t in pruning.trials]), status=3, numbers=(1, 2)),
             "",
             Text(bounds_sentence(pruning)),
             Text(MEANING, "dim"),
+            "",
+            Text(f"{DIVERSITY}, after / before", "bold"),
+            grid(DIVERSITY_HEADS, _once([diversity_cells(pruning, t) for t in pruning.trials]), numbers=(1,)),
             "",
             Text("Methods", "bold"),
         ]
@@ -39,11 +52,7 @@ def render_pruning(pruning: Pruning, width: int, color: bool) -> str:
     return printed([*parts, *warned(pruning.warnings)], width, color)
 
 
-def _cells(pruning: Pruning) -> list[tuple[str, ...]]:
-    """Return the rows of the table; a method is named once."""
-    found, last = [], ""
-    for trial in pruning.trials:
-        name, *others = table_cells(pruning, trial)
-        found.append(("" if trial.method == last else name, *others))
-        last = trial.method
-    return found
+def _once(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the rows of a table with each method named once."""
+    names = [name for name, *_ in rows]
+    return [("" if name == last else name, *rest) for (name, *rest), last in zip(rows, ["", *names], strict=False)]
