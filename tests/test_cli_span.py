@@ -161,3 +161,12 @@ def test_a_spoilt_document_is_refused(folder, capsys, change, told):
     change(data)
     Path("span.json").write_text(json.dumps(data))
     assert told in refused(capsys, "show", "span.json")
+
+
+def test_a_dry_run_tells_rows_memory_and_time_and_reads_nothing(folder, capsys):
+    assert main(["span", "real.npy", "fresh.npy", "noise.npy", "--dry-run", "-o", "span.json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[1] == f"{ROWS + 300}"
+    assert [line.split()[0] for line in lines[:4]] == ["rows", "dimensions", "size", "peak"]
+    assert any("judge noise.npy" in line for line in lines)
+    assert not Path("span.json").exists()
