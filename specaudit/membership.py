@@ -26,7 +26,7 @@ COVERED: dict[SpanClass, tuple[Status, str]] = {
     "copies": ("pass", "removed rows are near copies of kept ones"),
     "collapsed": ("pass", "the kept rows explain the removed ones better than one another"),
     "new-modes": ("fail", "the removed rows have modes that the kept ones lack: a topic or a kind of row is lost"),
-    "noise": ("inconclusive", "many removed rows lie beyond the kept ones, without a common mode"),
+    "noise": ("inconclusive", "many removed rows lie beyond the kept ones, and no common mode explains it"),
     "unresolved": ("inconclusive", "too few removed rows, or too little in common, to tell whether a topic is lost"),
 }
 """What removed rows are to the kept ones -> how the gate stands, and why."""

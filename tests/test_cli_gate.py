@@ -159,6 +159,15 @@ def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, o
     }
 
 
+@pytest.fixture
+def interrupts():
+    """Let processes that start here be interrupted, even where the tests run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_exits_130_and_leaves_no_file():
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(

@@ -33,6 +33,7 @@ class SpanKernel(Document):
     shift: float = Field(description="mean excess of the new rows, in standard deviations of real rows'")
     high: SpanShare = Field(description="rows with more excess than 95 % of the real ones")
     low: SpanShare = Field(description="rows with less excess than 95 % of the real ones; without near copies")
+    rest: SpanShare = Field(description="as high, with the first five residual modes taken from both")
     coherence: float = Field(
         description="standard errors by which leading residual eigenvalues exceed those of held-out real rows around"
     )

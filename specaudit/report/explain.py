@@ -304,9 +304,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Look at the rows called beyond before you train on them.",
     ),
     "noise": Explanation(
-        title="new rows lie beyond the real ones, without common modes",
-        meaning="A quarter of them or more have a larger residual than 95 % of the real rows, and what is left of "
-        "them varies together no more than in real rows. A flatter tail is then nothing to learn.",
+        title="new rows lie beyond the real ones, and no common mode explains it",
+        meaning="A third of them or more (35 %) have a larger residual than 95 % of the real rows, even when the five "
+        "leading modes of what is left are taken from both. A flatter tail is then nothing to learn.",
         action="Leave the rows called beyond out, or mend what makes them.",
     ),
     "exit-0": Explanation(

@@ -6,7 +6,7 @@ over the nearest real rows, each given all others. What real rows show of it the
 
 New modes are coherent: the leading eigenvalues of the residual kernel's correlations among new rows exceed those of
 as many held-out real rows around them, each given the same real rows, and the rows that carry them have an excess.
-Noise has the excess without the coherence.
+Noise has an excess that no common mode carries: it stays when the leading modes are taken away.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ GREATER = 1.2
 COHERENT, OUTSIDE, TOGETHER = 1.5, 2.0, 6.0
 """Standard errors of the leading eigenvalues, of the excess of the rows that carry them, and of both together, from
 which modes are new."""
+CARRIED = 1 / 2
+"""Of what the leading modes leave of real rows: they carry a row of which they leave less."""
+NOISY = 0.35
+"""Share of rows of high excess without the leading modes, under every kernel, that names a set noise."""
 REPEAT = 0.1
 """Distance, in bandwidths, within which rows of one set repeat one another."""
 FEWEST_REAL, FEWEST_NEW = 200, 30
@@ -80,6 +84,8 @@ class KernelSpan:
         Mean excess of the new rows less that of the real ones.
     high, low
         Shares of rows whose excess is above, below that of 95 % of the real rows; low without near copies.
+    rest
+        Share of rows above that of 95 % of the real rows when the first five residual modes are taken from both.
     coherence
         Standard errors by which the leading residual eigenvalues exceed those of real rows; the lower of the first
         and of the first five.
@@ -101,6 +107,7 @@ class KernelSpan:
     shift: float
     high: Shares
     low: Shares
+    rest: Shares
     coherence: float
     outside: tuple[float, float]
     outside_z: float
@@ -275,6 +282,7 @@ def _kernel_span(
         shift=float(np.average(excess, weights=copies) - mean) / sd,
         high=_share(excess > high, copies, expected > high, real.copies, effective),
         low=_share(excess[apart] < low, copies[apart], expected < low, real.copies, effective * float(apart.mean())),
+        rest=_rest([one for one, _ in found], [one for one, _ in null.sets], effective),
         coherence=min(first, five),
         outside=tuple(float(np.mean(a) - np.mean(b)) / sd for a, b in zip(carried, usually, strict=True)),  # type: ignore[arg-type]
         outside_z=_z(carried[1], usually[1]),
@@ -283,6 +291,17 @@ def _kernel_span(
         modes_high=np.exp(2 * spread),
         held=held,
     )
+
+
+def _rest(found: Sequence[Modes], usual: Sequence[Modes], effective: float) -> Shares:
+    """Return the share of rows beyond without the leading modes, unless these are far more of them than of real rows."""
+    least = CARRIED * float(np.median(np.concatenate([one.left for one in usual])))
+    rest, own = (
+        np.concatenate([np.where(one.left < least, -np.inf, one.rest) for one in sets]) for sets in (found, usual)
+    )
+    limit = np.quantile(own, 1 - TAIL)
+    once = np.ones(len(rest), np.int64), np.ones(len(own), np.int64)
+    return _share(rest > limit, once[0], own > limit, once[1], effective)
 
 
 def _sets(
@@ -359,20 +378,18 @@ def _classes(
         )
     elif not found and repeats.value - repeats.expected >= MANY and repeats.z > CERTAIN:
         found["collapsed"] = f"{100 * repeats.value:.0f} % repeat one another"
-    if fresh:
+    least = min(kernels.values(), key=lambda k: k.rest.value)
+    if least.rest.value >= NOISY and least.rest.z > CERTAIN:
+        found["noise"] = f"{_beyond(least, least.rest)} without the modes they have in common"
+    elif fresh:
         most = max(fresh, key=lambda k: k.coherence + k.outside_z)
         found["new-modes"] = (
             f"the first residual mode is {most.modes[0]:.2f} times that of real rows ({most.kernel.name}), "
             "and the rows that carry it lie outside the real ones around them"
         )
-    else:
-        loud = [k for k in beyond if k.high.value >= LARGE]
-        if loud and not any(k.common for k in loud):
-            most = max(loud, key=lambda k: k.high.value)
-            found["noise"] = f"{_beyond(most)}, without a common mode"
-        elif any(k.high.value >= 2 * TAIL for k in beyond):
-            most = max(beyond, key=lambda k: k.high.value)
-            found["unresolved"] = f"{_beyond(most)}, which tells neither new modes nor noise"
+    elif any(k.high.value >= 2 * TAIL for k in beyond):
+        most = max(beyond, key=lambda k: k.high.value)
+        found["unresolved"] = f"{_beyond(most, most.high)}, which tells neither new modes nor noise"
     if not found:
         return ("in-span",), (
             "the real rows explain them as they explain one another; "
@@ -381,7 +398,7 @@ def _classes(
     return tuple(found), "; ".join(found.values())
 
 
-def _beyond(found: KernelSpan) -> str:
+def _beyond(found: KernelSpan, share_beyond: Shares) -> str:
     """Return how many rows lie beyond the real ones, in words."""
-    share = f"{100 * found.high.value:.0f} %"
+    share = f"{100 * share_beyond.value:.0f} %"
     return f"{share} lie beyond {100 * (1 - TAIL):.0f} % of the real rows ({found.kernel.name})"

@@ -29,10 +29,16 @@ class Modes:
         (LEADING,) ln of its eigenvalues, descending.
     excess
         Mean excess of the rows that carry the first, and those that carry the first five.
+    left
+        (h,) share of each row's residual that is left without the first five and what all rows have in common.
+    rest
+        (h,) excess of each row without these.
     """
 
     values: FloatArray
     excess: tuple[float, float]
+    left: FloatArray
+    rest: FloatArray
 
     @property
     def first(self) -> float:
@@ -75,10 +81,13 @@ def modes_of(residual: FloatArray, excess: FloatArray, *, centered: bool) -> Mod
     first = vectors[:, 0]
     heavier = np.maximum(first if (np.maximum(first, 0) ** 2).sum() >= 0.5 else -first, 0.0) ** 2
     carried = vectors**2 @ values[: vectors.shape[1]]
+    left = np.maximum(correlation.diagonal() - carried, SMALLEST)
     full = np.concatenate([np.log(values), np.full(LEADING - len(values), np.log(SMALLEST))])
     return Modes(
         values=full,
         excess=(float(np.average(excess, weights=heavier)), float(np.average(excess, weights=carried))),
+        left=left,
+        rest=excess + np.log(left),
     )
 
 

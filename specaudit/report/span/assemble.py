@@ -75,6 +75,7 @@ def _kernel(found: KernelSpan) -> doc.SpanKernel:
         shift=found.shift,
         high=_share(found.high),
         low=_share(found.low),
+        rest=_share(found.rest),
         coherence=found.coherence,
         outside=found.outside,
         outside_z=found.outside_z,

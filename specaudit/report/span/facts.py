@@ -17,7 +17,7 @@ MEANING = {
     "copies": "copies",
     "collapsed": "collapsed: deeper in the span than real rows are",
     "new-modes": "new coherent modes that the real rows lack",
-    "noise": "noise: beyond the real rows, without common modes",
+    "noise": "noise: beyond the real rows, and no common mode explains it",
     "unresolved": "unresolved",
 }
 ROWS: tuple[RowClass, ...] = ("copy", "inside", "typical", "beyond")
@@ -68,6 +68,7 @@ def kernel_facts(found: SpanKernel) -> Iterator[tuple[str, str]]:
     """Yield what is said of a set under one kernel."""
     yield "excess over the real rows around", f"{found.shift:+.2f} standard deviations"
     yield "beyond 95 % of real rows", _against(found.high)
+    yield "the same without common modes", _against(found.rest)
     yield "better explained than 95 %", _against(found.low)
     yield (
         "first residual mode",
