@@ -23,6 +23,7 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
+from specaudit.report.compare.groups import GROUP_HEADS, group_table, groups_title
 from specaudit.report.compare.removed import named_rows, row_table
 from specaudit.report.pages import Plate, numbers, page, plate, typeset
 
@@ -46,6 +47,7 @@ CAPTIONS = {
 
 def render_page(comparison: Comparison) -> str:
     """Return the page, of less than 400 KB for five kernels; rows and warnings left out for that are counted."""
+    groups = comparison.rows.groups
     return page(
         "compare",
         comparison.warnings,
@@ -67,6 +69,7 @@ def render_page(comparison: Comparison) -> str:
         ],
         region=region_facts(comparison.finite_region) if comparison.finite_region else (),
         rows=[(title, row_table(rows[:NAMED]), len(rows[NAMED:])) for title, rows in named_rows(comparison)],
+        groups=None if groups is None else (groups_title(groups, NAMED), GROUP_HEADS, group_table(groups, NAMED)),
         sides=list(zip(side_facts(comparison.before), side_facts(comparison.after), strict=True)),
         relation=relation_facts(comparison),
         null=null_facts(comparison),
