@@ -144,7 +144,7 @@ def compare(
         if after is None:
             raise ConfigError("a proposal needs BEFORE's embeddings", next_step="give them in place of the baseline")
         if groups is not None:
-            raise ConfigError("groups need BEFORE's rows", next_step="give its embeddings in place of the baseline")
+            raise ConfigError("groups need BEFORE's embeddings", next_step="give them in place of the baseline")
         if operator == "graph":
             raise ConfigError("a kernel graph needs BEFORE's rows", next_step="give them in place of the baseline")
         found = compare_with_baseline(

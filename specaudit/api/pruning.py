@@ -99,7 +99,7 @@ def prune(
     check_arguments(kernels, max_rows)
     request = Request.of(method, keep, soft=soft, cap=cap, scores=scores is not None)
     if groups is not None and request.method == ALL:
-        raise ConfigError("groups are counted by the audit of one method", next_step="name it in the place of all")
+        raise ConfigError("--groups takes one method", next_step="name it in the place of all")
     rules, report, cores = policy or Policy(), progress or SilentProgress(), usable_threads(threads)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 1000
 """Groups that the document names."""
+NAMED = 20
+"""Groups that a report for people names."""
 LONGEST = 60
 """Characters of a name in a table."""
-GROUP_HEADS = ("group", "rows", "kept", "share", "")
+GROUP_HEADS = ("rows", "kept", "share", "finding", "group")
 
 
 def groups_document(found: KeptGroups) -> doc.Groups:
@@ -43,22 +45,22 @@ def groups_document(found: KeptGroups) -> doc.Groups:
     )
 
 
-def groups_title(groups: doc.Groups, named: int) -> str:
-    """Return what a table of the first `named` groups shows."""
-    listed = f"first {named:,} of {groups.count:,} by share" if groups.count > named else f"{groups.count:,}"
+def groups_title(groups: doc.Groups) -> str:
+    """Return what the table of groups shows."""
+    listed = f"first {NAMED} of {groups.count:,} by share" if groups.count > NAMED else f"{groups.count:,}"
     unused = f", {groups.unused:,} more without a usable row" if groups.unused else ""
     return f"Groups of BEFORE's rows ({listed}{unused}; of all rows {percent(groups.share)} were kept)"
 
 
-def group_table(groups: doc.Groups, named: int) -> list[tuple[str, ...]]:
-    """Return the first `named` groups as cells under ``GROUP_HEADS``."""
+def group_cells(groups: doc.Groups) -> list[tuple[str, ...]]:
+    """Return the first groups as rows under ``GROUP_HEADS``; the name is last, where it has room."""
     return [
         (
-            shown(group.name, LONGEST),
             f"{group.rows:,}",
             f"{group.kept:,}",
             percent(group.share),
             "lost" if group.lost else "",
+            shown(group.name, LONGEST),
         )
-        for group in groups.groups[:named]
+        for group in groups.groups[:NAMED]
     ]

@@ -23,7 +23,7 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
-from specaudit.report.compare.groups import GROUP_HEADS, group_table, groups_title
+from specaudit.report.compare.groups import GROUP_HEADS, group_cells, groups_title
 from specaudit.report.compare.removed import named_rows, row_table
 from specaudit.report.pages import Plate, numbers, page, plate, typeset
 
@@ -69,7 +69,7 @@ def render_page(comparison: Comparison) -> str:
         ],
         region=region_facts(comparison.finite_region) if comparison.finite_region else (),
         rows=[(title, row_table(rows[:NAMED]), len(rows[NAMED:])) for title, rows in named_rows(comparison)],
-        groups=None if groups is None else (groups_title(groups, NAMED), GROUP_HEADS, group_table(groups, NAMED)),
+        groups=None if groups is None else (groups_title(groups), GROUP_HEADS, group_cells(groups)),
         sides=list(zip(side_facts(comparison.before), side_facts(comparison.after), strict=True)),
         relation=relation_facts(comparison),
         null=null_facts(comparison),

@@ -26,14 +26,12 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
-from specaudit.report.compare.groups import GROUP_HEADS, group_table, groups_title
+from specaudit.report.compare.groups import GROUP_HEADS, group_cells, groups_title
 from specaudit.report.compare.removed import LOST_HEADS, NAMED, lost_table, named_rows, row_table
 from specaudit.report.table import VERDICTS, grid, pairs, printed, warned
 
 if TYPE_CHECKING:
     from specaudit.documents import Comparison, Gate
-
-GROUPS = 10  # that are named
 
 
 def render_comparison(comparison: Comparison, width: int, color: bool) -> str:
@@ -73,7 +71,7 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, RenderableType]]:
     if lost := lost_table(comparison):
         yield "Clusters of BEFORE's rows that were lost", grid(LOST_HEADS, lost, numbers=(0, 1))
     if (groups := comparison.rows.groups) is not None:
-        yield groups_title(groups, GROUPS), grid(GROUP_HEADS, group_table(groups, GROUPS), numbers=(1, 2, 3))
+        yield groups_title(groups), grid(GROUP_HEADS, group_cells(groups), numbers=(0, 1, 2))
     yield "How it was computed", pairs(null_facts(comparison))
     yield "How to reproduce", pairs(reproduce_facts(comparison))
 
