@@ -33,7 +33,7 @@ def groups_document(found: KeptGroups) -> doc.Groups:
         share=found.share,
         groups=tuple(
             doc.Group(
-                name=found.names[at],
+                name=found.names[at].encode("utf-8", "backslashreplace").decode(),  # half a surrogate pair is no JSON
                 rows=int(found.rows[at]),
                 kept=int(found.kept[at]),
                 share=float(found.shares[at]),
