@@ -49,7 +49,8 @@ Ids = Annotated[str | None, typer.Option(metavar="FILE", help="Names of the rows
 Groups = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE", help="Groups of the rows: a file, or a column of a table; the kept share of each is reported."
+        metavar="FILE|COLUMN",
+        help="Groups of the rows, in a file or a column of a table: the kept share of each is told.",
     ),
 ]
 Dtype = Annotated[str | None, typer.Option(metavar="TYPE", help="Number type of a raw file, e.g. float32.")]
