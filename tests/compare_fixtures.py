@@ -227,6 +227,21 @@ NAMED = tuple(
     doc.NamedRow(row=137 * (k + 1), id=f"gloss-{k}", distance=1.61 - 0.05 * k, leverage=0.2 + 0.01 * k)
     for k in range(8)
 )
+GROUPS = doc.Groups(
+    count=24,
+    unused=1,
+    lost=1,
+    share=0.03,
+    groups=(
+        doc.Group(name="glossaries", rows=900, kept=0, share=0.0, chance=2.2e-11, lost=True),
+        *(
+            doc.Group(
+                name=f"source-{k}", rows=500 + k, kept=15 + k, share=(15 + k) / (500 + k), chance=1.0, lost=False
+            )
+            for k in range(23)
+        ),
+    ),
+)
 NO_HARM = "no harm to the spectral shape beyond the margin"
 CAPACITY = gate("capacity", "pass", NO_HARM, "", "linear, 60 effective dimensions", -0.003, -0.016, 0.011, -0.05)
 TAIL = gate(
@@ -363,7 +378,10 @@ def failing() -> doc.Comparison:
         finite_region=spectra["laplace"].finite_region,
         gates=gates,
         rows=comparison().rows.model_copy(
-            update={"carried": comparison().rows.carried.model_copy(update={"explained": 0.312})}
+            update={
+                "carried": comparison().rows.carried.model_copy(update={"explained": 0.312}),
+                "groups": GROUPS,
+            }
         ),
         smallest_harm={"capacity": 0.031, "tail": 0.044},
     )
@@ -560,7 +578,12 @@ def hostile() -> doc.Comparison:
         for found in document.gates
     )
     named = tuple(row.model_copy(update={"id": HOSTILE}) for row in document.rows.removed_far)
-    rows = {"removed_far": named, "removed_tail": named}
+    groups = tuple(group.model_copy(update={"name": HOSTILE}) for group in GROUPS.groups)
+    rows = {
+        "removed_far": named,
+        "removed_tail": named,
+        "groups": GROUPS.model_copy(update={"groups": groups}),
+    }
     sides = {"source": HOSTILE, "model": HOSTILE, "dtype": HOSTILE, "digest": HOSTILE}
     spectra = {
         name: found.model_copy(
@@ -590,6 +613,8 @@ def huge() -> doc.Comparison:
     document = hostile()
     text = "&|🙂<\x1b" * 200
     named = tuple(doc.NamedRow(row=k, id=text, distance=2 - k / 1e4, leverage=k / 1e4) for k in range(10_000))
+    one = doc.Group(name=text, rows=9, kept=0, share=0.0, chance=1e-9, lost=True)
+    groups = GROUPS.model_copy(update={"count": 5000, "lost": 5000, "groups": (one,) * 1000})
     names = ("laplace", "linear", "matern32", "matern52", "rbf")
     made = {name: spectrum(name if name == "linear" else "laplace", 0.05, kernel=name) for name in names}
     gates = tuple(
@@ -600,7 +625,7 @@ def huge() -> doc.Comparison:
             "gates": gates,
             "primary": "laplace",
             "spectra": made,
-            "rows": document.rows.model_copy(update={"removed_far": named, "removed_tail": named}),
+            "rows": document.rows.model_copy(update={"removed_far": named, "removed_tail": named, "groups": groups}),
             "warnings": tuple(doc.Warning_(id="SPA011", message=text, next_step=text) for _ in range(200)),
         }
     )

@@ -83,9 +83,10 @@ def test_without_settings_the_api_gets_its_own_defaults(api):
     assert arguments.pop("policy") == Policy()
     assert arguments == {
         "kept": None, "dropped": None, "weights": None, "added": None, "expect": "any", "ids": None,
-        "ids_after": None, "dtype": None, "shape": None, "column": None, "kernels": ("laplace", "linear"),
-        "bandwidth": None, "normalize": "none", "centered": False, "model": None, "model_after": None,
-        "calibrate": False, "drop_bad_rows": False, "seed": None, "threads": None, "max_rows": 16384,
+        "ids_after": None, "groups": None, "dtype": None, "shape": None, "column": None,
+        "kernels": ("laplace", "linear"), "bandwidth": None, "normalize": "none", "centered": False,
+        "model": None, "model_after": None, "calibrate": False, "drop_bad_rows": False, "seed": None,
+        "threads": None, "max_rows": 16384,
         "max_memory": None, "operator": "auto", "landmarks": None, "neighbors": 32, "graph_rows": 131072,
         "index": "auto", "command": "specaudit compare before.npy after.npy",
     }  # fmt: skip
@@ -94,8 +95,8 @@ def test_without_settings_the_api_gets_its_own_defaults(api):
 def test_every_flag_reaches_the_api(api):
     flags = (
         "--kernel rbf --bandwidth 0.5 --normalize l2 --centered --model m --model-after n --ids i.txt "
-        "--ids-after j.txt --dtype float16 --shape -1,20 --column c --drop-bad-rows --seed 3 --threads 2 "
-        "--max-rows 99 --max-memory 4G --expect augment --calibrate "
+        "--ids-after j.txt --groups g.csv --dtype float16 --shape -1,20 --column c --drop-bad-rows --seed 3 "
+        "--threads 2 --max-rows 99 --max-memory 4G --expect augment --calibrate "
         "--operator graph --landmarks 20 --neighbors 5 --graph-rows 5000 --index ivf"
     )
     assert compare("after.npy", *flags.split()) == 0
@@ -103,8 +104,8 @@ def test_every_flag_reaches_the_api(api):
     del arguments["policy"], arguments["command"]
     assert arguments == {
         "kept": None, "dropped": None, "weights": None, "added": None, "expect": "augment", "ids": "i.txt",
-        "ids_after": "j.txt", "dtype": "float16", "shape": (-1, 20), "column": "c", "kernels": ("rbf",),
-        "bandwidth": 0.5, "normalize": "l2", "centered": True, "model": "m", "model_after": "n",
+        "ids_after": "j.txt", "groups": "g.csv", "dtype": "float16", "shape": (-1, 20), "column": "c",
+        "kernels": ("rbf",), "bandwidth": 0.5, "normalize": "l2", "centered": True, "model": "m", "model_after": "n",
         "calibrate": True, "drop_bad_rows": True, "seed": 3, "threads": 2, "max_rows": 99,
         "max_memory": 4 * 2**30, "operator": "graph", "landmarks": 20, "neighbors": 5, "graph_rows": 5000,
         "index": "ivf",
@@ -162,6 +163,7 @@ def test_a_proposal_stands_in_the_place_of_after(api, proposal):
         (["a.npy", "-o", "json=a.npy"], "also an input"),
         (["--kept", "k.npy", "--save-rows", "k.npy"], "also an input"),
         (["--added", "n.npy::x", "--save-rows", "n.npy"], "also an input"),
+        (["a", "--groups", "g.csv", "--save-rows", "g.csv"], "also an input"),
         (["a", "-o", "none/x.json"], "its directory does not exist"),
     ],
 )
@@ -263,6 +265,7 @@ def test_a_mistake_in_a_waiver_of_the_file_is_told(api, capsys, tmp_path):
         ("a b --waive 'tail=it is agreed'", "a b --waive 'tail=it is agreed'"),
         ("a b --report x.html --plot x.svg --save-rows x.csv", "a b"),
         ("a b --on-inconclusive pass", "a b --on-inconclusive pass"),
+        ("a b --groups 'my topics.txt'", "a b --groups 'my topics.txt'"),
     ],
 )
 def test_the_command_holds_what_the_numbers_depend_on(api, line, command):

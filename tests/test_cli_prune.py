@@ -178,6 +178,7 @@ NO = ("--method", "outliers", "--keep", "0.5")
         (("--method", "all", "--keep", "auto"), "--keep auto takes one method"),
         (("--method", "random", "--keep", "auto"), "random rows are only its reference"),
         (("--method", "all", "--save-rows", "k.npy"), "--save-rows takes one method"),
+        (("--method", "all", "--groups", "ids.txt"), "--groups takes one method"),
         (("--method", "outliers", "--soft"), "--soft needs a bound of the weights"),
         (("--method", "outliers", "--soft", "--cap", "1"), "--cap: expected a number above 1"),
         (("--method", "outliers", "--soft", "--cap", "400"), "below the 300 rows"),

@@ -24,6 +24,7 @@ from specaudit.documents import Baseline, Comparison
 from specaudit.errors import ConfigError, InputError
 from specaudit.gates import judge
 from specaudit.graph import NEIGHBORS
+from specaudit.groups import kept_groups
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Normalize, choose_kernel, median_distance
 from specaudit.policy import Policy
 from specaudit.progress import Progress, SilentProgress
@@ -36,6 +37,7 @@ from specaudit.report.compare.assemble import (
     side,
     smallest_harms,
 )
+from specaudit.report.compare.groups import groups_document
 from specaudit.sampling import SamplePair, Samples, read_samples, relative_scale
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def compare(
     expect: Expectation = "any",
     ids: Ids | None = None,
     ids_after: Ids | None = None,
+    groups: Rule | None = None,
     dtype: str | None = None,
     shape: tuple[int, int] | None = None,
     column: str | None = None,
@@ -100,6 +103,9 @@ def compare(
         under "augment"; "fresh" is for independent data of one model.
     ids, ids_after
         Names of the rows of each side.
+    groups
+        The label of each row of BEFORE, or the column of a table that holds it: the kept share of each group is
+        reported in `rows.groups`.
     model, model_after
         Names of the embedding models, which must be the same.
     policy
@@ -137,6 +143,8 @@ def compare(
     if baseline is not None:
         if after is None:
             raise ConfigError("a proposal needs BEFORE's embeddings", next_step="give them in place of the baseline")
+        if groups is not None:
+            raise ConfigError("groups need BEFORE's embeddings", next_step="give them in place of the baseline")
         if operator == "graph":
             raise ConfigError("a kernel graph needs BEFORE's rows", next_step="give them in place of the baseline")
         found = compare_with_baseline(
@@ -173,8 +181,9 @@ def compare(
             max_rows=max_rows,
             normalize=normalize,
             drop_bad_rows=drop_bad_rows,
+            without=groups,
         )
-        first = reader.read(before, ids)
+        first = reader.read(before, ids, groups)
         second = reader.read(after, ids_after) if after is not None else reader.propose(first, proposal, ids_after)
         check_dimensions(first, second)
         return compare_sets(
@@ -271,6 +280,7 @@ def compare_sets(
         )
     deep = {} if deepening is None else deepening.gains(chosen, normalize, seed=seed, threads=cores, report=report)
     judging = Judging(kernels=chosen, normalize=normalize, seed=seed, threads=cores, report=report)
+    groups = kept_groups(first, second, proposed=proposed)
     name = f"{first.embeddings.name} as proposed" if proposed else second.embeddings.name
     found = assemble_comparison(
         side(first, name=first.embeddings.name, model=model, sampled=samples.sizes[0]),
@@ -278,7 +288,15 @@ def compare_sets(
         relation_document(relation, expect, samples.shared, scale),
         changes,
         samples.design,
-        rows_document(first, second, removed, changes, carried, pruned=relation.kind == "prune"),
+        rows_document(
+            first,
+            second,
+            removed,
+            changes,
+            carried,
+            groups=None if groups is None else groups_document(groups),
+            pruned=relation.kind == "prune",
+        ),
         consistency,
         no_ceiling=no_ceiling,
         deep=deep,

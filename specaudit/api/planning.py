@@ -33,6 +33,7 @@ from specaudit.spectrum import CHECKS, PROBES
 
 if TYPE_CHECKING:
     from specaudit.api.common import Source
+    from specaudit.api.sides import Rule
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
@@ -142,6 +143,7 @@ def compare_plan(
     after: Source | None = None,
     *,
     added: Source | None = None,
+    groups: Rule | None = None,
     dtype: str | None = None,
     shape: tuple[int, int] | None = None,
     column: str | None = None,
@@ -167,7 +169,7 @@ def compare_plan(
     )
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
+            stack.enter_context(open_embeddings(source, without=groups, dtype=dtype, shape=shape, column=column))
             for source in (before, after, added)
             if not (source is None or isinstance(source, Baseline) or is_baseline(source))
         ]

@@ -21,7 +21,7 @@ from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.documents import Comparison, Pruned, Pruning, Reference, Trial
 from specaudit.embeddings import read_scores
-from specaudit.errors import ExitCode
+from specaudit.errors import ConfigError, ExitCode
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, KERNELS, FloatArray, Kernel, Normalize, choose_kernel
 from specaudit.operators import dense_bytes
 from specaudit.policy import Policy
@@ -52,6 +52,7 @@ def prune(
     cap: float | None = None,
     scores: Rule | None = None,
     ids: Ids | None = None,
+    groups: Rule | None = None,
     dtype: str | None = None,
     shape: tuple[int, int] | None = None,
     column: str | None = None,
@@ -83,6 +84,8 @@ def prune(
         Weights of mean 1 that are at most `cap` in the place of a cut, see `specaudit.pruning.bounded_weights`.
     scores
         One number per row for the method "scores", as weights are given; the highest are kept.
+    groups
+        As in `compare`, for the audit of a single pruning.
 
     Raises
     ------
@@ -95,6 +98,8 @@ def prune(
     """
     check_arguments(kernels, max_rows)
     request = Request.of(method, keep, soft=soft, cap=cap, scores=scores is not None)
+    if groups is not None and request.method == ALL:
+        raise ConfigError("--groups takes one method", next_step="name it in the place of all")
     rules, report, cores = policy or Policy(), progress or SilentProgress(), usable_threads(threads)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))
@@ -110,7 +115,7 @@ def prune(
             normalize=normalize,
             drop_bad_rows=drop_bad_rows,
         )
-        data = reader.read(source, ids)
+        data = reader.read(source, ids, groups)
         _check_budget(data, kernels, cores, max_rows, max_memory, shared=request.method == ALL)
         given = None if scores is None else read_scores(scores, data.embeddings)
         work = _Work(

@@ -95,18 +95,25 @@ class Reader:
         max_rows: int,
         normalize: Normalize,
         drop_bad_rows: bool,
+        without: Rule | None = None,
     ) -> Reader:
-        """Return a reader with the arguments of the verb."""
+        """Return a reader with the arguments of the verb; `without` is what is given as the groups of BEFORE."""
         return cls(
             stack=stack,
             report=report,
-            opening={"dtype": dtype, "shape": shape, "column": column, "max_memory": max_memory},
+            opening={
+                "without": without,
+                "dtype": dtype,
+                "shape": shape,
+                "column": column,
+                "max_memory": max_memory,
+            },
             scanning={"seed": seed, "max_rows": max_rows, "normalize": normalize, "drop_bad_rows": drop_bad_rows},
         )
 
-    def read(self, source: Source, ids: Ids | None) -> DataSet:
+    def read(self, source: Source, ids: Ids | None, groups: Rule | None = None) -> DataSet:
         """Return all rows of a source."""
-        embeddings = self.stack.enter_context(open_embeddings(source, ids=ids, **self.opening))
+        embeddings = self.stack.enter_context(open_embeddings(source, ids=ids, groups=groups, **self.opening))
         with self.report.stage(f"scan {embeddings.name}") as stage:
             found = scan(embeddings, progress=fraction(stage.update), **self.scanning)
         check_scale(embeddings, found)

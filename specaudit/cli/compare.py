@@ -69,6 +69,7 @@ def compare(
     ] = None,
     ids: options.Ids = None,
     ids_after: Annotated[str | None, typer.Option(metavar="FILE", help="Names of AFTER's rows.")] = None,
+    groups: options.Groups = None,
     dtype: options.Dtype = None,
     shape: options.Shape = None,
     column: options.Column = None,
@@ -130,6 +131,7 @@ def compare(
         **proposal,
         "expect": options.checked("expect", expect),
         "ids_after": ids_after,
+        "groups": groups,
         "model_after": model_after,
         "calibrate": calibrate,
         "policy": policy.read_policy(context),
@@ -138,7 +140,7 @@ def compare(
     output.check_stdout(format_, "compare", dry_run=dry_run)
     files = output.requested("compare", documents=outputs, reports=report, plots=plot, rows=save_rows)
     sources = options.given(before, after, *proposal.values())
-    inputs = [*(name.partition("::")[0] for name in sources), *options.given(ids, ids_after, config_file)]
+    inputs = [*(name.partition("::")[0] for name in sources), *options.given(ids, ids_after, groups, config_file)]
     output.check_outputs(files, inputs)
 
     from specaudit import api

@@ -46,6 +46,13 @@ Centered = Annotated[
 ]
 Model = Annotated[str | None, typer.Option(metavar="NAME", help="The embedding model, to be kept in the document.")]
 Ids = Annotated[str | None, typer.Option(metavar="FILE", help="Names of the rows: a file, or a column of a table.")]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|COLUMN",
+        help="Groups of the rows, in a file or a column of a table: the kept share of each is told.",
+    ),
+]
 Dtype = Annotated[str | None, typer.Option(metavar="TYPE", help="Number type of a raw file, e.g. float32.")]
 Shape = Annotated[
     str | None, typer.Option(metavar="ROWS,DIMS", help="Shape of a raw file; -1 rows are as many as it holds.")

@@ -44,6 +44,7 @@ def prune(
     centered: options.Centered = False,
     model: options.Model = None,
     ids: options.Ids = None,
+    groups: options.Groups = None,
     dtype: options.Dtype = None,
     shape: options.Shape = None,
     column: options.Column = None,
@@ -87,6 +88,7 @@ def prune(
         "soft": soft,
         "cap": options.checked("cap", cap),
         "scores": scores,
+        "groups": groups,
         "policy": policy.read_policy(context),
         "command": command_line(context),
     }
@@ -94,7 +96,7 @@ def prune(
     data = _data(save_rows or (), save_weights or (), method, soft=soft)
     files = [*output.requested("prune", documents=outputs, plots=plot), *data]
     inputs = [name.partition("::")[0] for name in options.given(source, scores)]
-    output.check_outputs(files, [*inputs, *options.given(ids, config_file)])
+    output.check_outputs(files, [*inputs, *options.given(ids, groups, config_file)])
 
     from specaudit import api
 

@@ -228,6 +228,34 @@ class Carried(Document):
     )
 
 
+class Group(Document):
+    """A group of BEFORE's rows, and how many of them were kept."""
+
+    name: str
+    rows: int = Field(description="rows of BEFORE in it that can be used, copies counted")
+    kept: int = Field(
+        description="of these, those whose content is in AFTER; of a proposal, those that it keeps, by weights after "
+        "thinning"
+    )
+    share: float = Field(description="kept over rows")
+    chance: float = Field(
+        description="bound of the chance that rows removed at random leave any group as small a share, at most 1"
+    )
+    lost: bool = Field(description="share below a quarter of the overall one, and chance below 1 %")
+
+
+class Groups(Document):
+    """What was kept of the groups that --groups gives. It is reported; no gate counts it."""
+
+    count: int = Field(description="groups with rows that can be used")
+    unused: int = Field(description="groups without any")
+    lost: int = Field(description="groups that are lost")
+    share: float = Field(description="of all rows of BEFORE that can be used, those kept")
+    groups: tuple[Group, ...] = Field(
+        description="lost ones first, then by rising share and falling rows; the first 1,000 of `count`"
+    )
+
+
 class Rows(Document):
     """The amount of data, which a spectrum says nothing about."""
 
@@ -243,6 +271,7 @@ class Rows(Document):
     carried: Carried | None = Field(
         default=None, description="null where no row was removed, few are shared, or no kernel is one of distances"
     )
+    groups: Groups | None = Field(default=None, description="null without --groups")
     removed_all: tuple[NamedRow, ...] = Field(default=(), exclude=True, description="all of these; not written")
 
 

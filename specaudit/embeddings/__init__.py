@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.opening import open_embeddings
-from specaudit.embeddings.selection import read_scores, read_selection, read_weights
+from specaudit.embeddings.row_values import read_groups, read_scores, read_weights
+from specaudit.embeddings.selection import read_selection
 
 __all__ = [
     "Block",
@@ -12,6 +13,7 @@ __all__ = [
     "Shard",
     "concatenated",
     "open_embeddings",
+    "read_groups",
     "read_scores",
     "read_selection",
     "read_weights",

@@ -50,6 +50,7 @@ class Embeddings:
     dtype: DType  # stored type; the common type where shards differ
     shards: tuple[Shard, ...]
     ids: tuple[str, ...] | None = field(default=None, repr=False)
+    groups: tuple[str, ...] | None = field(default=None, repr=False)  # the label of each row's group
     matrices: tuple[Matrix, ...] = field(repr=False)  # one per shard
     max_memory: int | None = None  # bytes
 

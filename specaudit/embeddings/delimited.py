@@ -11,9 +11,8 @@ import numpy as np
 
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import LONGEST_LINE, text_lines
-from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.sources import Part
-from specaudit.embeddings.stored import FileMatrix, spool_rows
+from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
 from specaudit.errors import InputError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -32,14 +31,17 @@ class _Table:
     header: bool
     columns: tuple[int, ...]  # positions of the embedding
     id_column: int | None
+    group_column: int | None
 
 
-def read_delimited(part: Part, column: str | None, id_column: str | None) -> FileMatrix:
+def read_delimited(
+    part: Part, column: str | None, id_column: str | None, group_column: str | None, without: str | None = None
+) -> FileMatrix:
     """Return the embedding columns of a table, copied to a nameless temporary file as float64.
 
     Without ``column`` these are all but columns of text (no number in the first 64 rows), one named id or
-    ids, and an unnamed first one (the index that pandas writes). A first row without numbers, or just
-    0, 1, 2... in order, is a header.
+    ids, the column of the groups, the one that it shall be ``without``, and an unnamed first one (the index that
+    pandas writes). A first row without numbers, or just 0, 1, 2... in order, is a header.
 
     Raises
     ------
@@ -51,9 +53,9 @@ def read_delimited(part: Part, column: str | None, id_column: str | None) -> Fil
     start = next(blocks, None)
     if start is None:
         raise InputError(f"{shown(part.label)}: the table has no rows", next_step="write it again")
-    table = _layout(part, start[1], column, id_column)
+    table = _layout(part, start[1], column, id_column, group_column, without)
 
-    def parsed() -> Iterator[tuple[Array, list[str] | None]]:
+    def parsed() -> Iterator[ParsedRows]:
         first, lines = start
         skip = _header_lines(lines, table) if table.header else 0
         if skip < len(lines):
@@ -91,7 +93,14 @@ def _line_blocks(part: Part) -> Iterator[tuple[int, list[str]]]:
         yield (blank or number + 1) - len(lines), lines
 
 
-def _layout(part: Part, lines: list[str], column: str | None, id_column: str | None) -> _Table:
+def _layout(
+    part: Part,
+    lines: list[str],
+    column: str | None,
+    id_column: str | None,
+    group_column: str | None,
+    without: str | None,
+) -> _Table:
     delimiter = DELIMITERS[part.suffix]
     sample = list(islice(records(part.label, delimiter, 1, lines), SAMPLE + 1))
     first = sample[0][1]
@@ -110,12 +119,19 @@ def _layout(part: Part, lines: list[str], column: str | None, id_column: str | N
                 next_step="name a file of ids or a column of the table",
             )
         taken.insert(0, names.index(id_column))
+    if group_column is not None and group_column not in names:
+        what = f"groups {quoted(group_column)} is neither a file nor a column"
+        raise InputError(
+            f"{shown(part.label)}: {what} among {_listed(names)}",
+            next_step="name a file of labels or a column of the table",
+        )
+    apart = {*taken, *(k for k, name in enumerate(names) if name in (group_column, without))}
     if column is not None:
         columns = _select(part.label, names, column)
     elif header:
-        columns = [k for k in range(len(names)) if k not in taken and not _is_text(k, rows)]
+        columns = [k for k in range(len(names)) if k not in apart and not _is_text(k, rows)]
     else:
-        columns = [k for k in range(len(names)) if k not in taken]
+        columns = [k for k in range(len(names)) if k not in apart]
     if not columns:
         raise InputError(
             f"{shown(part.label)}: no column of numbers among {_listed(names)}",
@@ -128,6 +144,7 @@ def _layout(part: Part, lines: list[str], column: str | None, id_column: str | N
         header=header,
         columns=tuple(columns),
         id_column=taken[0] if taken else None,
+        group_column=None if group_column is None else names.index(group_column),
     )
 
 
@@ -185,8 +202,8 @@ def _header_lines(lines: Sequence[str], table: _Table) -> int:
     return next(records(table.label, table.delimiter, 1, lines))[0]
 
 
-def _parse(table: _Table, first: int, lines: list[str]) -> tuple[Array, list[str] | None]:
-    mark, width, at = table.delimiter, len(table.names), table.id_column
+def _parse(table: _Table, first: int, lines: list[str]) -> ParsedRows:
+    mark, width = table.delimiter, len(table.names)
     plain = all(line.count(mark) == width - 1 and '"' not in line for line in lines)
     if plain:
         try:
@@ -196,8 +213,12 @@ def _parse(table: _Table, first: int, lines: list[str]) -> tuple[Array, list[str
         except ValueError:  # the slower parser below finds the cell
             plain = False
         else:
-            return values, None if at is None else [line.split(mark, at + 1)[at] for line in lines]
-    rows, ids = [], []
+            ids, groups = (
+                None if at is None else [line.split(mark, at + 1)[at] for line in lines]
+                for at in (table.id_column, table.group_column)
+            )
+            return ParsedRows(values=values, ids=ids, groups=groups)
+    rows, kept = [], []
     for number, cells in records(table.label, mark, first, lines):
         if len(cells) != width:
             raise InputError(
@@ -205,8 +226,11 @@ def _parse(table: _Table, first: int, lines: list[str]) -> tuple[Array, list[str
                 next_step="give all rows the same columns",
             )
         rows.append([_number(table, number, k, cells[k]) for k in table.columns])
-        ids.append("" if at is None else cells[at])
-    return np.array(rows, np.float64), None if at is None else ids
+        kept.append(cells)
+    ids, groups = (
+        None if at is None else [cells[at] for cells in kept] for at in (table.id_column, table.group_column)
+    )
+    return ParsedRows(values=np.array(rows, np.float64), ids=ids, groups=groups)
 
 
 def is_number(cell: str) -> bool:

@@ -34,8 +34,8 @@ class Fields:
     columns: Mapping[str, Sequence[str]]
 
 
-def read_fields(part: Part, wanted: Wanted) -> Fields:
-    """Return the wanted columns of a file with one of ``SUFFIXES``.
+def read_fields(part: Part, wanted: Wanted, *, truths: bool = False) -> Fields:
+    """Return the wanted columns of a file with one of ``SUFFIXES``; only with ``truths`` may JSON say true or false.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def read_fields(part: Part, wanted: Wanted) -> Fields:
         Names the line: a missing column, a row of another length, not JSON, not UTF-8, blank before another row.
     """
     if part.suffix == ".jsonl":
-        return _read_jsonl(part, wanted)
+        return _read_jsonl(part, wanted, truths)
     numbered = filled_lines(part.path, part.label)
     if part.suffix in DELIMITERS:
         return read_table(part, wanted, (line for _, line in numbered))
@@ -93,7 +93,7 @@ def _positions(where: str, what: str, names: Sequence[str], wanted: Wanted) -> d
     )
 
 
-def _read_jsonl(part: Part, wanted: Wanted) -> Fields:
+def _read_jsonl(part: Part, wanted: Wanted, truths: bool) -> Fields:
     lines: list[int] = []
     columns: dict[str, list[str]] = {}
     fields: dict[str, str] | None = None
@@ -107,15 +107,15 @@ def _read_jsonl(part: Part, wanted: Wanted) -> Fields:
         if isinstance(value, dict) != (UNNAMED not in fields):
             raise InputError(f"{where}: {kind(value)}, unlike the first line", next_step="write all lines alike")
         lines.append(number)
-        for name, text in _texts(where, value, fields):
+        for name, text in _texts(where, value, fields, truths):
             columns[name].append(text)
     return Fields(lines=lines, columns=columns or {UNNAMED: []})
 
 
-def _texts(where: str, value: object, fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _texts(where: str, value: object, fields: Mapping[str, str], truths: bool) -> Iterator[tuple[str, str]]:
     for name, field in fields.items():
         item = value.get(field) if isinstance(value, dict) else value
-        if isinstance(item, bool) or not isinstance(item, (str, int, float)):
+        if (isinstance(item, bool) and not truths) or not isinstance(item, (str, int, float)):
             place = f"field {quoted(field)} is " if field else ""
             raise InputError(
                 f"{where}: {place}{kind(item)}, expected a string or a number", next_step="correct or drop the line"

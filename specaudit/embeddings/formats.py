@@ -28,6 +28,8 @@ class Options:
     shape: tuple[int, int] | None = None  # of each file; -1 rows: as many as there are
     column: str | None = None
     id_column: str | None = None
+    group_column: str | None = None
+    without: str | None = None  # a column that is no part of the rows, where there is one
 
 
 Reader = Callable[[Part, Options], Matrix]
@@ -129,11 +131,11 @@ def parse_dtype(name: str) -> np.dtype[Any]:
 
 
 def _read_table(part: Part, options: Options) -> FileMatrix:
-    return read_delimited(part, options.column, options.id_column)
+    return read_delimited(part, options.column, options.id_column, options.group_column, options.without)
 
 
 def _read_lines(part: Part, options: Options) -> FileMatrix:
-    return read_jsonl(part, options.column, options.id_column)
+    return read_jsonl(part, options.column, options.id_column, options.group_column)
 
 
 def _agree(part: Part, options: Options, matrix: Matrix) -> None:

@@ -74,7 +74,7 @@ def decoded(values: Array, label: str) -> Ids:
     try:
         return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist())
     except (ValueError, SystemError):  # bytes that are no characters
-        raise InputError(f"{shown(label)}: holds bytes that are not text", next_step="write the ids again") from None
+        raise InputError(f"{shown(label)}: holds bytes that are not text", next_step="write them again") from None
 
 
 def _read_npy(part: Part) -> Ids:

@@ -12,14 +12,14 @@ from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import filled_lines
 from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.sources import Part
-from specaudit.embeddings.stored import FileMatrix, spool_rows
+from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
 from specaudit.errors import InputError
 
 FIELDS = ("embedding", "embeddings", "vector")  # looked for in this order
 ID_FIELD = "id"
 
 
-def read_jsonl(part: Part, column: str | None, id_column: str | None) -> FileMatrix:
+def read_jsonl(part: Part, column: str | None, id_column: str | None, group_column: str | None) -> FileMatrix:
     """Return the lists of a JSONL file, copied to a nameless temporary file as float64.
 
     Raises
@@ -40,13 +40,23 @@ def read_jsonl(part: Part, column: str | None, id_column: str | None) -> FileMat
             next_step="name a file of ids or a field of the objects",
         )
     id_field = (id_column or ID_FIELD) if named else None
+    if group_column is not None and not (isinstance(first, dict) and group_column in first):
+        among = f" among {_listed(first)}" if isinstance(first, dict) else ""
+        raise InputError(
+            f"{where}: groups {quoted(group_column)} is neither a file nor a field{among}",
+            next_step="name a file of labels or a field of the objects",
+        )
     dimensions = len(_row(where, first, field, None))
 
-    def parsed() -> Iterator[tuple[Array, list[str] | None]]:
+    def parsed() -> Iterator[ParsedRows]:
         where, record = f"{shown(part.label)} line {start[0]}", first
         while True:
             row = _row(where, record, field, dimensions)
-            yield row[None], None if id_field is None else [read_id(where, record, id_field)]
+            yield ParsedRows(
+                values=row[None],
+                ids=None if id_field is None else [read_id(where, record, id_field)],
+                groups=None if group_column is None else [_read_group(where, record, group_column)],
+            )
             number, record = next(lines, (0, None))
             if number == 0:
                 return
@@ -78,6 +88,21 @@ def read_id(where: str, record: Any, field: str) -> str:
     return str(value)
 
 
+def _read_group(where: str, record: Any, field: str) -> str:
+    """Return the label in a field: a string, a number, or true or false as Python writes them."""
+    value = record.get(field) if isinstance(record, dict) else None
+    if not isinstance(value, (bool, str, int, float)):
+        raise InputError(
+            f"{where}: field {quoted(field)} is {kind(value)}, expected the label of a group",
+            next_step="give every row a string or a number as its group",
+        )
+    return str(value)
+
+
+def _listed(record: dict[str, Any]) -> str:
+    return ", ".join(quoted(name) for name in list(record)[:10]) or "none"
+
+
 def _field(where: str, first: Any, column: str | None) -> str | None:
     """Return the field that holds the list, or None for bare lists."""
     if isinstance(first, list) and column is None:
@@ -88,9 +113,8 @@ def _field(where: str, first: Any, column: str | None) -> str | None:
     field = column or next((name for name in FIELDS if name in first), None)
     if field is None or field not in first:
         wanted = quoted(column) if column else " or ".join(quoted(name) for name in FIELDS)
-        names = ", ".join(quoted(name) for name in list(first)[:10])
         raise InputError(
-            f"{where}: no field {wanted} among {names or 'none'}",
+            f"{where}: no field {wanted} among {_listed(first)}",
             next_step="name the field that holds the list as the column",
         )
     return field

@@ -17,7 +17,7 @@ DType = np.dtype[Any]
 
 
 class Matrix(Protocol):
-    """What a reader returns: a matrix ``(rows, dimensions)`` whose rows may have ids of their own."""
+    """What a reader returns: a matrix ``(rows, dimensions)`` whose rows may have ids and groups of their own."""
 
     @property
     def rows(self) -> int: ...  # noqa: D102
@@ -29,6 +29,8 @@ class Matrix(Protocol):
 
     @property
     def ids(self) -> tuple[str, ...] | None: ...  # noqa: D102
+    @property
+    def groups(self) -> tuple[str, ...] | None: ...  # noqa: D102
     def blocks(self, max_bytes: int) -> Iterator[Array]:
         """Yield all rows in order, C-contiguous, each block valid until the next one."""
 
@@ -89,6 +91,7 @@ class MemoryMatrix:
 
     values: Array
     ids: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
 
     @property
     def rows(self) -> int:

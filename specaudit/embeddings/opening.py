@@ -9,10 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from specaudit.embeddings.core import Embeddings, Shard
-from specaudit.embeddings.display import shown
+from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.entries import Source
 from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, open_part
 from specaudit.embeddings.ids import check_ids, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
+from specaudit.embeddings.row_values import read_groups
 from specaudit.embeddings.sources import STDIN, Part, resolve
 from specaudit.errors import BudgetError, InputError
 
@@ -21,6 +23,8 @@ def open_embeddings(
     source: str | os.PathLike[str] | Array | Embeddings,
     *,
     ids: str | os.PathLike[str] | Sequence[str] | None = None,
+    groups: Source | None = None,
+    without: Source | None = None,
     dtype: str | None = None,
     shape: tuple[int, int] | None = None,
     column: str | None = None,
@@ -37,6 +41,11 @@ def open_embeddings(
     ids
         One unique name per row, or a file of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
         Without it, the column or field ``id`` of a table is used.
+    groups
+        The label of each row's group, as `read_groups` takes them, or the column of a table.
+    without
+        What another data set was opened with as ``groups``: where it is a column of this table too, it is no part of
+        the rows.
     dtype, shape
         What raw files hold, each ``(rows, dimensions)``; -1 rows means as many as there are.
     column
@@ -63,21 +72,54 @@ def open_embeddings(
                 f"embeddings of type {type(source).__name__}, expected a path or a 2-D numpy array",
                 next_step="convert them with numpy.asarray",
             ) from None
-        by_column = isinstance(ids, str) and not os.path.lexists(ids)
-        options = Options(dtype=dtype, shape=shape, column=column, id_column=str(ids) if by_column else None)
+        options = Options(
+            dtype=dtype,
+            shape=shape,
+            column=column,
+            id_column=_column(ids),
+            group_column=_column(groups),
+            without=_column(without),
+        )
         found = _open_files(name, options, max_memory)
-        if by_column and all(matrix.ids is not None for matrix in found.matrices):
+        if options.id_column is not None and all(matrix.ids is not None for matrix in found.matrices):
             ids = None
-    if ids is None:
-        return found
     try:
-        given = read_ids(ids)
-        check_ids(given, found.rows, found.locate)
+        if ids is not None:
+            given = read_ids(ids)
+            check_ids(given, found.rows, found.locate)
+            found = replace(found, ids=given)
+        if groups is not None:
+            by_column = _column(groups) is not None and not isinstance(source, Embeddings)
+            found = replace(found, groups=_column_groups(groups, found) if by_column else read_groups(groups, found))
     except InputError:
-        if found is not source:
+        if not isinstance(source, Embeddings):
             found.close()
         raise
-    return replace(found, ids=given)
+    return found
+
+
+def _column(given: object) -> str | None:
+    """Return the column of a table that is meant: what names no file."""
+    return given if isinstance(given, str) and not os.path.lexists(given) else None
+
+
+def _column_groups(column: object, embeddings: Embeddings) -> tuple[str, ...]:
+    """Return the label of each row's group (rows,) in the column of the tables that were opened."""
+    labels: list[str] = []
+    for shard, matrix in zip(embeddings.shards, embeddings.matrices, strict=True):
+        if matrix.groups is None:
+            raise InputError(
+                f"groups {quoted(column)}: no such file, and {shard.name} has no columns",
+                next_step="name a file with one label per row",
+            )
+        labels += matrix.groups
+    empty = next((row for row, label in enumerate(labels) if not label.strip()), None)
+    if empty is not None:
+        raise InputError(
+            f"{embeddings.locate(empty)}: the group {quoted(column)} is empty",
+            next_step="give every row the name of its group",
+        )
+    return tuple(labels)
 
 
 def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +40,7 @@ class FileMatrix:
     fortran: bool = False  # column after column
     prefix: bytes = b""  # before each row, the same for all
     ids: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
     spool: BinaryIO | None = None
 
     @property
@@ -157,17 +158,35 @@ def from_spool(spool: BinaryIO, label: str, shape: tuple[int, int], stored: DTyp
     return matrix
 
 
-def spool_rows(label: str, dimensions: int, blocks: Iterable[tuple[Array, list[str] | None]]) -> FileMatrix:
-    """Return the float64 matrix of parsed ``(values, ids)``, written to a temporary file as they come."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedRows:
+    """Consecutive rows of a text file: values (k, d), and (k,) ids and groups where it has them."""
+
+    values: Array
+    ids: Sequence[str] | None
+    groups: Sequence[str] | None
+
+
+def spool_rows(label: str, dimensions: int, blocks: Iterable[ParsedRows]) -> FileMatrix:
+    """Return the float64 matrix of parsed rows, written to a temporary file as they come."""
     rows = 0
     ids: list[str] = []
+    groups: list[str] = []
+    known: dict[str, str] = {}  # a label is in memory once
     with spooling(label) as spool:
-        for values, names in blocks:
-            spool.write(np.ascontiguousarray(values, np.float64).data)
-            rows += len(values)
-            ids += names or ()
-    shape = (rows, dimensions)
-    return from_spool(spool, label, shape, np.dtype(np.float64), ids=tuple(ids) if ids else None)
+        for block in blocks:
+            spool.write(np.ascontiguousarray(block.values, np.float64).data)
+            rows += len(block.values)
+            ids += block.ids or ()
+            groups += (known.setdefault(name, name) for name in block.groups or ())
+    return from_spool(
+        spool,
+        label,
+        (rows, dimensions),
+        np.dtype(np.float64),
+        ids=tuple(ids) if ids else None,
+        groups=tuple(groups) if groups else None,
+    )
 
 
 def _native(values: Array) -> Array:

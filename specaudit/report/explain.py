@@ -224,7 +224,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "against the kept ones as the span test judges new rows against real ones: where they have coherent modes "
         "that the kept ones lack, a topic or a kind of row is lost, and clusters of which hardly any were kept are "
         "named. It decides only with --enable coverage (or enable in the configuration); otherwise it only reports.",
-        action="Look at the rows named of each lost cluster, and keep some of each.",
+        action="Look at the rows named of each lost cluster, and keep some of each. --groups tells the kept share of "
+        "groups of your own.",
     ),
     "span": Explanation(
         title="the gate of added rows",

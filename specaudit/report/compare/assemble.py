@@ -147,6 +147,7 @@ def rows_document(
     changes: Mapping[str, KernelChange],
     carried: CarriedTail | None = None,
     *,
+    groups: doc.Groups | None = None,
     pruned: bool = True,
 ) -> doc.Rows:
     """Return the amounts and the removed rows, with distances in bandwidths of the first kernel that has one.
@@ -181,6 +182,7 @@ def rows_document(
             first_tenth=carried.first_tenth,
             explained=_explained(changes[carried.kernel], carried) if pruned else None,
         ),
+        groups=groups,
         removed_all=named,
     )
 

@@ -90,7 +90,10 @@ def amount(comparison: Comparison) -> str:
     depth = f"{after} effective dimensions on both sides"
     if before != after:
         depth = f"{after} instead of {before} effective dimensions"
-    return f"{text}; tail measurable to {depth}"
+    lost = ""
+    if rows.groups is not None and rows.groups.lost:
+        lost = f"; {rows.groups.lost:,} of {rows.groups.count:,} groups lost"
+    return f"{text}; tail measurable to {depth}{lost}"
 
 
 def tail_facts(comparison: Comparison) -> list[tuple[str, str]]:

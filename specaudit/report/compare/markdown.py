@@ -23,6 +23,7 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
+from specaudit.report.compare.groups import GROUP_HEADS, group_cells, groups_title
 from specaudit.report.compare.removed import LOST_HEADS, lost_table, named_rows, row_table
 from specaudit.report.markdown import escape, table, warned
 
@@ -62,6 +63,8 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
         yield f"{escape(title)}\n\n{cells}{_left(len(found) - NAMED, 'rows')}"
     if lost := lost_table(comparison):
         yield f"Clusters of BEFORE's rows that were lost\n\n{table(LOST_HEADS, lost)}"
+    if (groups := comparison.rows.groups) is not None:
+        yield f"{escape(groups_title(groups))}\n\n{table(GROUP_HEADS, group_cells(groups))}"
     if comparison.warnings:
         yield "\n".join(warned(comparison.warnings[:WARNED])) + _left(len(comparison.warnings) - WARNED, "warnings")
     yield table(("how it was computed", ""), null_facts(comparison))

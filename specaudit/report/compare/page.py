@@ -24,6 +24,7 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
+from specaudit.report.compare.groups import GROUP_HEADS, group_cells, groups_title
 from specaudit.report.compare.removed import named_rows, row_table
 from specaudit.report.pages import Plate, numbers, page, plate, typeset
 
@@ -47,6 +48,7 @@ CAPTIONS = {
 
 def render_page(comparison: Comparison) -> str:
     """Return the page, of less than 400 KB for five kernels; rows and warnings left out for that are counted."""
+    groups = comparison.rows.groups
     return page(
         "compare",
         comparison.warnings,
@@ -69,6 +71,7 @@ def render_page(comparison: Comparison) -> str:
         region=region_facts(comparison.finite_region) if comparison.finite_region else (),
         diversity=(DIVERSITY, DIVERSITY_HEADS, [numbers(cells, (2, 3, 4)) for cells in diversity_table(comparison)]),
         rows=[(title, row_table(rows[:NAMED]), len(rows[NAMED:])) for title, rows in named_rows(comparison)],
+        groups=None if groups is None else (groups_title(groups), GROUP_HEADS, group_cells(groups)),
         sides=list(zip(side_facts(comparison.before), side_facts(comparison.after), strict=True)),
         relation=relation_facts(comparison),
         null=null_facts(comparison),

@@ -27,6 +27,7 @@ from specaudit.report.compare.facts import (
     statistic_cells,
     tail_facts,
 )
+from specaudit.report.compare.groups import GROUP_HEADS, group_cells, groups_title
 from specaudit.report.compare.removed import LOST_HEADS, NAMED, lost_table, named_rows, row_table
 from specaudit.report.table import VERDICTS, grid, pairs, printed, warned
 
@@ -72,6 +73,8 @@ def _sections(comparison: Comparison) -> Iterator[tuple[str, RenderableType]]:
         yield title, grid(heads, rows, numbers=range(len(heads) - ("id" in heads)))
     if lost := lost_table(comparison):
         yield "Clusters of BEFORE's rows that were lost", grid(LOST_HEADS, lost, numbers=(0, 1))
+    if (groups := comparison.rows.groups) is not None:
+        yield groups_title(groups), grid(GROUP_HEADS, group_cells(groups), numbers=(0, 1, 2))
     yield "How it was computed", pairs(null_facts(comparison))
     yield "How to reproduce", pairs(reproduce_facts(comparison))
 
