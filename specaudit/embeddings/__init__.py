@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.opening import open_embeddings
-from specaudit.embeddings.selection import read_scores, read_selection, read_weights
+from specaudit.embeddings.selection import read_rows, read_scores, read_selection, read_weights
 
 __all__ = [
     "Block",
@@ -12,6 +12,7 @@ __all__ = [
     "Shard",
     "concatenated",
     "open_embeddings",
+    "read_rows",
     "read_scores",
     "read_selection",
     "read_weights",

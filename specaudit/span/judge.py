@@ -21,7 +21,7 @@ import numpy.typing as npt
 from specaudit.cells import IntArray
 from specaudit.graph import RowsAround, rows_around
 from specaudit.kernels import FloatArray, Kernel
-from specaudit.residuals import Unexplained
+from specaudit.residual_kernels import Unexplained
 from specaudit.span.modes import Modes, matched
 from specaudit.span.real import NEIGHBORS, Null, RealRows, each_split, quantile
 
