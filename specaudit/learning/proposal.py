@@ -68,7 +68,7 @@ def refusal(last: Point, coherence: Coherence) -> str:
     if last.status == "refused":
         return "the rows of the last checkpoint are not those of the reference"
     if last.status == "beyond":
-        return f"all {last.low:.0f} modes that can be told apart are learned: there is no band left to weigh rows by"
+        return "all modes that can be told apart are learned: there is no band left to weigh rows by"
     if coherence.lowest is None:
         return "residuals of near rows have too little in common for noise to be told from signal"
     return ""

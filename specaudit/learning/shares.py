@@ -11,7 +11,8 @@ from specaudit.dataset import IntArray
 from specaudit.kernels import FloatArray
 
 PER_DECADE = 8
-SMALLEST = 1e-300
+SMALLEST = 1e-12
+"""Energy of a bin, as a share of the largest, that is counted at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +57,16 @@ class Bins:
 def remaining(energies: FloatArray, bins: Bins, times: FloatArray | None = None) -> FloatArray:
     """Return the share of the reference's energy that is left in each bin, (T, B), not falling with the rank.
 
-    `energies` (T, m) are those of each mode, the reference's first; `times` (m,) counts each mode so often.
+    Bins whose shares fall are pooled by their energies in the reference, so that one with hardly any has no say.
+
+    Parameters
+    ----------
+    energies
+        (T, m) of each mode, the reference's first.
+    times
+        (m,) how often each mode counts.
     """
     counted = energies if times is None else energies * times
     sums = bins.sums(counted)
-    shares = sums / np.maximum(sums[0], SMALLEST)
-    return np.array([isotonic_regression(row, weights=bins.sizes).x for row in shares])
+    reference = np.maximum(sums[0], SMALLEST * float(sums[0].max()) or 1.0)
+    return np.array([isotonic_regression(row / reference, weights=reference).x for row in sums])

@@ -14,8 +14,8 @@ LEARNING: dict[str, Explanation] = {
     ),
     "SPA032": Explanation(
         title="the run learns what the labels do not tell",
-        meaning="From some mode on (k_noise) the reference's spectrum is flat: half or more of its energy there is "
-        "label noise, or a target too rough for the embeddings to show. The frontier is past it: what the run learns "
+        meaning="From some mode on (k_noise) half or more of the reference's energy is a flat floor: label noise, or "
+        "a target too rough for the embeddings to show. The frontier is past it: what the run learns "
         "now is mostly memorised.",
         action="Stop at the checkpoint where the frontier reaches k_noise, or look for wrong labels.",
     ),

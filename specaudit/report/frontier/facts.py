@@ -9,7 +9,7 @@ from specaudit.embeddings.display import shown
 from specaudit.report.facts import number, percent
 
 if TYPE_CHECKING:
-    from specaudit.documents import Checkpoint, Frontier
+    from specaudit.documents import Checkpoint, Frontier, NoiseBegin
 
 HEADS = ("time", "k*", "low", "high", "status", "squared residual")
 MOST_LINES = 24
@@ -81,10 +81,9 @@ def frontier_facts(found: Frontier) -> Iterator[tuple[str, str]]:
             f"t^{1 / growth.local_exponent:.2f}",
         )
     if noise.rank is None:
-        yield "noise begins", "not within these modes"
+        yield "noise begins", f"past these modes{_floor(noise)}" if noise.share else "not seen"
     else:
-        share = "" if noise.share is None else f"; the floor has {percent(noise.share)} of the reference's energy"
-        yield "noise begins", f"at mode {noise.rank:.0f}{share}"
+        yield "noise begins", f"at mode {noise.rank:.0f}{_floor(noise)}"
     if collapse.ratio is None:
         yield "collapse", "undecided: residuals of near rows have too little in common"
     else:
@@ -100,6 +99,10 @@ def frontier_facts(found: Frontier) -> Iterator[tuple[str, str]]:
             f"of {proposal.rows:,} rows; largest {proposal.largest:.2f} (cap {proposal.cap:g}), "
             f"as good as {percent(proposal.effective_share)} of the rows",
         )
+
+
+def _floor(noise: NoiseBegin) -> str:
+    return "" if noise.share is None else f"; its floor has {percent(noise.share)} of the reference's energy"
 
 
 def lines(found: Frontier) -> list[tuple[str, ...]]:

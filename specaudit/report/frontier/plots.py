@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from specaudit.report.plots import COLORS, INK, drawn, kind_of
 
@@ -89,6 +90,10 @@ def _growth(axes: Axes, found: Frontier) -> None:
         axes.plot(np.exp(span), np.exp(middle + growth.value * span), color=RED, linestyle=style, label=label)
         axes.legend(loc="upper left")
     axes.set(xscale="linear" if found.checkpoints[0].time is None else "log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis) if axes.get_xscale() == "log" else (axes.yaxis,):
+        axis.set_major_locator(LogLocator(numticks=6, subs=(1.0, 3.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _weights(axes: Axes, found: Frontier) -> None:
