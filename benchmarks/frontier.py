@@ -159,7 +159,15 @@ def estimate(name: str, seed: int, variant: str) -> Record:
     modes = modes_of(kernel, rows[chosen], depth=modes_depth(len(chosen), partial=partial), seed=seed)
     record = {"part": "frontier", "data": name, "seed": seed, "variant": variant, "refused": False}
     try:
-        run = follow(open_log(log[:, chosen], times), np.arange(len(chosen)), rows[chosen], modes, cap=CAP, seed=seed)
+        run = follow(
+            open_log(log[:, chosen], times),
+            np.arange(len(chosen)),
+            rows[chosen],
+            modes,
+            cap=CAP,
+            partial=partial,
+            seed=seed,
+        )
     except InputError:
         return record | {"refused": True}
     found = run.frontier

@@ -194,7 +194,9 @@ def frontier(
                 next_step="use a kernel of distances, such as laplace",
             )
         with report.stage("residuals") as stage:
-            run = follow(log, used, points, found, cap=cap, seed=seed, threads=cores, progress=stage.update)
+            run = follow(
+                log, used, points, found, cap=cap, partial=partial, seed=seed, threads=cores, progress=stage.update
+            )
         return frontier_document(
             run,
             data=data,

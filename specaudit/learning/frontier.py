@@ -21,6 +21,8 @@ GrowthStatus = Literal["measured", "inconclusive", "not-applicable"]
 LEARNED = float(np.exp(-2))
 HALF_BIN = np.log(10) / PER_DECADE / 2
 """Half a bin in ln k, which the interval has beside what the bootstrap tells."""
+PARTIAL = 0.35
+"""The same where only some rows are logged: their modes are not those of all rows, and k* comes out low."""
 REPLICATES = 100
 CONFIDENCE = 1.96
 FIRST, LAST = 4.0, 0.7
@@ -87,11 +89,22 @@ class LearningFrontier:
 
 
 def learning_frontier(
-    modes: Modes, energies: FloatArray, times: FloatArray | None, aligned: list[bool], *, seed: int
+    modes: Modes,
+    energies: FloatArray,
+    times: FloatArray | None,
+    aligned: list[bool],
+    *,
+    seed: int,
+    partial: bool = False,
 ) -> LearningFrontier:
     """Return the frontier of energies (T, m), the reference's first, at `times` (T,), where they are known.
 
-    `aligned` (T,) says of each checkpoint whether its rows are those of the reference.
+    Parameters
+    ----------
+    aligned
+        (T,) of each checkpoint, whether its rows are those of the reference.
+    partial
+        Whether only some of the rows that are trained on are logged.
     """
     bins = Bins.of(modes.count)
     shares = remaining(energies, bins)
@@ -99,10 +112,14 @@ def learning_frontier(
     replicates = np.array([crossings(remaining(energies, bins, once), bins) for once in drawn])
     found = crossings(shares, bins)
     points = tuple(
-        _point(log_rank, replicates[:, t], bins, aligned[t], shares[t]) for t, log_rank in enumerate(found)
+        _point(log_rank, replicates[:, t], bins, aligned[t], shares[t], PARTIAL * partial)
+        for t, log_rank in enumerate(found)
     )
     return LearningFrontier(
-        bins=bins, shares=shares, points=points, growth=_growth(modes, points, found, replicates, times)
+        bins=bins,
+        shares=shares,
+        points=points,
+        growth=_growth(modes, points, found, replicates, times, PARTIAL * partial),
     )
 
 
@@ -120,14 +137,16 @@ def crossings(shares: FloatArray, bins: Bins) -> FloatArray:
     return found
 
 
-def _point(log_rank: float, replicates: FloatArray, bins: Bins, aligned: bool, shares: FloatArray) -> Point:
+def _point(
+    log_rank: float, replicates: FloatArray, bins: Bins, aligned: bool, shares: FloatArray, extra: float
+) -> Point:
     if not aligned:
         return Point(rank=None, low=None, high=None, status="refused")
     if shares[0] > LEARNED:
         return Point(rank=None, low=None, high=float(bins.ranks[0]), status="below")
     if shares[-1] <= LEARNED:
         return Point(rank=None, low=float(bins.ranks[-1]), high=None, status="beyond")
-    half = float(np.hypot(CONFIDENCE * replicates.std(ddof=1), HALF_BIN))
+    half = float(np.linalg.norm([CONFIDENCE * replicates.std(ddof=1), HALF_BIN, extra]))
     return Point(
         rank=float(np.exp(log_rank)),
         low=float(np.exp(log_rank - half)),
@@ -142,6 +161,7 @@ def _growth(
     log_ranks: FloatArray,
     replicates: FloatArray,
     times: FloatArray | None,
+    extra: float,
 ) -> Growth:
     """Return the slope over the checkpoints whose frontier lies in the window."""
     used = [
@@ -166,7 +186,8 @@ def _growth(
     value = float(_slopes(log_times, log_ranks[None, used])[0])
     spread = float(_slopes(log_times, replicates[:, used]).std(ddof=1))
     steps = max(float(np.ptp(log_ranks[used])) / (2 * HALF_BIN), 1.0)
-    half = float(np.hypot(CONFIDENCE * spread, HALF_BIN / np.sqrt(steps) / log_times.std()))
+    errors = [CONFIDENCE * spread, HALF_BIN / np.sqrt(steps) / log_times.std(), extra / np.ptp(log_times)]
+    half = float(np.linalg.norm(errors))
     status, reason = _judged(window, local, len(used))
     return Growth(
         value=value,

@@ -54,11 +54,12 @@ def follow(
     modes: Modes,
     *,
     cap: float,
+    partial: bool = False,
     seed: int,
     threads: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Run:
-    """Return what a log says of its rows `used` (n,), whose embeddings are `rows` (n, d).
+    """Return what a log says of its rows `used` (n,), whose embeddings are `rows` (n, d); `partial` says whether the run has more.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def follow(
         )
     plain, weighted = np.array(coherent).T
     coherence = Coherence(plain=plain, weighted=weighted)
-    frontier = learning_frontier(modes, np.array(energies), log.times, aligned, seed=seed)
+    frontier = learning_frontier(modes, np.array(energies), log.times, aligned, seed=seed, partial=partial)
     return Run(
         modes=modes,
         squares=np.array(squares),
