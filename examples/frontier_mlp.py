@@ -2,8 +2,8 @@
 
     python examples/frontier_mlp.py
 
-The labels come with scikit-learn, in the order of sample_data/digits.npy. Any training loop looks the same: record before
-the first step, close checkpoint 0, and record and close again now and then.
+The labels come with scikit-learn, in the order of sample_data/digits.npy. Any training loop looks the same: record
+before the first step, close checkpoint 0, and record and close again now and then.
 """
 
 from __future__ import annotations
@@ -34,26 +34,25 @@ def record(tracker: specaudit.FrontierTracker, model: MLPClassifier, rows: np.nd
         tracker.record(batch, specaudit.residuals(logits(model, rows[batch]), labels[batch]))
 
 
-def train(noise: float = 0.0) -> tuple[specaudit.Frontier, specaudit.FrontierTracker]:
-    """Return what a network of 128 units learns by 60 epochs of SGD; `noise` is the share of random labels."""
-    embeddings = np.load(ROWS)
-    rows, labels = embeddings / 16.0, load_digits().target.copy()
+def train(noise: float = 0.0, epochs: tuple[int, ...] = CHECKPOINTS) -> specaudit.FrontierTracker:
+    """Return the log of a network of 128 units under SGD; `noise` is the share of random labels."""
+    rows, labels = np.load(ROWS) / 16.0, load_digits().target.copy()
     rng = np.random.default_rng(0)
     wrong = rng.permutation(len(labels))[: int(noise * len(labels))]
     labels[wrong] = rng.integers(0, 10, len(wrong))
-    model = MLPClassifier(128, solver="sgd", learning_rate_init=0.05, momentum=0.0, batch_size=64, random_state=0)
-    model.learning_rate_init = 1e-12  # the first call makes the network, and this leaves it as it was made
+    # The first call makes the network, and a rate of nearly nothing leaves it as it was made.
+    model = MLPClassifier(128, solver="sgd", learning_rate_init=1e-12, momentum=0.0, batch_size=64, random_state=0)
     model.partial_fit(rows, labels, classes=np.arange(10))
     tracker = specaudit.FrontierTracker(len(rows))
     record(tracker, model, rows, labels)
     tracker.checkpoint(0)  # the reference: before the first step
     model._optimizer.learning_rate = 0.05
-    for epoch in range(1, CHECKPOINTS[-1] + 1):
+    for epoch in range(1, epochs[-1] + 1):
         model.partial_fit(rows, labels)
-        if epoch in CHECKPOINTS:
+        if epoch in epochs:
             record(tracker, model, rows, labels)
             tracker.checkpoint(epoch)
-    return tracker.frontier(embeddings), tracker
+    return tracker
 
 
 def main() -> None:
@@ -62,13 +61,13 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.0, help="share of random labels")
     parser.add_argument("--plot", help="file of the figure")
     arguments = parser.parse_args()
-    found, _ = train(arguments.noise)
+    found = train(arguments.noise).frontier(ROWS)
     print("epoch     k*    low   high  status")
     for point in found.checkpoints:
         ends = [f"{value:6.1f}" if value else "     -" for value in (point.frontier, point.low, point.high)]
         print(f"{point.time:5.0f} {' '.join(ends)}  {point.status}")
     print(f"growth {found.growth.status}: {found.growth.reason}")
-    print(f"collapse {found.collapse.status}, D {found.collapse.ratio}; next weights {found.proposal.kind}")
+    print(f"collapse {found.collapse.status}; next weights {found.proposal.kind}: {found.proposal.reason}")
     if arguments.plot:
         found.plot(arguments.plot)
 

@@ -14,11 +14,12 @@ import specaudit
 from specaudit import documents
 from specaudit.cli import main
 from specaudit.documents import read_document
+from specaudit.embeddings import open_embeddings, read_weights
 
-ROWS, OUTPUTS, CHECKPOINTS = 320, 3, 14
+ROWS, OUTPUTS, CHECKPOINTS = 400, 3, 18
 
 
-def flow(rows: np.ndarray, noise: float = 0.0, deepest: int = 50) -> tuple[np.ndarray, np.ndarray]:
+def flow(rows: np.ndarray, noise: float = 0.0, deepest: int = 65) -> tuple[np.ndarray, np.ndarray]:
     """Return the residuals of gradient flow (T, n, outputs), and their times (T,)."""
     rng = np.random.default_rng(1)
     distance = np.linalg.norm(rows[:, None] - rows[None], axis=2)
@@ -85,7 +86,9 @@ def test_documents_weights_and_pictures_are_written(folder, capsys):
     assert Path("f.svg").read_text().startswith("<?xml")
     assert main(["show", "f.json", "--format", "markdown"]) == 0
     assert capsys.readouterr().out == Path("f.md").read_text()
-    assert main(["compare", "rows.npy", "--weights", "w.npy", "-q"]) in (0, 1, 3)
+    with open_embeddings("rows.npy") as embeddings:  # as `compare --weights` does
+        for name in ("w.npy", "w.csv", "w.jsonl"):
+            np.testing.assert_array_equal(read_weights(name, embeddings), weights)
 
 
 def test_the_same_run_gives_the_same_bytes(folder, capsys):
@@ -111,7 +114,7 @@ def test_an_undecided_collapse_exits_3_under_the_gate(folder, capsys):
     rng = np.random.default_rng(0)
     rows = np.random.default_rng(5).standard_normal((ROWS, 12))
     np.save("scattered.npy", rows)
-    start = (rows[:, :1] > 0) - 0.5 + 2.0 * rng.standard_normal((ROWS, 1))
+    start = (rows[:, :4] > 0) - 0.5 + rng.standard_normal((ROWS, 4))
     np.save("late.npy", np.array([start, 0.9 * start]))
     arguments = ["frontier", "scattered.npy", "late.npy", "-q"]
     assert main(arguments) == 0
@@ -169,9 +172,10 @@ def test_a_log_in_fortran_order_says_the_same(folder, capsys, flows):
 def test_sampled_rows_are_logged_and_followed(folder, capsys, flows):
     _, (log, _), _ = flows
     assert main(["sample", "rows.npy", "-n", "200", "--save-rows", "logged.npy"]) == 0
-    assert capsys.readouterr().out == "200 of 320 different rows (seed 0) written to logged.npy\n"
+    assert capsys.readouterr().out == "200 of 400 different rows (seed 0) written to logged.npy\n"
     logged = np.load("logged.npy")
-    np.save("part.npy", log[:, logged])
+    np.save("part.npy", log[:12, logged])
+    np.save("times.npy", np.load("times.npy")[:12])
     files = ["--save-weights", "w.npy"]
     assert run("part.npy", "--rows", "logged.npy", "--times", "times.npy", "--format", "json", *files) == 0
     found = json.loads(capsys.readouterr().out)
@@ -180,7 +184,7 @@ def test_sampled_rows_are_logged_and_followed(folder, capsys, flows):
     assert weights.shape == (ROWS,)
     assert (np.delete(weights, logged) == 1).all()
     order = np.random.default_rng(0).permutation(200)
-    np.save("part.npy", log[:, logged[order]])
+    np.save("part.npy", log[:12, logged[order]])
     np.save("logged.npy", logged[order])
     assert run("part.npy", "--rows", "logged.npy", "--times", "times.npy", "--format", "json") == 0
     again = json.loads(capsys.readouterr().out)["checkpoints"]
@@ -223,7 +227,7 @@ def test_of_several_kernels_in_a_configuration_the_first_is_used(folder, capsys)
         (["losses.npy"], "one number per checkpoint or row tells no modes"),
         (["squares.npy"], "have one sign at every checkpoint, as losses and magnitudes have; log signed residuals"),
         (["shuffled.npy"], "its rows are in another order, or the embeddings say nothing of the labels"),
-        (["short.npy"], "residuals of 300 rows, expected the 320 rows of rows.npy"),
+        (["short.npy"], "residuals of 300 rows, expected the 400 rows of rows.npy"),
         (["turned.npy"], "checkpoints come first: transpose it"),
         (["one.npy"], "1 checkpoint, expected the reference and at least one more"),
         (["nan.npy"], "nan.npy checkpoint 3: the residual of logged row 17 is not finite"),
@@ -233,15 +237,15 @@ def test_of_several_kernels_in_a_configuration_the_first_is_used(folder, capsys)
         (["log.csv"], "residuals cannot be read from suffix '.csv'"),
         (["empty"], "holds no step_NUMBER.npy"),
         (["late"], "late/step_5.npy is of time 5, expected residuals before the first step"),
-        (["uneven"], "uneven/step_0.npy: residuals of (320, 2) rows and outputs, but uneven/step_1.npy has (320, 3)"),
+        (["uneven"], "uneven/step_0.npy: residuals of (400, 2) rows and outputs, but uneven/step_1.npy has (400, 3)"),
         (["log.npy", "--times", "late_times.npy"], "no reference: log.npy checkpoint 0 is of time 1"),
         (["log.npy", "--times", "falling.npy"], "the time of checkpoint 2 is 1, expected rising numbers"),
         (["log.npy", "--times", "rows.npy"], "rows.npy"),
-        (["log.npy", "--times", "few_times.npy"], "times of shape (2,) for the 14 checkpoints"),
-        (["log.npy", "--rows", "few.txt"], "residuals of 320 rows, expected the 3 rows named"),
+        (["log.npy", "--times", "few_times.npy"], "times of shape (2,) for the 18 checkpoints"),
+        (["log.npy", "--rows", "few.txt"], "residuals of 400 rows, expected the 3 rows named"),
         (["part.npy", "--rows", "few.txt"], "3 usable rows are logged, expected at least 100"),
         (["part.npy", "--rows", "twice.txt"], "names a row again"),
-        (["log.npy", "--modes", "400"], "modes: expected 8 to 320"),
+        (["log.npy", "--modes", "500"], "modes: expected 8 to 400"),
         (["log.npy", "--cap", "1"], "--cap: expected a number above 1"),
         (["log.npy", "--kernel", "linear"], "2 modes under the linear kernel, expected at least 8"),
         (["log.npy", "--kernel", "rbf", "--kernel", "linear"], "the frontier is of one kernel"),
@@ -332,7 +336,7 @@ def test_equal_rows_are_picked_once(folder):
     ("arguments", "told"),
     [
         (["-n", "5"], "no file for the rows; add --save-rows rows.npy"),
-        (["-n", "321", "--save-rows", "s.npy"], "a sample of 321 rows, expected 1 to its 320 different rows"),
+        (["-n", "401", "--save-rows", "s.npy"], "a sample of 401 rows, expected 1 to its 400 different rows"),
         (["-n", "0", "--save-rows", "s.npy"], "a sample of 0 rows"),
         (["-n", "5", "--save-rows", "rows.npy"], "is also an input"),
         (["-n", "5", "--save-rows", "s.parquet"], "not a list of rows"),

@@ -203,17 +203,17 @@ def _growth(
 
 def _judged(window: tuple[float, float] | None, local: float | None, points: int) -> tuple[GrowthStatus, str]:
     assert window is not None
-    if window[1] < DECADE * window[0] or points < FEWEST_POINTS:
-        return "inconclusive", (
-            f"k* goes from {window[0]:.1f} to {window[1]:.1f} at {points} checkpoints; "
-            f"it takes a factor of {DECADE:g} and {FEWEST_POINTS} checkpoints"
-        )
+    seen = f"k* goes from {window[0]:.1f} to {window[1]:.1f} at {points} checkpoints"
+    if window[1] < DECADE * window[0]:
+        return "inconclusive", f"{seen}, and it takes a factor of {DECADE:g}"
+    if points < FEWEST_POINTS:
+        return "inconclusive", f"{seen}, and it takes {FEWEST_POINTS}"
     if local is None or local <= 1:
         return "not-applicable", (
             f"the kernel's eigenvalues fall as k^-{local or 0:.2f} here, no faster than 1/k, so that no flatter tail "
             "can be told"
         )
-    return "measured", f"k* goes from {window[0]:.1f} to {window[1]:.1f} at {points} checkpoints"
+    return "measured", seen
 
 
 def _slopes(x: FloatArray, y: FloatArray) -> FloatArray:
