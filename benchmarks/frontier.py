@@ -13,7 +13,8 @@ Frontier: n = 1,000, 4 outputs, 30 checkpoints, each entry of the log off by a f
 as said; `matern32` trains with another kernel than is looked at; `noise` gives 20 % of the rows the target of another
 row; `jitter` is 0.3 in place of 0.05; `logged` has a quarter of the rows; `abs` logs |r|, `shuffled` logs the rows in
 a random order: both must be refused. Errors are of ln k* at checkpoints whose k* is resolved; cover is the share of
-intervals that hold the truth; the slope's truth is that of the true k* at the same checkpoints.
+intervals that hold the truth; the slope's truth is that of the true k* at the same checkpoints; k_noise counts
+the logs in which noise is said to begin within the modes.
 
 Collapse: n = 400, 8 outputs, 20 checkpoints to a true k* of n/4; weights |r|^2 capped at 10 and renewed at each
 checkpoint, or none. Of `noise` rows the target is that of another row. D is the smallest over the checkpoints with
@@ -246,7 +247,7 @@ def jobs(only: list[str]) -> Iterator[tuple[Record, Callable[[], Record]]]:
 
 
 def accuracy(records: list[Record]) -> Iterator[str]:
-    yield "| log | data | runs | refused | with k_noise | median error | p95 | cover | slope error, largest | its cover |"
+    yield "| log | data | runs | refused | k_noise | median error | p95 | cover | slope error, largest | cover |"
     yield "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     for variant in VARIANTS:
         for name in (*ESTIMATED, "all"):

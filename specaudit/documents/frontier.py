@@ -75,7 +75,7 @@ class NoiseBegin(Document):
     """Where the reference's spectrum meets its floor: label noise, or what the kernel does not see."""
 
     rank: float | None = Field(
-        description="k_noise, from which half of the energy or less is signal; null where that is past the modes, or no floor"
+        description="k_noise, from which on no more than half is signal; null where past the modes, or no floor"
     )
     share: float | None = Field(description="of the reference's energy that the floor has in all modes")
     passed: float | None = Field(description="time or number of the first checkpoint whose frontier is past it")

@@ -1,7 +1,7 @@
 """The mode at which the reference's spectrum meets its floor, where labels say no more than noise does.
 
-The energy of mode k is taken for A k^-s + F, by the likelihood of gamma variables, whose spread is that of single modes
-in a bin. What is in all further modes counts as one more bin. There is a floor if the fit without F is worse beyond
+The energy of mode k is taken for A k^-s + F, by the likelihood of gamma variables, whose spread is that of single
+modes in a bin. What is in all further modes counts as one more bin. There is a floor if the fit without F is worse beyond
 doubt; k_noise is where both parts are equal.
 """
 
@@ -37,7 +37,7 @@ class NoiseFloor:
     rank
         k_noise; None where there is no floor, or it is met past the modes.
     share
-        Energy of the floor in all modes, as a share of all: of noise, or of what the kernel does not see; None without.
+        Energy of the floor in all modes, as a share of all: of noise, or of what the kernel does not see.
     ratio
         Twice the log likelihood ratio of a floor; None where nothing could be fitted.
     """

@@ -59,7 +59,7 @@ def follow(
     threads: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Run:
-    """Return what a log says of its rows `used` (n,), whose embeddings are `rows` (n, d); `partial` says whether the run has more.
+    """Return what a log says of its rows `used` (n,), of embeddings `rows` (n, d); `partial` where the run has more.
 
     Raises
     ------

@@ -312,9 +312,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "exit-1": Explanation(
         title="a gate decided and failed",
         meaning="For a comparison or a pruning: at least one gate failed, and was not waived. For span: "
-        "--require-class was given, and the new rows are something else. For frontier: --gate was given, and weights by "
-        "residuals collapse. Nothing else ever returns 1, so a pipeline "
-        "may stop a change on it. A fit has no gates.",
+        "--require-class was given, and the new rows are something else. For a frontier: --gate was given, and "
+        "weights by residuals collapse. Nothing else ever returns 1, so a pipeline may stop a change on it. A fit has "
+        "no gates.",
         action="Read which gate failed and by how much; `specaudit explain capacity`, or the gate's name, says more.",
     ),
     "exit-2": Explanation(
@@ -327,8 +327,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "exit-3": Explanation(
         title="it ran, but cannot tell, or the answer is not one that was required",
         meaning="For a comparison: no gate failed, but at least one cannot decide; --on-inconclusive pass exits 0 "
-        "instead. For a fit: the status of the primary exponent is not among those of --require. For a frontier: --gate "
-        "was given and collapse is undecided, or weights were asked for and are refused. All other outputs "
+        "instead. For a fit: the status of the primary exponent is not among those of --require. For a frontier: "
+        "--gate was given and collapse is undecided, or weights were asked for and are refused. All other outputs "
         "were written.",
         action="Use more rows, widen the margins or relax --require; --exit-zero reports without stopping.",
     ),

@@ -7,8 +7,8 @@ from specaudit.report.explanation import Explanation
 LEARNING: dict[str, Explanation] = {
     "SPA031": Explanation(
         title="a checkpoint has residuals of other rows than the reference",
-        meaning="Residuals of a run resemble those from before its first step, row by row, as long as anything is left "
-        "to learn. At these checkpoints they do so no more than in random order, as when a loader shuffles; their "
+        meaning="Residuals of a run resemble those from before its first step, row by row, as long as anything is "
+        "left to learn. At these checkpoints they do so no more than in random order, as when a loader shuffles; their "
         "status is refused. Of residuals in a wrong order, 3 of 1,000 escape this test.",
         action="Log the rows in one order, or use specaudit.FrontierTracker, which takes them in any.",
     ),
@@ -21,11 +21,11 @@ LEARNING: dict[str, Explanation] = {
     ),
     "SPA033": Explanation(
         title="weights by residuals would gather on noise",
-        meaning="Under weights in proportion to the squared residual, the rows that count most agree with their nearest "
-        "rows far less than rows do on the whole: D is below .50. So do rows of wrong labels. Rows of a rough region "
+        meaning="Under weights in proportion to the squared residual, the rows that count most agree with their "
+        "nearest rows far less than rows do on the whole: D is below .50. So do rows of wrong labels. Rows of a rough region "
         "without near rows, as in image patches, may do it too.",
-        action="Look at the rows with the largest residuals. --save-weights writes guarded weights: by what a residual "
-        "shares with those of the nearest rows.",
+        action="Look at the rows with the largest residuals. --save-weights writes guarded weights: by what a "
+        "residual shares with those of the nearest rows.",
     ),
     "below": Explanation(
         title="the frontier is below the first mode",
@@ -40,22 +40,22 @@ LEARNING: dict[str, Explanation] = {
     ),
     "refused": Explanation(
         title="a frontier or weights that would say nothing",
-        meaning="Of a checkpoint: its residuals are not of the reference's rows. Of weights: the frontier is beyond all "
-        "modes, or the residuals of near rows have so little in common that noise cannot be told from signal.",
+        meaning="Of a checkpoint: its residuals are not of the reference's rows. Of weights: the frontier is beyond "
+        "all modes, or the residuals of near rows have so little in common that noise cannot be told from signal.",
         action="See SPA031 for a checkpoint; of weights, keep those that you have.",
     ),
     "not-applicable": Explanation(
         title="a growth exponent that would mean nothing",
-        meaning="The checkpoints have no times; or the kernel's eigenvalues fall no faster than 1/k where the frontier "
-        "moved, as for most text embeddings: there is no flatter tail to reach, however the rows are weighed.",
+        meaning="The checkpoints have no times; or the kernel's eigenvalues fall no faster than 1/k where the "
+        "frontier moved, as for most text embeddings: there is no flatter tail to reach, however the rows are weighed.",
         action="Give --times; else compare the frontiers of two runs of one optimiser at equal times.",
     ),
     "collapse": Explanation(
         title="weights by residuals gather on noise",
-        meaning="D = I_w / I_1 is below .50: I is how far residuals agree with the mean of those of the 5 nearest rows, "
-        "weighted by the squared residual (I_w) and not (I_1), and D its smallest value over the checkpoints with I_1 "
-        "of .1 or more. From .70 on there is no collapse; between the two it is undecided.",
-        action="See SPA033. It holds for weights by residuals only; benchmarks/results/frontier.md has the error rates.",
+        meaning="D = I_w / I_1 is below .50: I is how far residuals agree with the mean of those of the 5 nearest "
+        "rows, weighted by the squared residual (I_w) and not (I_1), and D the smallest ratio over the checkpoints "
+        "with I_1 of .1 or more. From .70 on there is no collapse; between the two it is undecided.",
+        action="See SPA033. It is of weights by residuals only; benchmarks/results/frontier.md has the error rates.",
     ),
 }
 """Name -> explanation; a part of `EXPLANATIONS`."""

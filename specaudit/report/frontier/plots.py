@@ -58,8 +58,9 @@ def _shares(axes: Axes, found: Frontier, figure: Figure) -> None:
     ranks = [found.checkpoints[place + 1].frontier or 0.0 for place in known]
     axes.plot(times[known], ranks, color="white", linewidth=1.4, marker="o", markersize=2, label="k*")
     if found.noise.rank is not None:
-        axes.axhline(found.noise.rank, color="white", linewidth=0.8, linestyle=":")
-        axes.annotate("noise begins", (times[0], found.noise.rank), color="white", fontsize=6, va="bottom")
+        axes.axhline(found.noise.rank, color=RED, linewidth=1.0, linestyle="--")
+        ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
+        axes.annotate("noise begins", (times[0], found.noise.rank), fontsize=6, va="center", bbox=ground)
     axes.set(title="Residual left", xlabel=_time_label(found), ylabel="mode k", yscale="log")
     axes.set_xscale("linear" if found.checkpoints[0].time is None else "log")
     figure.colorbar(mesh, ax=axes, label="share of the reference's energy", pad=0.02)
