@@ -171,7 +171,7 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         (["fit", "a.csv::b", "-o", "a.csv"], "also an input"),
         (["fit", "a", "--config", "none.toml"], "none.toml: No such file"),
         (["fit", "a", "--dry-run", "--format", "markdown"], "--dry-run says its plan as text"),
-        (["explain", "SPA02"], "SPA002"),
+        (["explain", "SPA0020"], "SPA002"),
         (["schema", "fitt"], "known: fit, baseline, compare, prune, span, frontier, error"),
     ],
 )

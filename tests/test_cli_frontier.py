@@ -228,7 +228,7 @@ def test_of_several_kernels_in_a_configuration_the_first_is_used(folder, capsys)
         (["squares.npy"], "have one sign at every checkpoint, as losses and magnitudes have; log signed residuals"),
         (["shuffled.npy"], "its rows are in another order, or the embeddings say nothing of the labels"),
         (["short.npy"], "residuals of 300 rows, expected the 400 rows of rows.npy"),
-        (["turned.npy"], "checkpoints come first: transpose it"),
+        (["turned.npy"], "checkpoints come first, then rows"),
         (["one.npy"], "1 checkpoint, expected the reference and at least one more"),
         (["nan.npy"], "nan.npy checkpoint 3: the residual of logged row 17 is not finite"),
         (["words.npy"], "dtype <U1, expected real numbers"),

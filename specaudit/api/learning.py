@@ -224,7 +224,7 @@ def _logged(data: DataSet, log: ResidualLog, rows: Rule | None) -> IntArray:
     transposed = log.checkpoints == len(logged)
     raise InputError(
         f"{log.name}: residuals of {log.rows:,} rows, expected the {expected}",
-        next_step="checkpoints come first: transpose it"
+        next_step="checkpoints come first, then rows: stack the checkpoints, or transpose them"
         if transposed
         else "name the logged rows, in their order, with --rows",
     )

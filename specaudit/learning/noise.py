@@ -1,8 +1,8 @@
 """The mode at which the reference's spectrum meets its floor, where labels say no more than noise does.
 
 The energy of mode k is taken for A k^-s + F, by the likelihood of gamma variables, whose spread is that of single
-modes in a bin. What is in all further modes counts as one more bin. There is a floor if the fit without F is worse beyond
-doubt; k_noise is where both parts are equal.
+modes in a bin. What is in all further modes counts as one more bin. There is a floor if the fit without F is worse
+beyond doubt; k_noise is where both parts are equal.
 """
 
 from __future__ import annotations

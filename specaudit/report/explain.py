@@ -313,8 +313,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         title="a gate decided and failed",
         meaning="For a comparison or a pruning: at least one gate failed, and was not waived. For span: "
         "--require-class was given, and the new rows are something else. For a frontier: --gate was given, and "
-        "weights by residuals collapse. Nothing else ever returns 1, so a pipeline may stop a change on it. A fit has "
-        "no gates.",
+        "weights by residuals collapse. Nothing else ever returns 1, so a pipeline may stop a change on it. A fit "
+        "has no gates.",
         action="Read which gate failed and by how much; `specaudit explain capacity`, or the gate's name, says more.",
     ),
     "exit-2": Explanation(

@@ -8,8 +8,8 @@ LEARNING: dict[str, Explanation] = {
     "SPA031": Explanation(
         title="a checkpoint has residuals of other rows than the reference",
         meaning="Residuals of a run resemble those from before its first step, row by row, as long as anything is "
-        "left to learn. At these checkpoints they do so no more than in random order, as when a loader shuffles; their "
-        "status is refused. Of residuals in a wrong order, 3 of 1,000 escape this test.",
+        "left to learn. At these checkpoints they do so no more than in random order, as when a loader shuffles; "
+        "their status is refused. Of residuals in a wrong order, 3 of 1,000 escape this test.",
         action="Log the rows in one order, or use specaudit.FrontierTracker, which takes them in any.",
     ),
     "SPA032": Explanation(
@@ -22,8 +22,8 @@ LEARNING: dict[str, Explanation] = {
     "SPA033": Explanation(
         title="weights by residuals would gather on noise",
         meaning="Under weights in proportion to the squared residual, the rows that count most agree with their "
-        "nearest rows far less than rows do on the whole: D is below .50. So do rows of wrong labels. Rows of a rough region "
-        "without near rows, as in image patches, may do it too.",
+        "nearest rows far less than rows do on the whole: D is below .50. So do rows of wrong labels. Rows of a rough "
+        "region without near rows, as in image patches, may do it too.",
         action="Look at the rows with the largest residuals. --save-weights writes guarded weights: by what a "
         "residual shares with those of the nearest rows.",
     ),
@@ -47,7 +47,7 @@ LEARNING: dict[str, Explanation] = {
     "not-applicable": Explanation(
         title="a growth exponent that would mean nothing",
         meaning="The checkpoints have no times; or the kernel's eigenvalues fall no faster than 1/k where the "
-        "frontier moved, as for most text embeddings: there is no flatter tail to reach, however the rows are weighed.",
+        "frontier moved, as for most text embeddings: there is no flatter tail to reach, whatever the weights.",
         action="Give --times; else compare the frontiers of two runs of one optimiser at equal times.",
     ),
     "collapse": Explanation(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Checkpoint, Frontier, NoiseBegin
 
 HEADS = ("time", "k*", "low", "high", "status", "squared residual")
+SAID = {"none": "no", "collapse": "yes", "undecided": "undecided"}
 MOST_LINES = 24
 """Checkpoints of a table; of more, some are left out."""
 OF_OPTIMISER = (
@@ -85,12 +86,12 @@ def frontier_facts(found: Frontier) -> Iterator[tuple[str, str]]:
     else:
         yield "noise begins", f"at mode {noise.rank:.0f}{_floor(noise)}"
     if collapse.ratio is None:
-        yield "collapse", "undecided: residuals of near rows have too little in common"
+        yield "collapse of weights", "undecided: residuals of near rows have too little in common"
     else:
         yield (
-            "collapse",
-            f"{collapse.status}: D {collapse.ratio:.2f} at checkpoint {collapse.checkpoint} "
-            f"(none from {collapse.safe:.2f}, sure below {collapse.certain:.2f})",
+            "collapse of weights",
+            f"{SAID[collapse.status]}: D {collapse.ratio:.2f} at checkpoint {collapse.checkpoint} "
+            f"(no from {collapse.safe:.2f}, yes below {collapse.certain:.2f})",
         )
     yield "next weights", f"{proposal.kind}: {proposal.reason}"
     if proposal.largest is not None and proposal.effective_share is not None:
