@@ -22,7 +22,7 @@ LEARNING: dict[str, Explanation] = {
     "SPA033": Explanation(
         title="weights by residuals would gather on noise",
         meaning="Under weights in proportion to the squared residual, the rows that count most agree with their "
-        "nearest rows far less than rows do on the whole: D is below .50. So do rows of wrong labels. Rows of a rough "
+        "nearest rows far less than rows do on the whole: D is below .50. Wrong labels do that. Rows of a rough "
         "region without near rows, as in image patches, may do it too.",
         action="Look at the rows with the largest residuals. --save-weights writes guarded weights: by what a "
         "residual shares with those of the nearest rows.",
