@@ -15,6 +15,7 @@ from specaudit import documents
 from specaudit.cli import main
 from specaudit.documents import read_document
 from specaudit.embeddings import open_embeddings, read_weights
+from specaudit.report.frontier.facts import MOST_LINES, left_out, lines
 
 ROWS, OUTPUTS, CHECKPOINTS = 400, 3, 18
 
@@ -89,6 +90,15 @@ def test_documents_weights_and_pictures_are_written(folder, capsys):
     with open_embeddings("rows.npy") as embeddings:  # as `compare --weights` does
         for name in ("w.npy", "w.csv", "w.jsonl"):
             np.testing.assert_array_equal(read_weights(name, embeddings), weights)
+
+
+def test_a_long_run_is_shown_in_part(folder):
+    found = specaudit.frontier("rows.npy", "log.npy")
+    long = found.model_copy(update={"checkpoints": found.checkpoints * 3})
+    shown = [line[0] for line in lines(long)]
+    assert (len(shown), shown[0], shown[-1]) == (MOST_LINES, "#0", f"#{3 * CHECKPOINTS - 1}")
+    assert left_out(long).startswith(f"{3 * CHECKPOINTS - MOST_LINES} checkpoints between these are left out")
+    assert (len(lines(found)), left_out(found)) == (CHECKPOINTS, "")
 
 
 def test_the_same_run_gives_the_same_bytes(folder, capsys):

@@ -112,6 +112,19 @@ def test_noise_begins_where_the_spectrum_meets_its_floor(run: Run, noisy: Run) -
     assert 0.15 < noisy.noise.share < 0.45
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_the_scale_of_the_residuals_does_not_matter(flow: Flow, noisy: Run, run: Run, scale: float) -> None:
+    found = flow.follow(flow.log * scale)
+    assert [p.status for p in found.frontier.points] == [p.status for p in run.frontier.points]
+    for one, other in zip(found.frontier.points, run.frontier.points, strict=True):
+        assert one.rank == (None if other.rank is None else pytest.approx(other.rank))
+    assert found.coherence.ratio == pytest.approx(run.coherence.ratio, nan_ok=True)
+    assert found.noise.rank is None
+    energies = np.random.default_rng(0).chisquare(4, 400) * (np.arange(1, 401.0) ** -2 + 1e-3)
+    plain, scaled = (noise_floor(e[:100], e.sum(), 400) for e in (energies, energies * scale**2))
+    assert plain.rank == pytest.approx(scaled.rank, rel=1e-2)
+
+
 def test_label_noise_does_not_move_the_frontier(flow: Flow, noisy: Run) -> None:
     known = [t for t, point in enumerate(noisy.frontier.points) if point.rank is not None]
     errors = np.abs(np.log([noisy.frontier.points[t].rank for t in known]) - flow.truth[known])

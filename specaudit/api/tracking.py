@@ -39,7 +39,8 @@ class FrontierTracker:
     """
 
     def __init__(self, rows: int | Sequence[int] | npt.NDArray[np.integer]) -> None:
-        numbers = np.arange(rows) if isinstance(rows, int) else np.asarray(rows)
+        numbers = np.asarray(rows)
+        numbers = np.arange(int(numbers)) if numbers.ndim == 0 and numbers.dtype.kind in "iu" else numbers
         if numbers.ndim != 1 or not len(numbers) or numbers.dtype.kind not in "iu" or numbers.min() < 0:
             raise ConfigError("rows: expected row numbers, or how many rows there are", next_step="count them from 0")
         self.rows: IntArray = numbers.astype(np.int64)

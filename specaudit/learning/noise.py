@@ -78,9 +78,10 @@ def noise_floor(energies: FloatArray, total: float, rows: int) -> NoiseFloor:
 
     level = np.log(means[fitted][0]) + 1.5 * np.log(bins.ranks[fitted][0])
     options = {"xatol": 1e-4, "fatol": 1e-4, "maxiter": 4000}
-    plain = minimize(deviance, [level, 1.5], method="Nelder-Mead", options=options)
-    start = [*plain.x, np.log(left / (rows - count))]
-    full = minimize(deviance, start, method="Nelder-Mead", options=options)
+    with np.errstate(over="ignore", divide="ignore"):  # a step too far is as bad as can be
+        plain = minimize(deviance, [level, 1.5], method="Nelder-Mead", options=options)
+        start = [*plain.x, np.log(left / (rows - count))]
+        full = minimize(deviance, start, method="Nelder-Mead", options=options)
     ratio = float(plain.fun - full.fun)
     rank = float(np.exp((full.x[0] - full.x[2]) / full.x[1]))
     if ratio < DOUBT:
