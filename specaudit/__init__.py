@@ -1,6 +1,6 @@
 """Audit the spectral tail of a data set's embeddings.
 
-`fit`, `compare` and `prune` are the library's verbs; the command line is a client of them.
+`fit`, `compare`, `prune`, `span` and `frontier` are the library's verbs; the command line is a client of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from specaudit.version import __version__
 
 if TYPE_CHECKING:
     from specaudit.api import (
+        FrontierTracker,
         Plan,
         Policy,
         WaiverRule,
@@ -18,18 +19,23 @@ if TYPE_CHECKING:
         compare,
         compare_plan,
         fit,
+        frontier,
         leverage,
         plan,
         prune,
         prune_plan,
+        residuals,
+        sample,
         span,
     )
-    from specaudit.documents import Baseline, Comparison, Fit, Pruning, Span
+    from specaudit.documents import Baseline, Comparison, Fit, Frontier, Pruning, Span
 
 __all__ = [
     "Baseline",
     "Comparison",
     "Fit",
+    "Frontier",
+    "FrontierTracker",
     "Plan",
     "Policy",
     "Pruning",
@@ -40,10 +46,13 @@ __all__ = [
     "compare",
     "compare_plan",
     "fit",
+    "frontier",
     "leverage",
     "plan",
     "prune",
     "prune_plan",
+    "residuals",
+    "sample",
     "span",
 ]
 
@@ -54,4 +63,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from specaudit import api
 
-    return getattr(api, name)
+    # All at once: importing the API has made modules of these names attributes, `specaudit.span` for one.
+    globals().update({known: getattr(api, known) for known in __all__ if known != "__version__"})
+    return globals()[name]

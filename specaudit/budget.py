@@ -7,6 +7,7 @@ from pathlib import Path
 
 from specaudit.errors import BudgetError, ConfigError
 from specaudit.graph import graph_bytes
+from specaudit.learning.modes import EXACT_ROWS as EXACT_FRONTIER
 from specaudit.moments import moments_bytes
 from specaudit.operators import dense_bytes
 from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
@@ -80,6 +81,20 @@ def span_memory(rows: int, real: int, new: int, dimensions: int) -> int:
     """Return the bytes that judging `new` rows at once against `real` ones of `rows` needs."""
     matrices = 8 * real * (2 * real + 4 * new)
     return BASE + 64 * rows + 4 * 8 * (real + new) * dimensions + matrices
+
+
+def frontier_memory(rows: int, used: int, dimensions: int, modes: int, outputs: int, checkpoints: int) -> int:
+    """Return the bytes that following the residuals of `used` rows in so many modes needs."""
+    matrix = dense_bytes(used, dimensions, 8)
+    whole = 3 * 8 * used**2 if used <= EXACT_FRONTIER else _krylov_bytes(used, CHECKS[1], 4)
+    return (
+        BASE
+        + 64 * rows
+        + 3 * 8 * used * (dimensions + 2 * outputs)
+        + matrix
+        + whole
+        + 8 * modes * (2 * used + checkpoints)
+    )
 
 
 def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:

@@ -139,7 +139,13 @@ def test_a_dry_run_tells_rows_memory_and_time(capsys, sides):
 
 @pytest.mark.parametrize(
     ("verb", "options"),
-    [("fit", ["rows.npy"]), ("compare", ["before.npy", "core.npy"]), ("span", ["before.npy", "core.npy"])],
+    [
+        ("fit", ["rows.npy"]),
+        ("compare", ["before.npy", "core.npy"]),
+        ("span", ["before.npy", "core.npy"]),
+        ("frontier", ["before.npy", "core.npy"]),
+        ("sample", ["before.npy", "-n", "5", "--save-rows", "picked.npy"]),
+    ],
 )
 def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, options):
     defaults = {name: p.default for name, p in inspect.signature(getattr(api, verb)).parameters.items()}
@@ -155,7 +161,8 @@ def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, o
         given.pop(name, None)
     assert given == {name: defaults[name] for name in given}
     assert set(defaults) - set(given) <= {
-        *("source", "before", "after", "real", "synthetic", "policy", "command", "progress", "on_rows")
+        *("source", "before", "after", "real", "synthetic", "residuals", "count"),
+        *("policy", "command", "progress", "on_rows"),
     }
 
 

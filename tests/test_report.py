@@ -19,6 +19,7 @@ from specaudit.report import plots
 from specaudit.report.curves import HEADER, to_csv
 from specaudit.report.explain import EXPLANATIONS, render, render_all
 from specaudit.report.facts import dataset_facts, headline, number, percent
+from specaudit.report.frontier.explain import LEARNING
 from specaudit.report.markdown import escape, render_fit_markdown
 from specaudit.report.plan import readable, render_plan
 from specaudit.report.scree import above_rounding, scree
@@ -159,6 +160,7 @@ def test_a_scree_without_a_scale_is_left_out(values):
 def test_every_warning_status_and_exit_code_is_explained():
     wanted = {f"SPA{number:03d}" for number in range(1, 21)} | {*config.STATUSES, *config.SPAN_CLASSES}
     wanted |= {*get_args(GateId), *get_args(TailChange), "inconclusive", "skipped", "waived"}
+    wanted |= {*LEARNING}
     wanted |= {f"exit-{code.value}" for code in ExitCode}
     assert wanted == set(EXPLANATIONS)
     assert len(render_all().splitlines()) == len(EXPLANATIONS)

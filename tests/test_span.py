@@ -7,7 +7,7 @@ import pytest
 
 from specaudit.graph import rows_around
 from specaudit.kernels import choose_kernel
-from specaudit.residuals import residuals_of
+from specaudit.residual_kernels import residuals_of
 from specaudit.span import Judgement, RealRows, judge_rows, judge_span
 from specaudit.span.modes import matched, modes_of
 from specaudit.span.real import quantile

@@ -7,21 +7,28 @@ from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
+from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
 from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
-from specaudit.documents import Baseline, Comparison, Fit, Pruning, Span
+from specaudit.api.tracking import FrontierTracker
+from specaudit.documents import Baseline, Comparison, Fit, Frontier, Pruning, Span
+from specaudit.learning import residuals
 from specaudit.policy import Policy, WaiverRule
 
 __all__ = [
+    "FRONTIER_ROWS",
     "MAX_ROWS",
     "SPAN_ROWS",
     "Baseline",
     "Comparison",
     "Fit",
+    "Frontier",
+    "FrontierTracker",
     "Plan",
     "Policy",
     "Pruning",
+    "RowSample",
     "Span",
     "SpanRows",
     "WaiverRule",
@@ -29,10 +36,13 @@ __all__ = [
     "compare",
     "compare_plan",
     "fit",
+    "frontier",
     "leverage",
     "plan",
     "prune",
     "prune_plan",
+    "residuals",
+    "sample",
     "span",
     "span_plan",
 ]

@@ -14,7 +14,9 @@ from specaudit.cli.compare import compare
 from specaudit.cli.demo import demo
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
+from specaudit.cli.frontier import frontier
 from specaudit.cli.prune import prune
+from specaudit.cli.sample import sample
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
 from specaudit.cli.span import span
@@ -27,6 +29,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "prune": prune,
     "span": span,
+    "frontier": frontier,
+    "sample": sample,
     "show": show,
     "explain": explain,
     "schema": schema,

@@ -152,7 +152,7 @@ def measurement(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: values[name] for name in plain},
         **{name: checked(name.replace("_", "-"), values[name]) for name in by_rule},
-        "shape": _shape(values["shape"]),
+        "shape": raw_shape(values["shape"]),
         "kernels": checked("kernel", values["kernel"]),
     }
 
@@ -179,7 +179,8 @@ def on_command_line(context: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _shape(text: str | None) -> tuple[int, int] | None:
+def raw_shape(text: str | None) -> tuple[int, int] | None:
+    """Return what --shape says, checked."""
     if text is None:
         return None
     found = re.fullmatch(r"\s*(-1|\d+)\s*,\s*(\d+)\s*", text, re.ASCII)

@@ -17,13 +17,14 @@ from specaudit.report.formats import (
     COMPARISON_FORMATS,
     COMPARISON_SUFFIXES,
     FORMATS,
+    FRONTIER_FORMATS,
     GATE_FORMATS,
     PICTURES,
     PRUNING_FORMATS,
     SPAN_FORMATS,
 )
 
-Subject = Literal["fit", "compare", "prune", "span"]
+Subject = Literal["fit", "compare", "prune", "span", "frontier"]
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
@@ -34,6 +35,7 @@ DOCUMENTS: dict[Subject, tuple[str, ...]] = {
     "compare": tuple(COMPARISON_FORMATS),
     "prune": tuple(PRUNING_FORMATS),
     "span": tuple(SPAN_FORMATS),
+    "frontier": tuple(FRONTIER_FORMATS),
 }
 """The formats of a file, by what is rendered."""
 STDOUT: dict[Subject, tuple[str, ...]] = {
@@ -41,6 +43,7 @@ STDOUT: dict[Subject, tuple[str, ...]] = {
     "compare": ("text", "json", "markdown", "junit", "github"),
     "prune": ("text", "json", "markdown"),
     "span": ("text", "json", "markdown"),
+    "frontier": ("text", "json", "markdown"),
 }
 """The formats of standard output."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from specaudit.cli import terminal
 from specaudit.cli.output import Output, Subject, write_all
 from specaudit.cli.rows import KEPT_FORMATS, ROW_FORMATS, WEIGHT_FORMATS
-from specaudit.report.formats import COMPARISON_FORMATS, FORMATS, PRUNING_FORMATS, SPAN_FORMATS
+from specaudit.report.formats import COMPARISON_FORMATS, FORMATS, FRONTIER_FORMATS, PRUNING_FORMATS, SPAN_FORMATS
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
@@ -29,6 +29,7 @@ SUBJECTS: dict[str, Subject] = {
     "specaudit.compare/1": "compare",
     "specaudit.prune/1": "prune",
     "specaudit.span/1": "span",
+    "specaudit.frontier/1": "frontier",
 }
 """Schema of a document -> what it is about."""
 RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], str]] = {
@@ -36,6 +37,7 @@ RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], st
     "compare": (COMPARISON_FORMATS, "specaudit.report.compare"),
     "prune": (PRUNING_FORMATS, "specaudit.report.prune"),
     "span": (SPAN_FORMATS, "specaudit.report.span"),
+    "frontier": (FRONTIER_FORMATS, "specaudit.report.frontier"),
 }
 """Subject -> its formats, and the package of the modules `facts` and `plots`, imported on use."""
 
@@ -116,6 +118,8 @@ def _content(document: Saved, output: Output) -> bytes:
         return _picture(document, output.format)
     if output.kind == "rows" and document.schema_ == "specaudit.compare/1":
         return ROW_FORMATS[output.format](document.rows.removed_all)
+    if document.schema_ == "specaudit.frontier/1" and output.kind == "weights":
+        return WEIGHT_FORMATS[output.format](document)
     if document.schema_ == "specaudit.prune/1" and output.kind in ("rows", "weights"):
         return (KEPT_FORMATS if output.kind == "rows" else WEIGHT_FORMATS)[output.format](document)
     return _text(document, output.format, terminal.WIDTH, False).encode("utf-8", "backslashreplace")

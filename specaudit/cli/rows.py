@@ -6,14 +6,34 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from specaudit.api import SpanRows
-    from specaudit.documents import NamedRow, Pruning
+    from specaudit.documents import NamedRow
     from specaudit.kernels import FloatArray
+
+
+class Kept(Protocol):
+    """What keeps rows: a pruning or a sample."""
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Row numbers, ascending."""
+
+    @property
+    def kept_ids(self) -> tuple[str, ...] | None:
+        """Their ids, if the data set has any."""
+
+
+class Weighted(Protocol):
+    """What weighs rows: a pruning or a frontier."""
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Of all rows."""
 
 
 def _csv(rows: Sequence[NamedRow]) -> bytes:
@@ -63,35 +83,35 @@ LEVERAGE_FORMATS: dict[str, Callable[[FloatArray], bytes]] = {".npy": npy, ".csv
 """Suffix -> what a file of leverages holds."""
 
 
-def _kept_npy(pruning: Pruning) -> bytes:
+def _kept_npy(rows: Kept) -> bytes:
     """Return the row numbers that are kept as a .npy file of int64."""
     import numpy as np
 
-    return npy(np.array(pruning.kept, dtype=np.int64))
+    return npy(np.array(rows.kept, dtype=np.int64))
 
 
-def _kept_csv(pruning: Pruning) -> bytes:
+def _kept_csv(rows: Kept) -> bytes:
     """Return a table of row number and, where there are ids, id."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("row",) if pruning.kept_ids is None else ("row", "id"))
-    writer.writerows(zip(pruning.kept, *([pruning.kept_ids] if pruning.kept_ids else []), strict=True))
+    writer.writerow(("row",) if rows.kept_ids is None else ("row", "id"))
+    writer.writerows(zip(rows.kept, *([rows.kept_ids] if rows.kept_ids else []), strict=True))
     return stream.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _kept_txt(pruning: Pruning) -> bytes:
+def _kept_txt(rows: Kept) -> bytes:
     """Return one id a line, or row number without ids."""
-    names = pruning.kept if pruning.kept_ids is None else pruning.kept_ids
+    names = rows.kept if rows.kept_ids is None else rows.kept_ids
     return "".join(f"{name}\n" for name in names).encode("utf-8", "backslashreplace")
 
 
-def _kept_jsonl(pruning: Pruning) -> bytes:
+def _kept_jsonl(rows: Kept) -> bytes:
     """Return an object a line: the id, or the row number without ids."""
-    key, names = ("row", pruning.kept) if pruning.kept_ids is None else ("id", pruning.kept_ids)
+    key, names = ("row", rows.kept) if rows.kept_ids is None else ("id", rows.kept_ids)
     return "".join(f"{json.dumps({key: name})}\n" for name in names).encode()
 
 
-KEPT_FORMATS: dict[str, Callable[[Pruning], bytes]] = {
+KEPT_FORMATS: dict[str, Callable[[Kept], bytes]] = {
     ".npy": _kept_npy,
     ".csv": _kept_csv,
     ".txt": _kept_txt,
@@ -100,26 +120,26 @@ KEPT_FORMATS: dict[str, Callable[[Pruning], bytes]] = {
 """Suffix -> what a file of kept rows holds; `compare --kept` reads them all."""
 
 
-def _weights_npy(pruning: Pruning) -> bytes:
+def _weights_npy(rows: Weighted) -> bytes:
     """Return the weights of all rows as a .npy file of float64."""
     import numpy as np
 
-    return npy(np.array(pruning.weights, dtype=np.float64))
+    return npy(np.array(rows.weights, dtype=np.float64))
 
 
-def _weights_csv(pruning: Pruning) -> bytes:
+def _weights_csv(rows: Weighted) -> bytes:
     """Return a table of row number and weight."""
-    lines = (f"{row},{weight!r}" for row, weight in enumerate(pruning.weights))
+    lines = (f"{row},{weight!r}" for row, weight in enumerate(rows.weights))
     return "\n".join(("row,weight", *lines, "")).encode()
 
 
-def _weights_jsonl(pruning: Pruning) -> bytes:
+def _weights_jsonl(rows: Weighted) -> bytes:
     """Return an object a line: row number and weight."""
-    lines = (json.dumps({"row": row, "weight": weight}) for row, weight in enumerate(pruning.weights))
+    lines = (json.dumps({"row": row, "weight": weight}) for row, weight in enumerate(rows.weights))
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-WEIGHT_FORMATS: dict[str, Callable[[Pruning], bytes]] = {
+WEIGHT_FORMATS: dict[str, Callable[[Weighted], bytes]] = {
     ".npy": _weights_npy,
     ".csv": _weights_csv,
     ".jsonl": _weights_jsonl,

@@ -57,6 +57,17 @@ from specaudit.documents.fit import (
     Spectrum,
     Status,
 )
+from specaudit.documents.frontier import (
+    Checkpoint,
+    Collapse,
+    Frontier,
+    FrontierGrowth,
+    FrontierReproduce,
+    LoggedRun,
+    ModesFound,
+    NextWeights,
+    NoiseBegin,
+)
 from specaudit.documents.prune import Method, Pruned, Pruning, Reference, Search, Trial, TrialSpectrum
 from specaudit.documents.reading import Saved, read_document
 from specaudit.documents.span import Span, SpanKernel, SpanReproduce, SpanSet, SpanShare, SpanSide
@@ -67,6 +78,7 @@ SCHEMAS: dict[str, type[Document]] = {
     "compare": Comparison,
     "prune": Pruning,
     "span": Span,
+    "frontier": Frontier,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""
@@ -85,6 +97,8 @@ __all__ = [
     "Capacity",
     "Carried",
     "Change",
+    "Checkpoint",
+    "Collapse",
     "Comparison",
     "Consistency",
     "Counting",
@@ -101,6 +115,9 @@ __all__ = [
     "Exponent",
     "FiniteRegion",
     "Fit",
+    "Frontier",
+    "FrontierGrowth",
+    "FrontierReproduce",
     "Gain",
     "Gate",
     "Graph",
@@ -111,10 +128,14 @@ __all__ = [
     "Kernel",
     "Ladder",
     "LocalExponent",
+    "LoggedRun",
     "LostCluster",
     "Method",
+    "ModesFound",
     "NamedRow",
     "Neighbours",
+    "NextWeights",
+    "NoiseBegin",
     "Norms",
     "Null",
     "Pruned",

@@ -14,11 +14,12 @@ from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison
 from specaudit.documents.fit import Fit
+from specaudit.documents.frontier import Frontier
 from specaudit.documents.prune import Pruning
 from specaudit.documents.span import Span
 from specaudit.errors import InputError
 
-Saved = Fit | Baseline | Comparison | Pruning | Span
+Saved = Fit | Baseline | Comparison | Pruning | Span | Frontier
 
 READABLE: Mapping[str, type[Saved]] = {
     "specaudit.fit": Fit,
@@ -26,6 +27,7 @@ READABLE: Mapping[str, type[Saved]] = {
     "specaudit.compare": Comparison,
     "specaudit.prune": Pruning,
     "specaudit.span": Span,
+    "specaudit.frontier": Frontier,
 }
 """Name of a schema without its version -> the document."""
 
@@ -67,8 +69,8 @@ def read_document(path: str | os.PathLike[str]) -> Saved:
         first, *more = error.errors(include_url=False)
         others = f" (and {len(more)} more)" if more else ""
         _refuse(f"{name}: {_field(first['loc'])}: {first['msg'].lower()}{others}")
-    if isinstance(found, Span):
-        _check_span(name, found)
+    if isinstance(found, Span | Frontier):
+        _check_span(name, found) if isinstance(found, Span) else _check_frontier(name, found)
         return found
     measured = found.fit if isinstance(found, Baseline) else found.audit if isinstance(found, Pruning) else found
     if measured is not None and measured.primary not in measured.spectra:
@@ -85,6 +87,17 @@ def _check_span(name: str, found: Span) -> None:
     if any(found.primary not in part.spectra for part in found.sets):
         _refuse(f"{name}: primary: {found.primary!r} is not among the spectra of all sets")
     _check_parts(name, found)
+
+
+def _check_frontier(name: str, found: Frontier) -> None:
+    if len(found.checkpoints) < 2:
+        _refuse(f"{name}: checkpoints: has fewer than two")
+    if any(len(point.share) != len(found.bins) for point in found.checkpoints):
+        _refuse(f"{name}: checkpoints: expected a share for each of {len(found.bins)} bins")
+    if len({point.time is None for point in found.checkpoints}) > 1:
+        _refuse(f"{name}: checkpoints: expected a time for each, or for none")
+    if len(found.proposal.edges) != len(found.proposal.counts) + bool(found.proposal.counts):
+        _refuse(f"{name}: proposal: edges and counts do not belong together")
 
 
 def _check_parts(name: str, found: Saved) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.opening import open_embeddings
 from specaudit.embeddings.row_values import read_groups, read_scores, read_weights
-from specaudit.embeddings.selection import read_selection
+from specaudit.embeddings.selection import read_rows, read_selection
 
 __all__ = [
     "Block",
@@ -14,6 +14,7 @@ __all__ = [
     "concatenated",
     "open_embeddings",
     "read_groups",
+    "read_rows",
     "read_scores",
     "read_selection",
     "read_weights",

@@ -51,15 +51,7 @@ def read_selection(source: Source, embeddings: Embeddings, *, drop: bool = False
         Names the line or item: not a row of the embeddings, or dropped twice. The source cannot be read, or no row
         is left.
     """
-    part = named_file(source, "rows")
-    if part is None or part.suffix == NPY:
-        entries = vector_entries(part or source, "selection", ROWS)
-        rows = _rows_of_vector(entries, embeddings)
-    else:
-        fields = read_fields(part, (row_keys(embeddings),))
-        ((name, texts),) = fields.columns.items()
-        entries = Entries(label=part.label, values=texts, lines=fields.lines)
-        rows = rows_of_texts(name, entries, embeddings)
+    entries, rows = _listed(source, embeddings)
     if drop:
         check_once(entries, rows)
     times = np.bincount(rows, minlength=embeddings.rows)
@@ -69,6 +61,36 @@ def read_selection(source: Source, embeddings: Embeddings, *, drop: bool = False
         what = f"drops all {embeddings.rows:,} rows" if drop else "keeps no row"
         raise InputError(f"{shown(entries.label)}: {what} of {embeddings.name}", next_step="name the rows to keep")
     return times.astype(np.int64, copy=False)
+
+
+def read_rows(source: Source, embeddings: Embeddings) -> IntArray:
+    """Return the row numbers (m,) that a source lists, in its order, each once.
+
+    Parameters
+    ----------
+    source
+        As a selection is given, see `read_selection`.
+
+    Raises
+    ------
+    InputError
+        As `read_selection`; a row is listed twice.
+    """
+    entries, rows = _listed(source, embeddings)
+    check_once(entries, rows)
+    return rows
+
+
+def _listed(source: Source, embeddings: Embeddings) -> tuple[Entries, IntArray]:
+    """Return what a source lists, and the row of each entry."""
+    part = named_file(source, "rows")
+    if part is None or part.suffix == NPY:
+        entries = vector_entries(part or source, "selection", ROWS)
+        return entries, _rows_of_vector(entries, embeddings)
+    fields = read_fields(part, (row_keys(embeddings),))
+    ((name, texts),) = fields.columns.items()
+    entries = Entries(label=part.label, values=texts, lines=fields.lines)
+    return entries, rows_of_texts(name, entries, embeddings)
 
 
 def _rows_of_vector(entries: Entries, embeddings: Embeddings) -> IntArray:

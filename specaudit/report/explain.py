@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from textwrap import fill
 
+from specaudit.report.explanation import Explanation
+from specaudit.report.frontier.explain import LEARNING
+
 WIDTH = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """An entry of the registry."""
-
-    title: str
-    meaning: str
-    action: str
 
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -153,6 +146,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "that one are to another. Near copies do no harm to the spectral shape, and add nothing to it but weight.",
         action="Leave them out, or keep them if they are meant as weights.",
     ),
+    **LEARNING,
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
         meaning="Slopes over quarters of the window differ by less than 10 %, errors included, and a nested half of "
@@ -306,8 +300,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "noise": Explanation(
         title="new rows lie beyond the real ones, and no common mode explains it",
-        meaning="A third of them or more (35 %) have a larger residual than 95 % of the real rows, even when the five "
-        "leading modes of what is left are taken from both. A flatter tail is then nothing to learn.",
+        meaning="A third of them or more (35 %) have a larger residual than 95 % of the real rows, even when "
+        "the five leading modes of what is left are taken from both. A flatter tail is then nothing to learn.",
         action="Leave the rows called beyond out, or mend what makes them.",
     ),
     "exit-0": Explanation(
@@ -319,8 +313,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "exit-1": Explanation(
         title="a gate decided and failed",
         meaning="For a comparison or a pruning: at least one gate failed, and was not waived. For span: "
-        "--require-class was given, and the new rows are something else. Nothing else ever returns 1, so a pipeline "
-        "may stop a change on it. A fit has no gates.",
+        "--require-class was given, and the new rows are something else. For a frontier: --gate was given, and "
+        "weights by residuals collapse. Nothing else ever returns 1, so a pipeline may stop a change on it. A fit "
+        "has no gates.",
         action="Read which gate failed and by how much; `specaudit explain capacity`, or the gate's name, says more.",
     ),
     "exit-2": Explanation(
@@ -333,7 +328,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "exit-3": Explanation(
         title="it ran, but cannot tell, or the answer is not one that was required",
         meaning="For a comparison: no gate failed, but at least one cannot decide; --on-inconclusive pass exits 0 "
-        "instead. For a fit: the status of the primary exponent is not among those of --require. All outputs "
+        "instead. For a fit: the status of the primary exponent is not among those of --require. For a frontier: "
+        "--gate was given and collapse is undecided, or weights were asked for and are refused. All other outputs "
         "were written.",
         action="Use more rows, widen the margins or relax --require; --exit-zero reports without stopping.",
     ),

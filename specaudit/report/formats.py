@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit, Pruning, Span
+    from specaudit.documents import Comparison, Fit, Frontier, Pruning, Span
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -147,6 +147,30 @@ SPAN_FORMATS: dict[str, Callable[[Span, int, bool], str]] = {
     "markdown": _span_markdown,
 }
 """Format name -> function of the span document, the width in columns and whether to colour."""
+
+
+def _frontier_text(found: Frontier, width: int, color: bool) -> str:
+    from specaudit.report.frontier.table import render_frontier
+
+    return render_frontier(found, width, color)
+
+
+def _frontier_json(found: Frontier, width: int, color: bool) -> str:
+    return found.to_json()
+
+
+def _frontier_markdown(found: Frontier, width: int, color: bool) -> str:
+    from specaudit.report.frontier.markdown import render_frontier_markdown
+
+    return render_frontier_markdown(found)
+
+
+FRONTIER_FORMATS: dict[str, Callable[[Frontier, int, bool], str]] = {
+    "text": _frontier_text,
+    "json": _frontier_json,
+    "markdown": _frontier_markdown,
+}
+"""Format name -> function of the frontier document, the width in columns and whether to colour."""
 
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from specaudit.cells import IntArray
 from specaudit.graph import RowsAround, rows_around
 from specaudit.kernels import FloatArray, Kernel
-from specaudit.residuals import Unexplained
+from specaudit.residual_kernels import Unexplained
 from specaudit.span.modes import Modes, matched
 from specaudit.span.real import NEIGHBORS, Null, RealRows, each_split, quantile
 
@@ -294,7 +294,7 @@ def _kernel_span(
 
 
 def _rest(found: Sequence[Modes], usual: Sequence[Modes], effective: float) -> Shares:
-    """Return the share of rows beyond without the leading modes, unless these are far more of them than of real rows."""
+    """Return the share of rows beyond without the leading modes, but those that these carry."""
     least = CARRIED * float(np.median(np.concatenate([one.left for one in usual])))
     rest, own = (
         np.concatenate([np.where(one.left < least, -np.inf, one.rest) for one in sets]) for sets in (found, usual)

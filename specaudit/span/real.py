@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from specaudit.cells import IntArray
 from specaudit.graph import rows_around
 from specaudit.kernels import FloatArray, Kernel
-from specaudit.residuals import Residuals, residuals_of
+from specaudit.residual_kernels import Residuals, residuals_of
 from specaudit.span.modes import SMALLEST, Modes, matched, modes_of
 
 NEIGHBORS = 10

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from specaudit.kernels import Kernel, choose_kernel, kernel_values
-from specaudit.residuals import ColumnResiduals, KernelResiduals, inverted, residuals_of, ridge_at
+from specaudit.residual_kernels import ColumnResiduals, KernelResiduals, inverted, residuals_of, ridge_at
 
 ROWS, OTHERS, DIMENSIONS = 60, 20, 5
 LINEAR = Kernel(name="linear", bandwidth=None, bandwidth_rule="none")
