@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import file_size, open_file, read_at
+from specaudit.embeddings.files import Again, file_size, open_file, read_at, reopening
 from specaudit.embeddings.matrices import check_matrix
 from specaudit.embeddings.npy import Header, expect_data, read_header, read_stream
 from specaudit.embeddings.sources import Part
@@ -41,7 +41,7 @@ def read_npz(part: Part) -> FileMatrix:
     InputError
         The archive is damaged, or no member or more than one could be meant.
     """
-    with _opened(part) as archive:
+    with _opened(part) as (archive, again):
         info = _choose(archive, part)
         label = part.label if part.member is not None else f"{part.label}::{_key(info)}"
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
@@ -53,7 +53,7 @@ def read_npz(part: Part) -> FileMatrix:
         expect_data(label, header, info.file_size - header.length)
         start = _data_start(part, info)
     return from_file(
-        part.path,
+        again,
         label,
         header.matrix_shape,
         header.dtype,
@@ -63,11 +63,11 @@ def read_npz(part: Part) -> FileMatrix:
 
 
 @contextmanager
-def _opened(part: Part) -> Iterator[zipfile.ZipFile]:
+def _opened(part: Part) -> Iterator[tuple[zipfile.ZipFile, Again]]:
     with open_file(part.path, part.label) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                yield archive
+                yield archive, reopening(file, part.path, part.label)
         except DAMAGE as error:
             raise InputError(
                 f"{shown(part.label)}: not a readable .npz archive: {shown(error, 100) or 'it ends early'}",

@@ -110,10 +110,13 @@ class Embeddings:
         out = np.empty((len(wanted), self.dimensions), self.dtype)
         step = block_rows(BLOCK_BYTES, self.dimensions * self.dtype.itemsize)
         for shard, matrix in zip(self.shards, self.matrices, strict=True):
-            low, high = np.searchsorted(ascending, [shard.start, shard.start + shard.rows])
-            for at in range(low, high, step):  # piece by piece, so that the rows are not in memory twice
-                piece = slice(at, min(at + step, high))
-                out[order[piece]] = matrix.take(ascending[piece] - shard.start)
+            at, high = np.searchsorted(ascending, [shard.start, shard.start + shard.rows])
+            if at == high:
+                continue
+            # Piece by piece, so that the rows are not in memory twice.
+            for values in matrix.take(ascending[at:high] - shard.start, step):
+                out[order[at : at + len(values)]] = values
+                at += len(values)
         return out
 
     def locate(self, row: int) -> str:

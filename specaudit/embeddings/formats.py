@@ -11,7 +11,7 @@ import numpy as np
 from specaudit.embeddings.archives import read_npz
 from specaudit.embeddings.delimited import read_delimited
 from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import expect_size, file_size, open_file, read_at
+from specaudit.embeddings.files import expect_size, file_size, open_file, read_at, reopening
 from specaudit.embeddings.jsonl import read_jsonl
 from specaudit.embeddings.matrices import Matrix, check_matrix
 from specaudit.embeddings.npy import read_npy, read_stdin
@@ -76,7 +76,7 @@ def read_raw(part: Part, options: Options) -> FileMatrix:
         check_matrix(part.label, (rows, dimensions), dtype)
         what = f"shape {rows},{dimensions} of {dtype}"
         expect_size(part.label, size, rows * dimensions * dtype.itemsize, what)
-    return from_file(part.path, part.label, (rows, dimensions), dtype, 0)
+        return from_file(reopening(file, part.path, part.label), part.label, (rows, dimensions), dtype, 0)
 
 
 def read_vecs(part: Part, options: Options) -> FileMatrix:
@@ -87,6 +87,7 @@ def read_vecs(part: Part, options: Options) -> FileMatrix:
         prefix = bytearray(4)
         expect_size(part.label, min(size, 4), 4, "the number of dimensions")
         read_at(file, memoryview(prefix), 0, part.label)
+        again = reopening(file, part.path, part.label)
     dimensions = int.from_bytes(prefix, "little", signed=True)
     if dimensions < 1:
         raise InputError(
@@ -96,7 +97,7 @@ def read_vecs(part: Part, options: Options) -> FileMatrix:
     stride = 4 + dimensions * dtype.itemsize
     rows = max(1, size // stride)
     expect_size(part.label, size, rows * stride, f"{rows:,} rows of {dimensions:,} dimensions")
-    return from_file(part.path, part.label, (rows, dimensions), dtype, 0, prefix=bytes(prefix))
+    return from_file(again, part.label, (rows, dimensions), dtype, 0, prefix=bytes(prefix))
 
 
 def read_bin(part: Part, options: Options) -> FileMatrix:
@@ -107,11 +108,12 @@ def read_bin(part: Part, options: Options) -> FileMatrix:
         head = bytearray(8)
         expect_size(part.label, min(size, 8), 8, "the header")
         read_at(file, memoryview(head), 0, part.label)
+        again = reopening(file, part.path, part.label)
     rows, dimensions = (int.from_bytes(head[k : k + 4], "little") for k in (0, 4))
     check_matrix(part.label, (rows, dimensions), dtype)
     what = f"shape {rows},{dimensions} of {dtype}"
     expect_size(part.label, size, 8 + rows * dimensions * dtype.itemsize, what)
-    return from_file(part.path, part.label, (rows, dimensions), dtype, 8)
+    return from_file(again, part.label, (rows, dimensions), dtype, 8)
 
 
 def parse_dtype(name: str) -> np.dtype[Any]:

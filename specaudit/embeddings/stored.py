@@ -6,21 +6,20 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import File, advise_sequential, open_file, read_at, spooling
+from specaudit.embeddings.files import File, advise_sequential, read_at, spooling
 from specaudit.embeddings.matrices import Array, DType, block_rows
 from specaudit.errors import InputError
 
 NEAR = 16 << 10  # bytes; rows closer than this are fetched by one read
 LONGEST_READ = 4 << 20  # bytes of one read of several rows
+DOUBLE = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
@@ -59,25 +58,28 @@ class FileMatrix:
             for start in range(0, self.rows, step):
                 yield read(file, start, min(step, self.rows - start), raw, out)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Array:
-        """Return these rows; reads little more than the rows themselves."""
-        size = self.stored.itemsize
-        if self.fortran:
-            out = np.empty((self.dimensions, len(rows), size), np.uint8)
-            with self.opener() as file:
-                for j in range(self.dimensions):
-                    self._gather(file, self.offset + j * self.rows * size, rows, out[j])
-            return _native(np.ascontiguousarray(out.view(self.stored)[..., 0].T))
-        out = np.empty((len(rows), len(self.prefix) + self.dimensions * size), np.uint8)
+    def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
+        """Yield these rows, ``step`` at a time; reads little more than the rows themselves."""
         with self.opener() as file:
-            self._gather(file, self.offset, rows, out)
-        self._check_prefix(out, rows)
-        return _native(np.ascontiguousarray(out[:, len(self.prefix) :]).view(self.stored))
+            for at in range(0, len(rows), step):
+                yield self._take(file, rows[at : at + step])
 
     def close(self) -> None:
         """Give the temporary file back, if there is one."""
         if self.spool is not None:
             self.spool.close()
+
+    def _take(self, file: File, rows: npt.NDArray[np.int64]) -> Array:
+        size = self.stored.itemsize
+        if self.fortran:
+            out = np.empty((self.dimensions, len(rows), size), np.uint8)
+            for j in range(self.dimensions):
+                self._gather(file, self.offset + j * self.rows * size, rows, out[j])
+            return _native(np.ascontiguousarray(out.view(self.stored)[..., 0].T))
+        out = np.empty((len(rows), len(self.prefix) + self.dimensions * size), np.uint8)
+        self._gather(file, self.offset, rows, out)
+        self._check_prefix(out, rows)
+        return _native(np.ascontiguousarray(out[:, len(self.prefix) :]).view(self.stored))
 
     def _read_rows(self, file: File, start: int, count: int, raw: Array, out: Array) -> Array:
         stride = len(self.prefix) + self.dimensions * self.stored.itemsize
@@ -102,8 +104,6 @@ class FileMatrix:
     def _gather(self, file: File, base: int, rows: npt.NDArray[np.int64], out: Array) -> None:
         """Fill ``out`` (m, bytes) with the records of the ascending ``rows``; near ones share a read."""
         stride = out.shape[1]
-        if len(rows) == 0:
-            return
         position = rows * stride
         apart = (np.diff(position) > NEAR + stride) | (np.diff(position // LONGEST_READ) > 0)
         for low, high in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]):
@@ -127,16 +127,21 @@ class FileMatrix:
 
 
 def from_file(
-    path: Path, label: str, shape: tuple[int, int], stored: DType, offset: int, **layout: Any
+    again: Callable[[], AbstractContextManager[File]],
+    label: str,
+    shape: tuple[int, int],
+    stored: DType,
+    offset: int,
+    **layout: Any,
 ) -> FileMatrix:
-    """Return the matrix in a file that is opened again for each pass."""
+    """Return the matrix in a file that is opened ``again`` for each pass."""
     return FileMatrix(
         label=label,
         rows=shape[0],
         dimensions=shape[1],
         stored=stored,
         offset=offset,
-        opener=partial(open_file, path, label),
+        opener=again,
         **layout,
     )
 
@@ -157,17 +162,19 @@ def from_spool(spool: BinaryIO, label: str, shape: tuple[int, int], stored: DTyp
     return matrix
 
 
-def spool_rows(label: str, dimensions: int, blocks: Iterable[tuple[Array, list[str] | None]]) -> FileMatrix:
-    """Return the float64 matrix of parsed ``(values, ids)``, written to a temporary file as they come."""
+def spool_rows(
+    label: str, dimensions: int, blocks: Iterable[tuple[Array, list[str] | None]], dtype: DType = DOUBLE
+) -> FileMatrix:
+    """Return the matrix of parsed ``(values, ids)``, written to a temporary file as they come."""
     rows = 0
     ids: list[str] = []
     with spooling(label) as spool:
         for values, names in blocks:
-            spool.write(np.ascontiguousarray(values, np.float64).data)
+            spool.write(np.ascontiguousarray(values, dtype).data)
             rows += len(values)
             ids += names or ()
     shape = (rows, dimensions)
-    return from_spool(spool, label, shape, np.dtype(np.float64), ids=tuple(ids) if ids else None)
+    return from_spool(spool, label, shape, dtype, ids=tuple(ids) if ids else None)
 
 
 def _native(values: Array) -> Array:
