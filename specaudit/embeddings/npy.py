@@ -9,7 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import Place, copy_exactly, expect_size, file_size, open_file, read_at, reopening, spooling
+from specaudit.embeddings.files import (
+    Place,
+    copy_exactly,
+    expect_size,
+    file_size,
+    open_file,
+    read_at,
+    reopening,
+    spooling,
+)
 from specaudit.embeddings.matrices import Array, Content, check_matrix, check_vector
 from specaudit.embeddings.stored import FileMatrix, from_file, from_spool
 from specaudit.errors import InputError

@@ -126,6 +126,46 @@ class FileMatrix:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedMatrix:
+    """Matrices of one width and type, one after the other, such as the pieces of one file."""
+
+    parts: tuple[FileMatrix, ...]
+    ids: tuple[str, ...] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def dimensions(self) -> int:
+        """Number of columns."""
+        return self.parts[0].dimensions
+
+    @property
+    def dtype(self) -> DType:
+        """Type of the values, in native byte order."""
+        return self.parts[0].dtype
+
+    def blocks(self, max_bytes: int) -> Iterator[Array]:
+        """Yield all rows in order; a block is of one part."""
+        for part in self.parts:
+            yield from part.blocks(max_bytes)
+
+    def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
+        """Yield these rows, at most ``step`` at a time."""
+        starts = np.cumsum([0, *(part.rows for part in self.parts)])
+        bounds = np.searchsorted(rows, starts)
+        for k in np.flatnonzero(np.diff(bounds)).tolist():
+            yield from self.parts[k].take(rows[bounds[k] : bounds[k + 1]] - starts[k], step)
+
+    def close(self) -> None:
+        """Give temporary files back, if there are any."""
+        for part in self.parts:
+            part.close()
+
+
 def from_file(
     again: Callable[[], AbstractContextManager[File]],
     label: str,

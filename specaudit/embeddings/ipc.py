@@ -1,0 +1,154 @@
+"""Arrow IPC files and streams: Feather, ``.arrow`` and the files of Hugging Face data sets."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from specaudit.embeddings.columns import (
+    Columns,
+    arrow_errors,
+    choose_columns,
+    first_dimensions,
+    list_items,
+    read_names,
+    read_values,
+    row_teller,
+)
+from specaudit.embeddings.display import shown
+from specaudit.embeddings.extras import needs
+from specaudit.embeddings.files import Again, Ranged, open_file, reopening
+from specaudit.embeddings.matrices import Array, check_matrix
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, JoinedMatrix, from_file, spool_rows
+from specaudit.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_Choice = tuple[str | None, str | None]
+MAGIC = b"ARROW1"
+END = b"\xff\xff\xff\xff\0\0\0\0"  # of a stream
+LEAD = 8  # bytes: the mark and its padding
+KIND = "Arrow"
+
+
+def read_ipc(part: Part, column: str | None, id_column: str | None) -> FileMatrix | JoinedMatrix:
+    """Return the columns of the embedding: in place if they are lists in a local file that is not compressed.
+
+    Else they are copied to a nameless temporary file, a record batch at a time.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, pyarrow is missing, as ``choose_columns``, or as ``read_values``.
+    """
+    with needs("arrow", part.label):
+        import pyarrow as pa
+    choice = column, id_column
+    with open_file(part.path, part.label) as file, arrow_errors(part.label, KIND):
+        again = reopening(file, part.path, part.label)
+        source = io.BufferedReader(file)
+        if isinstance(file, Ranged):
+            return _copied(part, _Batches.of(part, source, choice))
+        # Mapped only to learn where the lists are: a map is never read from, as FileMatrix says.
+        mapped = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        found = _located(part, _Batches.of(part, pa.BufferReader(mapped), choice), mapped, again)
+        return found or _copied(part, _Batches.of(part, source, choice))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batches:
+    """The record batches of an open file or stream, of which only the wanted columns are read."""
+
+    columns: Columns
+    batches: Iterator[pa.RecordBatch]
+
+    @staticmethod
+    def of(part: Part, source: pa.NativeFile | io.BufferedReader, choice: _Choice) -> _Batches:
+        """Return the batches of an open file or stream."""
+        import pyarrow as pa
+        from pyarrow import ipc
+
+        filed = source.read(len(MAGIC)) == MAGIC
+        source.seek(-len(END), os.SEEK_END)
+        if not filed and source.read(len(END)) != END:
+            raise InputError(
+                f"{shown(part.label)}: truncated: a stream without its end mark, which may lack rows",
+                next_step="write or copy the file again",
+            )
+
+        def opened(columns: list[int]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+            options = ipc.IpcReadOptions(use_threads=False, included_fields=columns)
+            source.seek(0)
+            if filed:
+                file = ipc.open_file(source, options=options)
+                count = file.num_record_batches
+                if not isinstance(source, pa.BufferReader):
+                    return file.schema, (file.get_batch(k) for k in range(count))
+                source.seek(LEAD)  # a file is a stream between marks, and of a stream in memory nothing is copied
+            stream = ipc.open_stream(source, options=options)
+            return stream.schema, islice(stream, count if filed else None)
+
+        schema, _ = opened([])
+        columns = choose_columns(part.label, schema, *choice)
+        wanted = [schema.names.index(name) for name in (*columns.names, columns.id_name) if name is not None]
+        return _Batches(columns=columns, batches=opened(wanted)[1])
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self.batches:
+            batch.validate(full=True)  # a damaged offset would be a read anywhere in memory
+            if batch.num_rows:
+                yield batch
+
+
+def _located(part: Part, batches: _Batches, mapped: pa.Buffer, again: Again) -> JoinedMatrix | None:
+    """Return the lists where they are in the file, or None if they are not there as they are in memory."""
+    columns, dtype = batches.columns, batches.columns.dtype
+    if not columns.listed:
+        return None
+    matrices: list[FileMatrix] = []
+    ids: list[str] = []
+    rows = dimensions = 0
+    for batch in batches:
+        names = read_names(batch, columns, row_teller(part.label, rows))
+        ids += names or ()
+        told = row_teller(part.label, rows, ids if names else None)
+        dimensions = dimensions or first_dimensions(batch, columns, told)
+        items = list_items(batch, columns, dimensions, told)
+        data = items.buffers()[1]
+        place = data.address - mapped.address
+        if not 0 <= place <= mapped.size - data.size:
+            return None
+        shape = (batch.num_rows, dimensions)
+        check_matrix(part.label, shape, dtype)
+        matrices.append(from_file(again, part.label, shape, dtype, place + items.offset * dtype.itemsize))
+        rows += batch.num_rows
+    check_matrix(part.label, (rows, dimensions), dtype)
+    return JoinedMatrix(parts=tuple(matrices), ids=tuple(ids) if columns.id_name else None)
+
+
+def _copied(part: Part, batches: _Batches) -> FileMatrix:
+    """Return the columns of all batches in a nameless temporary file."""
+    columns = batches.columns
+    start = next(iter(batches), None)
+    check_matrix(part.label, (int(start is not None), columns.dimensions or 1), columns.dtype)
+    dimensions = first_dimensions(start, columns, row_teller(part.label, 0))
+    check_matrix(part.label, (1, dimensions), columns.dtype)
+
+    def parsed() -> Iterator[tuple[Array, list[str] | None]]:
+        rows = 0
+        ids: list[str] = []
+        for batch in chain((start,), batches):
+            names = read_names(batch, columns, row_teller(part.label, rows))
+            ids += names or ()
+            told = row_teller(part.label, rows, ids if names else None)
+            yield read_values(batch, columns, dimensions, told), names
+            rows += batch.num_rows
+
+    return spool_rows(part.label, dimensions, parsed(), columns.dtype)
