@@ -9,12 +9,14 @@ from specaudit.embeddings.archives import read_npz
 from specaudit.embeddings.binary import parse_dtype, read_bin, read_raw, read_vecs
 from specaudit.embeddings.delimited import read_delimited
 from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.hdf5 import read_hdf5
 from specaudit.embeddings.ipc import read_ipc
 from specaudit.embeddings.jsonl import read_jsonl
 from specaudit.embeddings.matrices import Matrix
 from specaudit.embeddings.npy import read_npy, read_stdin
 from specaudit.embeddings.parquet import read_parquet
 from specaudit.embeddings.sources import STDIN, Part
+from specaudit.embeddings.tensors import read_safetensors
 from specaudit.errors import InputError
 
 
@@ -95,6 +97,9 @@ _TABLES: Mapping[str, Reader] = {
 }
 _CONTAINERS: Mapping[str, Reader] = {
     ".npz": _plain(read_npz),
+    ".safetensors": _plain(read_safetensors),
+    ".h5": _plain(read_hdf5),
+    ".hdf5": _plain(read_hdf5),
 }
 READERS: Mapping[str, Reader] = {
     STDIN: lambda part, options: read_stdin(part.label),
@@ -130,9 +135,6 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     ".joblib": _PICKLE,
     ".pt": _TORCH,
     ".pth": _TORCH,
-    ".h5": _later("h5py.File(FILE)['embeddings'][:]"),
-    ".hdf5": _later("h5py.File(FILE)['embeddings'][:]"),
-    ".safetensors": _later("safetensors.numpy.load_file(FILE)['embeddings']"),
     ".zarr": _later("zarr.open(FILE)[:]"),
     ".gz": _PACKED,
     ".bz2": _PACKED,
