@@ -7,7 +7,7 @@ from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
-from specaudit.api.planning import Plan, compare_plan, plan
+from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
 from specaudit.documents import Baseline, Comparison, Fit, Pruning, Span
@@ -34,4 +34,5 @@ __all__ = [
     "prune",
     "prune_plan",
     "span",
+    "span_plan",
 ]

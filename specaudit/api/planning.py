@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, TypeGuard
 from specaudit.api.beside import AGAINST, JUDGED, judging_memory
 from specaudit.api.common import MAX_ROWS, check_arguments
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
+from specaudit.api.spanning import SPAN_ROWS, most_judged
 from specaudit.budget import (
     comparison_memory,
     graph_memory,
     neighbours_memory,
     peak_memory,
+    span_memory,
     usable_memory,
     usable_threads,
 )
@@ -201,6 +203,42 @@ def compare_plan(
             if graph.wanted(name, deep)
         ]
     return Plan(rows=sum(rows), dimensions=d, bytes=size, peak_memory=peak, stages=tuple(stages))
+
+
+def span_plan(
+    real: Source,
+    synthetic: Sequence[Source],
+    *,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    kernels: Sequence[str] = ("laplace", "linear"),
+    threads: int | None = None,
+    max_rows: int = SPAN_ROWS,
+    **_: object,
+) -> Plan:
+    """Return what `span` with the same arguments would take, from the shapes of the sets alone."""
+    check_arguments(kernels, max_rows)
+    with ExitStack() as stack:
+        known, *sets = (
+            stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
+            for source in (real, *synthetic)
+        )
+        d, size = known.dimensions, min(known.rows, max_rows)
+        total = sum(e.rows * e.dimensions * e.dtype.itemsize for e in (known, *sets))
+        widest = min(max(e.rows for e in sets), most_judged(max_rows))
+        speed = SPEED * usable_threads(threads)
+        judged = [
+            (f"judge {e.name}", 5.0 * size**2 * (min(e.rows, most_judged(max_rows)) + e.rows / 4) / speed + 1.0)
+            for e in sets
+        ]
+        return Plan(
+            rows=sum(e.rows for e in (known, *sets)),
+            dimensions=d,
+            bytes=total,
+            peak_memory=span_memory(known.rows, size, widest, d),
+            stages=(("start", 2.0), ("scan", total / 1e9), ("real rows", 5.0 * size**3 / speed + 0.5), *judged),
+        )
 
 
 def is_baseline(source: object) -> TypeGuard[Baseline | str | os.PathLike[str]]:

@@ -140,7 +140,7 @@ def span(
                     next_step=f"give at least {FEWEST}, better hundreds",
                 )
         size = min(len(known.copies), max_rows)
-        most = max(int(JUDGED_SHARE * max_rows), FEWEST)
+        most = most_judged(max_rows)
         widest = min(max(len(data.copies) for data in sets), most)
         check_memory(span_memory(known.rows, size, widest, known.embeddings.dimensions), max_memory, max_rows)
         order = known.keyed(seed)[1][:size]
@@ -166,6 +166,11 @@ def span(
             environment=environment(cores),
             warnings=tuple(_warnings(known, *sets)),
         )
+
+
+def most_judged(max_rows: int) -> int:
+    """Return how many new rows are judged together at most."""
+    return max(int(JUDGED_SHARE * max_rows), FEWEST)
 
 
 def span_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:

@@ -57,6 +57,7 @@ def span(
         list[str] | None, typer.Option(metavar="FILE.csv", help="Write what each new row is. Repeatable.")
     ] = None,
     config_file: options.ConfigFile = None,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -69,7 +70,7 @@ def span(
     required = options.checked("require-class", require or None)
     arguments = options.measurement({**context.params, "centered": True, "model": None})
     arguments = {name: value for name, value in arguments.items() if name not in ("centered", "model")}
-    output.check_stdout(format_, "span")
+    output.check_stdout(format_, "span", dry_run=dry_run)
     files = output.requested("span", documents=outputs, plots=plot)
     rows_to = [
         output.data_output("--save-rows", text, "rows", SPAN_ROW_FORMATS, what="table") for text in save_rows or ()
@@ -79,6 +80,9 @@ def span(
 
     from specaudit import api
 
+    if dry_run:
+        rendering.show_plan(api.span_plan(real, synthetic, **arguments))
+        return
     rows: list[SpanRows] = []
     result = api.span(
         real,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from specaudit.embeddings.archives import read_npz
 from specaudit.embeddings.binary import parse_dtype, read_bin, read_raw, read_vecs
 from specaudit.embeddings.delimited import read_delimited
 from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.gzipped import read_packed
 from specaudit.embeddings.hdf5 import read_hdf5
 from specaudit.embeddings.ipc import read_ipc
 from specaudit.embeddings.jsonl import read_jsonl
 from specaudit.embeddings.matrices import Matrix
 from specaudit.embeddings.npy import read_npy, read_stdin
 from specaudit.embeddings.parquet import read_parquet
-from specaudit.embeddings.sources import STDIN, Part
+from specaudit.embeddings.sources import GZIP, STDIN, Part, unpacked_suffix
+from specaudit.embeddings.stored import FileMatrix
 from specaudit.embeddings.tensors import read_safetensors
 from specaudit.errors import InputError
 
@@ -30,7 +33,9 @@ class Options:
     id_column: str | None = None
 
 
+M = TypeVar("M", bound=Matrix)
 Reader = Callable[[Part, Options], Matrix]
+FileReader = Callable[[Part, Options], FileMatrix]
 
 
 def open_part(part: Part, options: Options) -> Matrix:
@@ -41,8 +46,8 @@ def open_part(part: Part, options: Options) -> Matrix:
     InputError
         The format is refused, the file is damaged, or the options do not fit it.
     """
-    if part.suffix in REFUSED:
-        raise InputError(f"{shown(part.label)}: {REFUSED[part.suffix][0]}", next_step=REFUSED[part.suffix][1])
+    if (refused := _refusal(part.suffix)) is not None:
+        raise InputError(f"{shown(part.label)}: {refused[0]}", next_step=refused[1])
     if part.member is not None and part.suffix not in CONTAINERS:
         raise InputError(
             f"{shown(part.label)}: only {', '.join(CONTAINERS)} have members",
@@ -50,12 +55,21 @@ def open_part(part: Part, options: Options) -> Matrix:
         )
     if options.column is not None and part.suffix not in TABLES:
         raise InputError(
-            f"{shown(part.label)}: column {quoted(options.column)} needs a table ({', '.join(TABLES)})",
+            f"{shown(part.label)}: column {quoted(options.column)} needs a table ({', '.join(_TABLES)})",
             next_step="leave the column out",
         )
-    matrix = READERS.get(part.suffix, _raw)(part, options)
+    unknown = _unpacking(_raw) if part.suffix.endswith(GZIP) else _raw
+    matrix = READERS.get(part.suffix, unknown)(part, options)
     _agree(part, options, matrix)
     return matrix
+
+
+def _refusal(suffix: str) -> tuple[str, str] | None:
+    """Return why files with this suffix are refused, and what to do; None if they are not."""
+    inner = unpacked_suffix(suffix)
+    if inner in READERS and suffix not in READERS:
+        return _COMPRESSED
+    return REFUSED.get(suffix, REFUSED.get(inner))
 
 
 def _agree(part: Part, options: Options, matrix: Matrix) -> None:
@@ -73,23 +87,35 @@ def _agree(part: Part, options: Options, matrix: Matrix) -> None:
         )
 
 
-def _raw(part: Part, options: Options) -> Matrix:
+def _raw(part: Part, options: Options) -> FileMatrix:
     return read_raw(part, options.dtype, options.shape)
 
 
-def _table(read: Callable[[Part, str | None, str | None], Matrix]) -> Reader:
+def _table(read: Callable[[Part, str | None, str | None], M]) -> Callable[[Part, Options], M]:
     return lambda part, options: read(part, options.column, options.id_column)
 
 
-def _plain(read: Callable[[Part], Matrix]) -> Reader:
+def _plain(read: Callable[[Part], M]) -> Callable[[Part, Options], M]:
     return lambda part, options: read(part)
 
 
-_TABLES: Mapping[str, Reader] = {
+def _unpacking(read: FileReader) -> Reader:
+    return lambda part, options: read_packed(part, lambda unpacked: read(unpacked, options))
+
+
+_PACKABLE: Mapping[str, FileReader] = {
+    ".npy": lambda part, options: read_npy(part.path, part.label),
+    ".fvecs": _plain(read_vecs),
+    ".bvecs": _plain(read_vecs),
+    ".fbin": _plain(read_bin),
+    ".u8bin": _plain(read_bin),
+    ".i8bin": _plain(read_bin),
     ".csv": _table(read_delimited),
     ".tsv": _table(read_delimited),
     ".jsonl": _table(read_jsonl),
     ".ndjson": _table(read_jsonl),
+}
+_COLUMNAR: Mapping[str, Reader] = {
     ".parquet": _table(read_parquet),
     ".arrow": _table(read_ipc),
     ".feather": _table(read_ipc),
@@ -103,18 +129,15 @@ _CONTAINERS: Mapping[str, Reader] = {
 }
 READERS: Mapping[str, Reader] = {
     STDIN: lambda part, options: read_stdin(part.label),
-    ".npy": lambda part, options: read_npy(part.path, part.label),
-    ".fvecs": _plain(read_vecs),
-    ".bvecs": _plain(read_vecs),
-    ".fbin": _plain(read_bin),
-    ".u8bin": _plain(read_bin),
-    ".i8bin": _plain(read_bin),
+    **_PACKABLE,
+    **{f"{suffix}{GZIP}": _unpacking(reader) for suffix, reader in _PACKABLE.items()},
     **_CONTAINERS,
-    **_TABLES,
+    **_COLUMNAR,
 }
 SUFFIXES = tuple(suffix for suffix in READERS if suffix != STDIN)
 RAW_SUFFIXES = (".bin", ".dat", ".raw", ".f32")  # looked for in a directory once a dtype is given
-TABLES = tuple(_TABLES)
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", *_COLUMNAR)
+TABLES = (*_TABLES, *(f"{suffix}{GZIP}" for suffix in _TABLES if suffix in _PACKABLE))
 CONTAINERS = tuple(_CONTAINERS)  # their members are named FILE::MEMBER
 
 _PICKLE = (
@@ -128,7 +151,7 @@ def _later(how: str) -> tuple[str, str]:
     return "not supported yet by this version", f"convert with numpy.save('emb.npy', {how})"
 
 
-_PACKED = ("is compressed", "decompress it first")
+_COMPRESSED = ("is compressed", "decompress it first")
 REFUSED: Mapping[str, tuple[str, str]] = {
     ".pkl": _PICKLE,
     ".pickle": _PICKLE,
@@ -136,9 +159,9 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     ".pt": _TORCH,
     ".pth": _TORCH,
     ".zarr": _later("zarr.open(FILE)[:]"),
-    ".gz": _PACKED,
-    ".bz2": _PACKED,
-    ".xz": _PACKED,
-    ".zst": _PACKED,
-    ".zip": _PACKED,
+    ".gz": _COMPRESSED,
+    ".bz2": _COMPRESSED,
+    ".xz": _COMPRESSED,
+    ".zst": _COMPRESSED,
+    ".zip": _COMPRESSED,
 }

@@ -14,17 +14,17 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import open_file, text_lines
+from specaudit.embeddings.files import Place, open_file, text_lines
 from specaudit.errors import InputError
 
-STDIN = "-"
+STDIN, GZIP = "-", ".gz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One file, or one member of a file, that holds rows."""
 
-    path: Path
+    path: Place
     label: str  # how errors name it: as the user wrote it, with its folder
     member: str | None = None
     suffix: str  # key of its reader, lower case; "-" is standard input
@@ -77,6 +77,11 @@ def single_file(source: str | os.PathLike[str], suffixes: Collection[str], what:
     )
 
 
+def unpacked_suffix(suffix: str) -> str:
+    """Return the suffix that a file has once it is unpacked."""
+    return suffix.removesuffix(GZIP)
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """Return the sorting key under which ``part-2`` comes before ``part-10``."""
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
@@ -96,8 +101,14 @@ def _part(source: str, folder: Path = Path()) -> Part:
         name, member = source, ""
     return Part(
         path=folder / name, label=source, member=member if mark and name != source else None,
-        suffix=Path(name).suffix.lower(),
+        suffix=_suffix(name),
     )  # fmt: skip
+
+
+def _suffix(name: str) -> str:
+    """Return the suffix of a file, that of a packed one with what it packs, such as ``.csv.gz``."""
+    suffixes = Path(name.lower()).suffixes
+    return "".join(suffixes[-2:] if suffixes[-1:] == [GZIP] else suffixes[-1:])
 
 
 def _visible(names: Iterable[str]) -> list[str]:
@@ -121,8 +132,9 @@ def _directory(source: str, known: Collection[str], refused: Collection[str]) ->
     parts = parts or [part for part in files if part.suffix in refused]
     suffixes = sorted({part.suffix for part in parts})
     if not parts:
+        plain = {unpacked_suffix(suffix) for suffix in known}
         raise InputError(
-            f"{shown(source)}: the directory holds no file ending in {', '.join(sorted(known))}",
+            f"{shown(source)}: the directory holds no file ending in {', '.join(sorted(plain))}",
             next_step="name the files by a glob or an @list",
         )
     if len(suffixes) > 1:

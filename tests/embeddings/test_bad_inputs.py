@@ -168,7 +168,7 @@ FILES: dict[str, tuple[str, bytes, str, dict[str, Any]]] = {
     "parquet": ("a.parquet", b"PAR1", "not a readable Parquet file", {}),
     "arrow": ("a.arrow", b"ARROW1\0\0ARROW1", "not a readable Arrow file", {}),
     "hdf5": ("a.h5", b"x", "not a readable HDF5 file", {}),
-    "gzip": ("a.csv.gz", b"x", "compressed", {}),
+    "gzip": ("a.csv.gz", b"x", "not a readable gzip file", {}),
     "no suffix": ("embeddings", b"x", "needs dtype and shape", {}),
     "line break in the name": ("a\nb\x1b[31m.npy", b"", r"a\nb\x1b[31m.npy: the file is empty", {}),
     "long name": ("a" * 200 + ".npy", b"", "aaa…aaa", {}),
