@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import weakref
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import Ranged, copy_exactly, file_size, open_file, spooling
+from specaudit.embeddings.files import copy_exactly, file_size, open_file, spooling
 from specaudit.embeddings.sources import Part, unpacked_suffix
+from specaudit.embeddings.spools import Spooled
 from specaudit.embeddings.stored import FileMatrix
 from specaudit.errors import InputError
 
@@ -62,33 +62,3 @@ def _unpack(part: Part) -> BinaryIO:
                 next_step="unpack it yourself if you trust it",
             )
     return spool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spooled:
-    """An open temporary file as a place that can be opened."""
-
-    file: BinaryIO
-
-    def open(self, label: str) -> Ranged:
-        """Return the file, with a position of its own."""
-        if file_size(self.file) == 0:
-            raise InputError(f"{shown(label)}: the file is empty", next_step="write the file again")
-        return _View(self.file)
-
-
-class _View(Ranged):
-    """What is in an open temporary file; closing the view leaves the file open."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file_size(file), None)
-        self.file = file
-
-    def read_range(self, into: memoryview, position: int) -> int:
-        """Fill ``into`` from ``position`` on."""
-        if hasattr(os, "preadv"):
-            return os.preadv(self.file.fileno(), [into], position)
-        self.file.seek(position)
-        data = self.file.read(len(into))
-        into[: len(data)] = data
-        return len(data)

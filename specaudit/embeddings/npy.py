@@ -81,6 +81,8 @@ def read_header(stream: Readable, label: str) -> Header:
         version = np.lib.format.read_magic(counted)
         # Version 3 differs from 2 only in the encoding of field names, and arrays with fields are refused.
         shape, fortran, dtype = read.get(version, np.lib.format.read_array_header_2_0)(counted)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{shown(label)}: cannot be read: {error.strerror}") from None
     except Exception as error:  # a damaged header reaches the parser, which may raise nearly anything

@@ -13,6 +13,7 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, open_part
 from specaudit.embeddings.ids import check_ids, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
+from specaudit.embeddings.remote import is_url, public_name
 from specaudit.embeddings.sources import STDIN, Part, resolve
 from specaudit.errors import BudgetError, InputError
 
@@ -63,7 +64,7 @@ def open_embeddings(
                 f"embeddings of type {type(source).__name__}, expected a path or a 2-D numpy array",
                 next_step="convert them with numpy.asarray",
             ) from None
-        by_column = isinstance(ids, str) and not os.path.lexists(ids)
+        by_column = isinstance(ids, str) and not is_url(ids) and not os.path.lexists(ids)
         options = Options(dtype=dtype, shape=shape, column=column, id_column=str(ids) if by_column else None)
         found = _open_files(name, options, max_memory)
         if by_column and all(matrix.ids is not None for matrix in found.matrices):
@@ -88,7 +89,7 @@ def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddin
         for part in parts:
             use = options if part.suffix in TABLES else replace(options, id_column=None)
             matrices.append(open_part(part, use))
-        title = "stdin" if name == STDIN else name
+        title = "stdin" if name == STDIN else public_name(name)
         return _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
     except BaseException:
         for matrix in matrices:

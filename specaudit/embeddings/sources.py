@@ -1,23 +1,21 @@
-"""The grammar of a source: file, ``FILE::member``, directory, glob, ``@list`` or ``-``, resolved to parts.
-
-A URL, or a member of another container, enters here: ``resolve`` gives it a ``Part``, the registry in
-``formats`` a reader.
-"""
+"""The grammar of a source: file, URL, ``FILE::member``, directory, glob, ``@list`` or ``-``, resolved to parts."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
 
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import Place, open_file, text_lines
+from specaudit.embeddings.remote import WEB, Remote, is_url, listed, matched, public_name
 from specaudit.errors import InputError
 
 STDIN, GZIP = "-", ".gz"
+PARTITION = re.compile(r"[^=/._][^=/]*=[^/]*")  # a folder key=value, as Hive and Spark write them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +36,14 @@ def resolve(source: str, known: Collection[str], refused: Collection[str] = ()) 
     Raises
     ------
     InputError
-        Nothing is there: an empty list or directory, a glob without a match, a URL.
+        Nothing is there: an empty list or directory, a glob without a match.
     """
     if source == STDIN:
         return (Part(path=Path(STDIN), label="stdin", suffix=STDIN),)
     if not source:
         raise InputError("the name of the embeddings is empty", next_step="name a file, directory or glob")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source):
-        raise InputError(
-            f"{shown(source)}: URLs are not supported yet by this version",
-            next_step="download the file first",
-        )
+    if is_url(source):
+        return _resolve_url(source, known, refused)
     if _is(os.path.isdir, source):
         return _directory(source, known, refused)
     if source.startswith("@"):
@@ -66,8 +61,10 @@ def single_file(source: str | os.PathLike[str], suffixes: Collection[str], what:
     InputError
         It has none of the ``suffixes``, or it is not there.
     """
-    path = Path(source)
-    part = Part(path=path, label=os.fsdecode(source), suffix=path.suffix.lower())
+    name = os.fsdecode(source)
+    shown_name = public_name(name)
+    suffix = Path(shown_name).suffix.lower()
+    part = Part(path=Remote(url=name) if is_url(name) else Path(name), label=shown_name, suffix=suffix)
     if part.suffix in suffixes:
         return part
     open_file(part.path, part.label).close()  # a missing file is the likelier mistake
@@ -116,18 +113,62 @@ def _visible(names: Iterable[str]) -> list[str]:
     return sorted((n for n in names if not os.path.basename(n).startswith((".", "_"))), key=natural)
 
 
+def _url_part(url: str) -> Part:
+    name, mark, member = url.rpartition("::")
+    name = name if mark else url
+    label = public_name(name)
+    return Part(
+        path=Remote(url=name), label=f"{label}{mark}{member}" if mark else label, member=member if mark else None,
+        suffix=_suffix(label),
+    )  # fmt: skip
+
+
+def _resolve_url(source: str, known: Collection[str], refused: Collection[str]) -> tuple[Part, ...]:
+    part, label = _url_part(source), public_name(source)
+    if source.lower().startswith(WEB):  # web servers do not list files
+        return (part,)
+    if has_magic(source):
+        urls = _visible(matched(source, label))
+        if not urls:
+            raise InputError(f"{shown(source)}: no file matches", next_step="check the pattern and its quotes")
+        return tuple(_url_part(url) for url in urls)
+    if part.suffix in known or part.suffix in refused or part.member is not None:
+        return (part,)
+    found = listed(source, label)
+    if found is None:
+        return (part,)
+    url, names = found
+    names = [name for name in names if all(PARTITION.fullmatch(folder) for folder in name.split("/")[:-1])]
+    return _of_one_kind(source, [_url_part(f"{url}/{name}") for name in _visible(names)], known, refused)
+
+
 def _directory(source: str, known: Collection[str], refused: Collection[str]) -> tuple[Part, ...]:
     itself = _part(source.rstrip("/" + os.sep))
     if itself.suffix in refused:  # a format that is a directory
         return (itself,)
     try:
-        names = _visible(entry.name for entry in os.scandir(source) if entry.is_file())
+        names = _visible(_files_below(source))
     except OSError as error:
         raise InputError(
             f"{shown(source)}: the directory cannot be read: {error.strerror}",
             next_step="make it readable for this user",
         ) from None
-    files = [_part(os.path.join(source, name)) for name in names]
+    return _of_one_kind(source, [_part(os.path.join(source, name)) for name in names], known, refused)
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Yield the names of the files in a folder and in its partitions, relative to it."""
+    for entry in os.scandir(folder):
+        if entry.is_file():
+            yield entry.name
+        elif PARTITION.fullmatch(entry.name) and entry.is_dir():
+            yield from (os.path.join(entry.name, name) for name in _files_below(entry.path))
+
+
+def _of_one_kind(
+    source: str, files: Sequence[Part], known: Collection[str], refused: Collection[str]
+) -> tuple[Part, ...]:
+    """Return those files of a directory whose suffix is known, which must be the same for all."""
     parts = [part for part in files if part.suffix in known]
     parts = parts or [part for part in files if part.suffix in refused]
     suffixes = sorted({part.suffix for part in parts})
@@ -153,15 +194,19 @@ def _glob(source: str) -> tuple[Part, ...]:
 
 
 def _list(source: str) -> tuple[Part, ...]:
-    path = Path(source[1:])
+    name = source[1:]
+    remote = is_url(name)
     parts = []
-    for number, line in text_lines(path, source):
-        if not line.strip():
+    for number, line in text_lines(Remote(url=name) if remote else Path(name), public_name(source)):
+        entry = line.strip()
+        if not entry:
             continue
-        part = _part(line.strip(), path.parent)
-        if not _is(os.path.isfile, str(part.path)):
+        if remote and not is_url(entry):
+            entry = f"{public_name(name).rpartition('/')[0]}/{entry}"
+        part = _url_part(entry) if is_url(entry) else _part(entry, Path(name).parent)
+        if isinstance(part.path, Path) and not _is(os.path.isfile, str(part.path)):
             raise InputError(
-                f"{shown(source)} line {number}: no such file: {quoted(line.strip(), 120)}",
+                f"{shown(source)} line {number}: no such file: {quoted(entry, 120)}",
                 next_step="name one file per line, relative to the list",
             )
         parts.append(part)

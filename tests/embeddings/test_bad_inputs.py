@@ -216,7 +216,7 @@ def make_shards(*shapes: tuple[int, int]) -> None:
         ("*.npy", "*.npy: no file matches"),
         ("@missing.txt", "@missing.txt: no such file"),
         ("", "the name of the embeddings is empty"),
-        ("https://example.org/a.npy", "URLs are not supported yet"),
+        ("ftp://example.org/a.npy", "ftp://example.org/a.npy: URLs of this kind cannot be read"),
         ("empty", "empty: the directory holds no file ending in .arrow, .bvecs, .csv"),
         ("mixed", "mixed: the directory holds files of several formats (.csv, .npy)"),
         ("old.zarr", "old.zarr: not supported yet"),
