@@ -199,10 +199,12 @@ def _may_pass(error: Exception) -> bool:
 def _status(error: BaseException) -> int:
     """Return the status of HTTP behind an error, wherever the client library of a store keeps it; 0 if none is."""
     response = getattr(error, "response", None)
-    if isinstance(response, Mapping):
+    if isinstance(response, Mapping):  # of botocore
         found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    elif response is not None:
+        found = getattr(response, "status_code", None)
     else:
-        found = getattr(response, "status_code", getattr(error, "status", getattr(error, "code", None)))
+        found = error.status if hasattr(error, "status") else getattr(error, "code", None)
     if isinstance(found, int):
         return found
     return 0 if error.__cause__ is None else _status(error.__cause__)
