@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -64,6 +65,11 @@ Place = Path | Opener
 Again = Callable[[], io.FileIO | Ranged]
 CHUNK = 1 << 20  # bytes copied at a time into a spool
 LONGEST_LINE = 64 << 20  # bytes; a binary file taken for text must not end up in memory as one line
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return the sorting key under which ``part-2`` comes before ``part-10``."""
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
 
 
 def open_file(path: Place, label: str) -> io.FileIO | Ranged:

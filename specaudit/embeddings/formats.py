@@ -17,9 +17,10 @@ from specaudit.embeddings.jsonl import read_jsonl
 from specaudit.embeddings.matrices import Matrix
 from specaudit.embeddings.npy import read_npy, read_stdin
 from specaudit.embeddings.parquet import read_parquet
-from specaudit.embeddings.sources import GZIP, STDIN, Part, unpacked_suffix
+from specaudit.embeddings.sources import GZIP, STDIN, ZARR, Part, unpacked_suffix
 from specaudit.embeddings.stored import FileMatrix
 from specaudit.embeddings.tensors import read_safetensors
+from specaudit.embeddings.zarrays import read_zarr
 from specaudit.errors import InputError
 
 
@@ -126,6 +127,7 @@ _CONTAINERS: Mapping[str, Reader] = {
     ".safetensors": _plain(read_safetensors),
     ".h5": _plain(read_hdf5),
     ".hdf5": _plain(read_hdf5),
+    ZARR: _plain(read_zarr),
 }
 READERS: Mapping[str, Reader] = {
     STDIN: lambda part, options: read_stdin(part.label),
@@ -147,10 +149,6 @@ _PICKLE = (
 _TORCH = (_PICKLE[0], "load it where you trust it and write numpy.save('emb.npy', tensor.float().numpy())")
 
 
-def _later(how: str) -> tuple[str, str]:
-    return "not supported yet by this version", f"convert with numpy.save('emb.npy', {how})"
-
-
 _COMPRESSED = ("is compressed", "decompress it first")
 REFUSED: Mapping[str, tuple[str, str]] = {
     ".pkl": _PICKLE,
@@ -158,7 +156,6 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     ".joblib": _PICKLE,
     ".pt": _TORCH,
     ".pth": _TORCH,
-    ".zarr": _later("zarr.open(FILE)[:]"),
     ".gz": _COMPRESSED,
     ".bz2": _COMPRESSED,
     ".xz": _COMPRESSED,

@@ -58,7 +58,7 @@ class Remote:
         info = attempted(label, lambda: files.info(path))
         if info.get("type") == "directory":
             raise InputError(f"{shown(label)}: is a directory, expected a file", next_step="end it with a slash")
-        version = tuple(str(info[key]) for key in VERSIONS if info.get(key)) or info.get("size")
+        version = _version(info)
         if info.get("size") == 0:
             raise InputError(f"{shown(label)}: the file is empty", next_step="write the file again")
         if info.get("size") is None or info.get("partial") is False:
@@ -151,6 +151,18 @@ def listed(url: str, label: str) -> tuple[str, list[str]] | None:
         return None
     names = attempted(label, lambda: files.find(path))
     return files.unstrip_protocol(path), [name.removeprefix(path).lstrip("/") for name in names]
+
+
+def listed_versions(url: str, label: str) -> dict[str, object]:
+    """Return all files below a directory, each with what differs once it does."""
+    files, path = connect(url, label)
+    found = attempted(label, lambda: files.find(path, detail=True))
+    return {name: _version(info) for name, info in found.items()}
+
+
+def _version(info: Mapping[str, Any]) -> object:
+    """Return what a store says of an object that differs once its content does."""
+    return info.get("size"), *(str(info[key]) for key in VERSIONS if info.get(key))
 
 
 def matched(url: str, label: str) -> list[str]:

@@ -10,11 +10,13 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import Place, open_file, text_lines
+from specaudit.embeddings.files import Place, natural, open_file, text_lines
+from specaudit.embeddings.huggingface import only_split, saved_files
 from specaudit.embeddings.remote import WEB, Remote, is_url, listed, matched, public_name
 from specaudit.errors import InputError
 
 STDIN, GZIP = "-", ".gz"
+ZARR = ".zarr"  # a format whose files are directories
 PARTITION = re.compile(r"[^=/._][^=/]*=[^/]*")  # a folder key=value, as Hive and Spark write them
 
 
@@ -79,11 +81,6 @@ def unpacked_suffix(suffix: str) -> str:
     return suffix.removesuffix(GZIP)
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """Return the sorting key under which ``part-2`` comes before ``part-10``."""
-    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
-
-
 def _is(test: object, name: str) -> bool:
     """Return what a test of ``os.path`` says, false for names that no file can have."""
     try:
@@ -133,33 +130,43 @@ def _resolve_url(source: str, known: Collection[str], refused: Collection[str]) 
             raise InputError(f"{shown(source)}: no file matches", next_step="check the pattern and its quotes")
         return tuple(_url_part(url) for url in urls)
     if part.suffix in known or part.suffix in refused or part.member is not None:
-        return (part,)
+        return (_url_part(source.rstrip("/")) if part.suffix == ZARR else part,)
     found = listed(source, label)
     if found is None:
         return (part,)
     url, names = found
     names = [name for name in names if all(PARTITION.fullmatch(folder) for folder in name.split("/")[:-1])]
-    return _of_one_kind(source, [_url_part(f"{url}/{name}") for name in _visible(names)], known, refused)
+
+    def place(name: str) -> Remote:
+        return Remote(url=f"{url}/{name}")
+
+    if (split := only_split(source, names, place)) is not None:
+        return _resolve_url(f"{url}/{split}", known, refused)
+    names = saved_files(source, names, place) or _visible(names)
+    return _of_one_kind(source, [_url_part(f"{url}/{name}") for name in names], known, refused)
 
 
 def _directory(source: str, known: Collection[str], refused: Collection[str]) -> tuple[Part, ...]:
     itself = _part(source.rstrip("/" + os.sep))
-    if itself.suffix in refused:  # a format that is a directory
+    if itself.suffix == ZARR:
         return (itself,)
     try:
-        names = _visible(_files_below(source))
+        names = list(_files_below(source))
     except OSError as error:
         raise InputError(
             f"{shown(source)}: the directory cannot be read: {error.strerror}",
             next_step="make it readable for this user",
         ) from None
+    if (split := only_split(source, names, Path(source).joinpath)) is not None:
+        return _directory(os.path.join(source, split), known, refused)
+    names = saved_files(source, names, Path(source).joinpath) or _visible(names)
     return _of_one_kind(source, [_part(os.path.join(source, name)) for name in names], known, refused)
 
 
 def _files_below(folder: str) -> Iterator[str]:
     """Yield the names of the files in a folder and in its partitions, relative to it."""
     for entry in os.scandir(folder):
-        if entry.is_file():
+        if entry.is_file() or _suffix(entry.name) == ZARR:
             yield entry.name
         elif PARTITION.fullmatch(entry.name) and entry.is_dir():
             yield from (os.path.join(entry.name, name) for name in _files_below(entry.path))
@@ -187,10 +194,14 @@ def _of_one_kind(
 
 
 def _glob(source: str) -> tuple[Part, ...]:
-    names = [name for name in _visible(glob(source, recursive=True)) if not os.path.isdir(name)]
+    names = [name for name in _visible(glob(source, recursive=True)) if not _is_plain_directory(name)]
     if not names:
         raise InputError(f"{shown(source)}: no file matches", next_step="check the pattern and its quotes")
     return tuple(_part(name) for name in names)
+
+
+def _is_plain_directory(name: str) -> bool:
+    return os.path.isdir(name) and _suffix(name) != ZARR
 
 
 def _list(source: str) -> tuple[Part, ...]:
@@ -204,7 +215,8 @@ def _list(source: str) -> tuple[Part, ...]:
         if remote and not is_url(entry):
             entry = f"{public_name(name).rpartition('/')[0]}/{entry}"
         part = _url_part(entry) if is_url(entry) else _part(entry, Path(name).parent)
-        if isinstance(part.path, Path) and not _is(os.path.isfile, str(part.path)):
+        there = part.suffix == ZARR or not isinstance(part.path, Path) or _is(os.path.isfile, str(part.path))
+        if not there:
             raise InputError(
                 f"{shown(source)} line {number}: no such file: {quoted(entry, 120)}",
                 next_step="name one file per line, relative to the list",

@@ -219,7 +219,7 @@ def make_shards(*shapes: tuple[int, int]) -> None:
         ("ftp://example.org/a.npy", "ftp://example.org/a.npy: URLs of this kind cannot be read"),
         ("empty", "empty: the directory holds no file ending in .arrow, .bvecs, .csv"),
         ("mixed", "mixed: the directory holds files of several formats (.csv, .npy)"),
-        ("old.zarr", "old.zarr: not supported yet"),
+        ("old.zarr", "old.zarr: not a readable zarr store"),
         ("packed", "packed/a.csv.zst: is compressed"),
         ("missing", "missing: no such file"),
         ("folder.npy::x", "folder.npy::x: "),

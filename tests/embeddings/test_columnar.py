@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -263,6 +264,66 @@ def test_a_table_that_changes_between_two_passes(folder: Path, kind: str) -> Non
         os.utime(name, ns=(0, 0))
         with pytest.raises(InputError, match=f"{name}: changed since it was first read"):
             found.take([0])
+
+
+def test_partitions_are_shards_and_their_keys_no_columns(folder: Path, read_all: Callable[..., Array]) -> None:
+    expected = [numbers(seed=seed) for seed in range(4)]
+    folders = ("day=2/part=a", "day=10/part=a", "day=10/part=b")
+    for place, values in zip(folders, expected, strict=False):
+        Path("data", place).mkdir(parents=True)
+        write_parquet(pa.table({"embedding": fixed(values)}), f"data/{place}/0.parquet")
+    write_parquet(pa.table({"embedding": fixed(expected[3])}), "data/part-0.parquet")
+    for other in ("data/_temporary/day=3", "data/notes", "data/_day=4"):
+        Path(other).mkdir(parents=True)
+        Path(other, "0.parquet").write_bytes(b"x")
+    Path("data/day=2/_SUCCESS").touch()
+    with open_embeddings("data") as found:
+        np.testing.assert_array_equal(read_all(found), np.concatenate(expected))
+        assert [shard.name for shard in found.shards][:2] == [
+            "data/day=2/part=a/0.parquet",
+            "data/day=10/part=a/0.parquet",
+        ]
+    assert "no column 'day'" in refusal("data", column="day")
+
+
+def saved(place: str, *files: str, **state: Any) -> None:
+    """What ``Dataset.save_to_disk`` writes."""
+    Path(place).mkdir(parents=True)
+    entries = [{"filename": name} for name in files]
+    Path(place, "state.json").write_text(json.dumps({"_data_files": entries, "_fingerprint": "f", **state}))
+    Path(place, "dataset_info.json").write_text('{"features": {}}')
+    for seed, name in enumerate(files):
+        write_stream(pa.table({"embedding": variable(numbers(seed=seed))}), f"{place}/{name}")
+
+
+def test_a_saved_data_set_of_hugging_face(folder: Path, read_all: Callable[..., Array]) -> None:
+    saved("set/train", "data-00000-of-00002.arrow", "data-00001-of-00002.arrow")
+    Path("set/train/cache-7f.arrow").write_bytes(b"no part of it")
+    Path("set/dataset_dict.json").write_text('{"splits": ["train"]}')
+    for source in ("set", "set/train", "set/train/"):
+        with open_embeddings(source) as found:
+            np.testing.assert_array_equal(read_all(found), np.concatenate([numbers(), numbers(seed=1)]))
+    Path("set/dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    assert "set: a data set of 2 splits: 'train', 'test'; name one, such as set/train" in refusal("set")
+    Path("set/dataset_dict.json").write_text("{")
+    assert "set: dataset_dict.json: not JSON" in refusal("set")
+    Path("set/train/data-00001-of-00002.arrow").unlink()
+    assert "set/train: state.json names 'data-00001-of-00002.arrow', which is not there" in refusal("set/train")
+    saved("chosen", "data.arrow", _indices_files=[{"filename": "indices.arrow"}])
+    assert "chosen: its rows are a selection, kept apart from them" in refusal("chosen")
+
+
+def test_a_directory_of_the_cache_of_hugging_face(folder: Path, read_all: Callable[..., Array]) -> None:
+    Path("cache").mkdir()
+    for number in (10, 2):
+        table = pa.table({"embedding": variable(numbers(seed=number))})
+        write_stream(table, f"cache/set-train-{number}.arrow")
+    Path("cache/cache-7f.arrow").write_bytes(b"no part of it")
+    Path("cache/dataset_info.json").write_text('{"splits": {"train": {}}}')
+    with open_embeddings("cache") as found:
+        np.testing.assert_array_equal(read_all(found), np.concatenate([numbers(seed=2), numbers(seed=10)]))
+    Path("cache/dataset_info.json").write_text('{"splits": {"train": {}, "test": {}}}')
+    assert "cache: a data set of 2 splits: 'train', 'test'; name the files of one by a glob" in refusal("cache")
 
 
 def test_a_missing_library_is_named_with_the_command_that_installs_it(

@@ -1,9 +1,10 @@
-"""Files that hold several arrays: safetensors and HDF5."""
+"""What holds several arrays: safetensors, HDF5 and zarr."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
@@ -32,6 +34,14 @@ def numbers(dtype: str = "f4", seed: int = 0) -> Array:
 def hdf5(name: str, values: Array | None = None, path: str = "embeddings", **options: Any) -> str:
     with h5py.File(name, "w") as file:
         file.create_dataset(path, data=numbers() if values is None else values, **options)
+    return name
+
+
+def store(name: str, values: Array | None = None, path: str = "embeddings", **options: Any) -> str:
+    values = numbers() if values is None else values
+    group = zarr.open_group(name, mode="w", zarr_format=options.pop("zarr_format", 3))
+    array = group.create_array(path, shape=values.shape, dtype=values.dtype, **options)
+    array[:] = values
     return name
 
 
@@ -133,6 +143,70 @@ def test_hdf5_whose_numbers_are_elsewhere_or_nowhere(folder: Path) -> None:
     assert "emb.h5::partly: 2 of its chunks were never written" in refusal("emb.h5::partly")
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", ">f8", "i2", "?"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"chunks": (211, 6)},
+        {"chunks": (40, 4)},
+        {"chunks": (10, 6), "shards": (40, 6)},
+        {"chunks": (64, 5), "compressors": None, "zarr_format": 2},
+    ],
+    ids=str,
+)
+def test_zarr(folder: Path, read_all: Callable[..., Array], dtype: str, options: dict[str, Any]) -> None:
+    values = np.ones((ROWS, DIMENSIONS), bool) if dtype == "?" else numbers(dtype)
+    values[:, 0] = np.arange(ROWS) % 2 == 0
+    check(store("emb.zarr", values, "group/emb", **options), values, read_all)
+    check("emb.zarr/::group/emb", values, read_all)
+
+
+def test_zarr_that_is_one_array(folder: Path, read_all: Callable[..., Array]) -> None:
+    zarr.save_array("emb.zarr", numbers())
+    check("emb.zarr", numbers(), read_all)
+    assert "emb.zarr::x: no such key; the file has none" in refusal("emb.zarr::x")
+
+
+def test_stores_of_zarr_are_shards(folder: Path, read_all: Callable[..., Array]) -> None:
+    for number in (10, 2):
+        store(f"data/part-{number}.zarr", numbers(seed=number), chunks=(40, 6))
+    Path("list").write_text("data/part-2.zarr::embeddings\ndata/part-10.zarr\n")
+    for source in ("data", "data/*.zarr", "@list"):
+        check_rows = np.concatenate([numbers(seed=2), numbers(seed=10)])
+        with open_embeddings(source) as found:
+            np.testing.assert_array_equal(read_all(found), check_rows)
+
+
+def test_bad_zarr(folder: Path) -> None:
+    group = zarr.open_group("two.zarr", mode="w")
+    for name in ("a", "b", "flat"):
+        values = numbers() if name != "flat" else np.arange(9.0)
+        group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=(40, 6)[: values.ndim])[:] = values
+    assert "two.zarr: 2 2-D arrays: 'a', 'b'; name one, such as two.zarr::a" in refusal("two.zarr")
+    assert "two.zarr::c: no such key; the file has 'a', 'b', 'flat'" in refusal("two.zarr::c")
+    assert "two.zarr::flat: 1-D array of shape (9,)" in refusal("two.zarr::flat")
+    assert "none.zarr: no such directory" in refusal("none.zarr")
+    Path("file.zarr").write_bytes(b"x")
+    assert "file.zarr: is a file, expected a directory" in refusal("file.zarr")
+    Path("hollow.zarr").mkdir()
+    assert "hollow.zarr: not a readable zarr store: " in refusal("hollow.zarr")
+    shutil.rmtree("two.zarr/a/c/3")
+    assert "two.zarr::a: 1 of its 6 chunks are not there, and would read as 0.0" in refusal("two.zarr::a")
+    chunk = Path("two.zarr/b/c/3/0")
+    chunk.write_bytes(chunk.read_bytes()[:-9])
+    assert "two.zarr::b: not a readable zarr store: " in refusal("two.zarr::b")
+    chunk.write_bytes(b"rubbish")
+    assert "two.zarr::b: not a readable zarr store: " in refusal("two.zarr::b")
+
+
+def test_zarr_that_changes_between_two_passes(folder: Path) -> None:
+    with open_embeddings(store("emb.zarr", chunks=(40, 6))) as found:
+        list(found.blocks())
+        os.utime("emb.zarr/embeddings/c/2/0", ns=(0, 0))
+        with pytest.raises(InputError, match="changed since it was first read"):
+            found.take([0])
+
+
 TENSOR = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
 BAD_TENSORS: dict[str, tuple[bytes, str]] = {
     "short": (b"\1\0\0", "truncated: the length of the header"),
@@ -211,9 +285,11 @@ def test_hdf5_that_changes_between_two_passes(folder: Path, chunks: Any) -> None
             found.take([0])
 
 
-def test_a_missing_library_is_named_with_the_command_that_installs_it(
+def test_missing_libraries_are_named_with_the_command_that_installs_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hdf5("emb.h5")
     monkeypatch.setitem(sys.modules, "h5py", None)
     assert "emb.h5: needs h5py, which is not installed; pip install 'specaudit[hdf5]'" in refusal("emb.h5")
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    assert "emb.zarr: needs zarr, which is not installed; pip install 'specaudit[zarr]'" in refusal("emb.zarr")

@@ -22,6 +22,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 import s3fs.core
+import zarr
 from moto.server import ThreadedMotoServer
 from safetensors.numpy import save
 
@@ -33,6 +34,8 @@ from specaudit.scan import scan
 Array = np.ndarray[Any, Any]
 ROWS = np.random.default_rng(0).standard_normal((211, 6)).astype("f4")
 NAMES = [f"r{k}" for k in range(len(ROWS))]
+
+WITHOUT_KEYS: dict[str, Any] = {}  # as long as all the others, whose sessions end with the process
 
 
 def npy(values: Array = ROWS) -> bytes:
@@ -225,6 +228,35 @@ def test_a_member_of_an_object(bucket: Bucket, read_all: Callable[..., Array]) -
     assert "two.npz::other: no such key" in refusal("s3://data/members/two.npz::other")
 
 
+def test_a_zarr_store_in_a_bucket(bucket: Bucket, read_all: Callable[..., Array]) -> None:
+    group = zarr.open_group("emb.zarr", mode="w")
+    group.create_array("emb", shape=ROWS.shape, dtype="f4", chunks=(40, 6))[:] = ROWS
+    files = [path for path in Path("emb.zarr").rglob("*") if path.is_file()]
+    for path in files:
+        bucket.put(f"stores/{path}", path.read_bytes())
+    for source in ("s3://data/stores/emb.zarr", "s3://data/stores/emb.zarr/", "s3://data/stores/emb.zarr::emb"):
+        with open_embeddings(source) as found:
+            np.testing.assert_array_equal(read_all(found), ROWS)
+            np.testing.assert_array_equal(found.take([200, 3, 3]), ROWS[[200, 3, 3]])
+    with open_embeddings("s3://data/stores/emb.zarr") as found:
+        bucket.put("stores/emb.zarr/emb/c/1/0", b"other")
+        with pytest.raises(InputError, match=r"emb\.zarr::emb: changed since it was first read"):
+            found.take([0])
+    bucket.client.delete_object(Bucket="data", Key="stores/emb.zarr/emb/c/1/0")
+    assert "emb.zarr::emb: 1 of its 6 chunks are not there" in refusal("s3://data/stores/emb.zarr")
+    assert "s3://data/stores/none.zarr: not a readable zarr store" in refusal("s3://data/stores/none.zarr")
+    assert "do not list the files of a zarr store" in refusal("http://127.0.0.1:9/emb.zarr")
+
+
+def test_a_saved_data_set_in_a_bucket(bucket: Bucket, read_all: Callable[..., Array]) -> None:
+    bucket.put("saved/dataset_dict.json", b'{"splits": ["train"]}')
+    bucket.put("saved/train/state.json", b'{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}')
+    bucket.put("saved/train/data-00000-of-00001.arrow", FORMATS["emb.arrow"]())
+    bucket.put("saved/train/cache-1.arrow", b"x")
+    with open_embeddings("s3://data/saved/") as found:
+        np.testing.assert_array_equal(read_all(found), ROWS)
+
+
 @pytest.mark.parametrize("source", ["s3://data/shards/", "s3://data/shards", "s3://data/shards/**/part-*", "@list"])
 def test_shards_and_partitions_come_in_natural_order(
     bucket: Bucket, read_all: Callable[..., Array], source: str
@@ -332,9 +364,8 @@ def test_without_credentials(bucket: Bucket, waits: list[float], monkeypatch: py
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "nowhere")
-    s3fs.S3FileSystem.clear_instance_cache()  # the one of the other tests has their keys
+    monkeypatch.setattr(s3fs.S3FileSystem, "_cache", WITHOUT_KEYS)  # what is kept from other tests has their keys
     assert f"{source}: permission denied; set credentials in the environment" in refusal(source)
-    s3fs.S3FileSystem.clear_instance_cache()
     assert waits == []
 
 
