@@ -7,7 +7,7 @@ import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from specaudit.embeddings.columns import (
@@ -22,7 +22,7 @@ from specaudit.embeddings.columns import (
 )
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
-from specaudit.embeddings.files import Again, Ranged, open_file, reopening
+from specaudit.embeddings.files import Ranged, open_file, reopening
 from specaudit.embeddings.matrices import Array, check_matrix
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, JoinedMatrix, from_file, spool_rows
@@ -49,17 +49,13 @@ def read_ipc(part: Part, column: str | None, id_column: str | None) -> FileMatri
         The file is damaged, pyarrow is missing, as ``choose_columns``, or as ``read_values``.
     """
     with needs("arrow", part.label):
-        import pyarrow as pa
+        import pyarrow  # noqa: F401
     choice = column, id_column
     with open_file(part.path, part.label) as file, arrow_errors(part.label, KIND):
-        again = reopening(file, part.path, part.label)
-        source = io.BufferedReader(file)
-        if isinstance(file, Ranged):
+        if not isinstance(file, Ranged) and (found := _located(part, file, choice)) is not None:
+            return found
+        with io.BufferedReader(file) as source:
             return _copied(part, _Batches.of(part, source, choice))
-        # Mapped only to learn where the lists are: a map is never read from, as FileMatrix says.
-        mapped = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        found = _located(part, _Batches.of(part, pa.BufferReader(mapped), choice), mapped, again)
-        return found or _copied(part, _Batches.of(part, source, choice))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +101,17 @@ class _Batches:
             batch.validate(full=True)  # a damaged offset would be a read anywhere in memory
             if batch.num_rows:
                 yield batch
+            del batch  # before the next one is decoded
 
 
-def _located(part: Part, batches: _Batches, mapped: pa.Buffer, again: Again) -> JoinedMatrix | None:
+def _located(part: Part, file: io.FileIO, choice: _Choice) -> JoinedMatrix | None:
     """Return the lists where they are in the file, or None if they are not there as they are in memory."""
+    import pyarrow as pa
+
+    again = reopening(file, part.path, part.label)
+    # Mapped only to learn where the lists are: a map is never read from, as FileMatrix says.
+    mapped = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    batches = _Batches.of(part, pa.BufferReader(mapped), choice)
     columns, dtype = batches.columns, batches.columns.dtype
     if not columns.listed:
         return None
@@ -134,21 +137,22 @@ def _located(part: Part, batches: _Batches, mapped: pa.Buffer, again: Again) -> 
 
 
 def _copied(part: Part, batches: _Batches) -> FileMatrix:
-    """Return the columns of all batches in a nameless temporary file."""
-    columns = batches.columns
-    start = next(iter(batches), None)
-    check_matrix(part.label, (int(start is not None), columns.dimensions or 1), columns.dtype)
-    dimensions = first_dimensions(start, columns, row_teller(part.label, 0))
+    """Return the columns of all batches in a nameless temporary file; one batch at a time is in memory."""
+    columns, rest = batches.columns, iter(batches)
+    waiting = list(islice(rest, 1))
+    check_matrix(part.label, (len(waiting), columns.dimensions or 1), columns.dtype)
+    dimensions = first_dimensions(waiting[0], columns, row_teller(part.label, 0))
     check_matrix(part.label, (1, dimensions), columns.dtype)
 
     def parsed() -> Iterator[tuple[Array, list[str] | None]]:
         rows = 0
         ids: list[str] = []
-        for batch in chain((start,), batches):
+        while batch := waiting.pop() if waiting else next(rest, None):
             names = read_names(batch, columns, row_teller(part.label, rows))
             ids += names or ()
             told = row_teller(part.label, rows, ids if names else None)
-            yield read_values(batch, columns, dimensions, told), names
             rows += batch.num_rows
+            yield read_values(batch, columns, dimensions, told), names
+            del batch
 
     return spool_rows(part.label, dimensions, parsed(), columns.dtype)

@@ -213,6 +213,7 @@ def spool_rows(
             spool.write(np.ascontiguousarray(values, dtype).data)
             rows += len(values)
             ids += names or ()
+            del values  # before the next ones are decoded
     shape = (rows, dimensions)
     return from_spool(spool, label, shape, dtype, ids=tuple(ids) if ids else None)
 
