@@ -49,6 +49,7 @@ class Embeddings:
     dimensions: int
     dtype: DType  # stored type; the common type where shards differ
     shards: tuple[Shard, ...]
+    version: str | None = None  # what the stores of remote files call their content
     ids: tuple[str, ...] | None = field(default=None, repr=False)
     matrices: tuple[Matrix, ...] = field(repr=False)  # one per shard
     max_memory: int | None = None  # bytes
@@ -152,12 +153,18 @@ def concatenated(first: Embeddings, second: Embeddings) -> Embeddings:
         dtype=np.result_type(first.dtype, second.dtype),
         shards=_joined_shards(first, second),
         matrices=first.matrices + second.matrices,
+        version=_joined_version(first, second),
         max_memory=min(limits, default=None),
     )
     if first.ids is None or second.ids is None:
         return both
     check_ids(first.ids + second.ids, both.rows, both.locate)
     return replace(both, ids=first.ids + second.ids)
+
+
+def _joined_version(first: Embeddings, second: Embeddings) -> str | None:
+    versions = (first.version, second.version)
+    return " + ".join(version or "local" for version in versions) if any(versions) else None
 
 
 def _joined_shards(first: Embeddings, second: Embeddings) -> tuple[Shard, ...]:

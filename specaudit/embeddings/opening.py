@@ -13,7 +13,7 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, open_part
 from specaudit.embeddings.ids import check_ids, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
-from specaudit.embeddings.remote import is_url, public_name
+from specaudit.embeddings.remote import Remote, digest_of_versions, is_url, public_name
 from specaudit.embeddings.sources import STDIN, Part, resolve
 from specaudit.errors import BudgetError, InputError
 
@@ -90,11 +90,20 @@ def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddin
             use = options if part.suffix in TABLES else replace(options, id_column=None)
             matrices.append(open_part(part, use))
         title = "stdin" if name == STDIN else public_name(name)
-        return _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
+        found = _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
+        return replace(found, version=_version(parts))
     except BaseException:
         for matrix in matrices:
             matrix.close()
         raise
+
+
+def _version(parts: Sequence[Part]) -> str | None:
+    """Return what the stores of remote parts call their content, several together by a digest."""
+    versions = [part.path.version if isinstance(part.path, Remote) else None for part in parts]
+    if len(versions) == 1 or not any(versions):
+        return versions[0]
+    return f"{len(versions)} files {digest_of_versions(versions)}"
 
 
 def _names(parts: Sequence[Part]) -> list[str]:

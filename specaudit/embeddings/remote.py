@@ -6,8 +6,9 @@ import errno
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -37,12 +38,24 @@ def public_name(url: str) -> str:
     return url.partition("?")[0].partition("#")[0] if url.lower().startswith(WEB) else url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Remote:
-    """One object as a place that can be opened."""
+    """One object as a place that can be opened; it remembers what it met.
+
+    Attributes
+    ----------
+    url
+        Where it is.
+    version
+        What the store called its content when it was last opened, such as ``ETag 0f3a``; None where it has no name
+        for it.
+    copy
+        A temporary copy, where the server sends only the whole.
+    """
 
     url: str
-    copies: dict[str, Spooled] = field(default_factory=dict, compare=False)  # of what cannot be read by ranges
+    version: str | None = None
+    copy: Spooled | None = None
 
     def open(self, label: str) -> Ranged:
         """Return the object, opened; its version tells whether it is still the same.
@@ -52,13 +65,14 @@ class Remote:
         InputError
             There is no such object, it may not be read, or it cannot be reached.
         """
-        if self.url in self.copies:
-            return self.copies[self.url].open(label)
+        if self.copy is not None:
+            return self.copy.open(label)
         files, path = connect(self.url, label)
         info = attempted(label, lambda: files.info(path))
         if info.get("type") == "directory":
             raise InputError(f"{shown(label)}: is a directory, expected a file", next_step="end it with a slash")
         version = _version(info)
+        self.version = next((f"{key} {info[key]}".replace('"', "") for key in VERSIONS if info.get(key)), None)
         if info.get("size") == 0:
             raise InputError(f"{shown(label)}: the file is empty", next_step="write the file again")
         if info.get("size") is None or info.get("partial") is False:
@@ -74,8 +88,8 @@ class Remote:
                 copy_exactly(stream.read, spool, LATEST)
             return Spooled(file=spool, version=version)
 
-        self.copies[self.url] = attempted(label, copy)
-        return self.copies[self.url].open(label)
+        self.copy = attempted(label, copy)
+        return self.copy.open(label)
 
 
 class RemoteFile(Ranged):
@@ -153,11 +167,18 @@ def listed(url: str, label: str) -> tuple[str, list[str]] | None:
     return files.unstrip_protocol(path), [name.removeprefix(path).lstrip("/") for name in names]
 
 
-def listed_versions(url: str, label: str) -> dict[str, object]:
-    """Return all files below a directory, each with what differs once it does."""
-    files, path = connect(url, label)
+def below(place: Remote, folder: str, label: str) -> object:
+    """Return what differs once a file in a folder of a place does; the place remembers it as its version."""
+    files, path = connect(f"{place.url}/{folder}", label)
     found = attempted(label, lambda: files.find(path, detail=True))
-    return {name: _version(info) for name, info in found.items()}
+    version = {name: _version(info) for name, info in found.items()}
+    place.version = f"files {digest_of_versions(map(str, sorted(version.items())))}"
+    return version
+
+
+def digest_of_versions(versions: Iterable[str | None]) -> str:
+    """Return a digest of the versions of several objects, in their order."""
+    return blake2b("\n".join(version or "" for version in versions).encode(), digest_size=16).hexdigest()
 
 
 def _version(info: Mapping[str, Any]) -> object:

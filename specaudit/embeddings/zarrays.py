@@ -16,7 +16,7 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
 from specaudit.embeddings.matrices import Array, DType, check_matrix
 from specaudit.embeddings.members import choose_member, member_label
-from specaudit.embeddings.remote import WEB, Remote, listed_versions
+from specaudit.embeddings.remote import WEB, Remote, below
 from specaudit.embeddings.sources import Part
 from specaudit.errors import InputError
 
@@ -134,7 +134,7 @@ def _check_whole(label: str, array: zarr.Array[Any]) -> None:
 def _version(part: Part, path: str) -> object:
     """Return what differs once a file of an array does."""
     if isinstance(part.path, Remote):
-        return listed_versions(f"{part.path.url}/{path}", part.label)
+        return below(part.path, path, part.label)
     found = []
     for folder, _, names in os.walk(os.path.join(str(part.path), path)):
         for name in names:

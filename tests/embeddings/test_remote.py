@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import re
 import sys
 import threading
@@ -27,7 +28,7 @@ from moto.server import ThreadedMotoServer
 from safetensors.numpy import save
 
 from specaudit.cli import main
-from specaudit.embeddings import open_embeddings, remote
+from specaudit.embeddings import concatenated, open_embeddings, remote
 from specaudit.errors import ExitCode, InputError
 from specaudit.scan import scan
 
@@ -220,6 +221,21 @@ def test_an_object_has_the_rows_of_the_file(bucket: Bucket, read_all: Callable[.
         np.testing.assert_array_equal(found.take([200, 3, 3]), ROWS[[200, 3, 3]])
         assert found.name == f"s3://data/formats/{name}"
         assert scan(found).digest == scan(open_embeddings(ROWS)).digest
+
+
+def test_versions_of_several_objects_are_one_digest(bucket: Bucket) -> None:
+    source = bucket.put("versions/a.npy", npy())
+    list_of_two = Path("list")
+    list_of_two.write_text(f"{source}\n{bucket.put('versions/b.npy', npy(ROWS + 1))}\n")
+    with open_embeddings("@list") as found, open_embeddings(source) as one:
+        first = found.version or ""
+        both = concatenated(one, open_embeddings(ROWS + 2))
+        assert both.version == f"{one.version} + local"
+    bucket.put("versions/b.npy", npy(ROWS + 2))
+    with open_embeddings("@list") as found:
+        assert re.fullmatch("2 files [0-9a-f]{32}", first)
+        assert re.fullmatch("2 files [0-9a-f]{32}", found.version or "")
+        assert found.version != first
 
 
 def test_a_member_of_an_object(bucket: Bucket, read_all: Callable[..., Array]) -> None:
@@ -440,9 +456,12 @@ def test_a_server_that_is_not_there(folder: Path, waits: list[float]) -> None:
 
 
 def test_the_command_reads_a_bucket(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
-    source = bucket.put("command/emb.parquet", FORMATS["emb.parquet"]())
+    data = FORMATS["emb.parquet"]()
+    source = bucket.put("command/emb.parquet", data)
     assert main(["fit", source, "-q", "-o", "fit.json"]) == ExitCode.PASS
-    assert f'"source": "{source}"' in Path("fit.json").read_text()
+    found = json.loads(Path("fit.json").read_text())["dataset"]
+    assert found["source"] == source
+    assert found["source_version"] == f"ETag {hashlib.md5(data).hexdigest()}"
     assert main(["fit", "s3://data/command/none.npy"]) == ExitCode.ERROR
     assert "s3://data/command/none.npy: no such file" in capsys.readouterr().err
 
