@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
+from specaudit.embeddings.formats import FORMATS
 from specaudit.embeddings.opening import open_embeddings
+from specaudit.embeddings.remote import SCHEMES
 from specaudit.embeddings.selection import read_scores, read_selection, read_weights
 
 __all__ = [
+    "FORMATS",
+    "SCHEMES",
     "Block",
     "Embeddings",
     "Shard",

@@ -137,6 +137,7 @@ READERS: Mapping[str, Reader] = {
     **_COLUMNAR,
 }
 SUFFIXES = tuple(suffix for suffix in READERS if suffix != STDIN)
+FORMATS = tuple(suffix for suffix in SUFFIXES if not suffix.endswith(GZIP))
 RAW_SUFFIXES = (".bin", ".dat", ".raw", ".f32")  # looked for in a directory once a dtype is given
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", *_COLUMNAR)
 TABLES = (*_TABLES, *(f"{suffix}{GZIP}" for suffix in _TABLES if suffix in _PACKABLE))

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.embeddings.formats import READERS
+from specaudit.embeddings import FORMATS, SCHEMES, Embeddings, open_embeddings
+from specaudit.embeddings.formats import READERS, REFUSED
 from specaudit.errors import BudgetError, InputError
 
 Array = np.ndarray[Any, Any]
@@ -336,6 +336,13 @@ def test_file_that_changes_between_two_passes(folder: Path) -> None:
         for read in (lambda: list(embeddings.blocks()), lambda: embeddings.take([ROWS - 1])):
             with pytest.raises(InputError, match=r"emb\.npy: changed since it was first read"):
                 read()
+
+
+def test_the_page_on_inputs_names_every_format_and_what_is_refused() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "inputs.md").read_text(encoding="utf-8")
+    for suffix in {*FORMATS, *REFUSED} - {".gz"}:
+        assert f"`{suffix}`" in page
+    assert all(f"`{scheme}://`" in page for scheme in SCHEMES)
 
 
 def test_every_registered_suffix_is_lower_case() -> None:
