@@ -82,7 +82,7 @@ def choose_columns(label: str, schema: pa.Schema, column: str | None, id_column:
     if not chosen:
         raise InputError(
             f"{shown(label)}: no column {' or '.join(quoted(name) for name in FIELDS)} among {listing}",
-            next_step="name the column of lists, or the columns of numbers",
+            next_step="name the column of lists, or the columns of numbers, with --column",
         )
     if id_column is not None and id_column not in names:
         raise InputError(

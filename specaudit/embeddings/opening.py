@@ -32,16 +32,18 @@ def open_embeddings(
     Parameters
     ----------
     source
-        A file, ``FILE.npz::key``, a directory or glob of shards (natural order: part-2 before part-10; names
-        with a leading "." or "_" are left out), ``@LIST`` (a file that names one file per line), ``-`` (a
-        .npy stream on standard input), or an array ``(n, d)``, which is not copied.
+        A file, a URL, ``FILE::member``, a directory or glob of shards (natural order: part-2 before part-10; names
+        with a leading "." or "_" are left out; folders key=value are looked into), ``@LIST`` (a file that names
+        one file or URL per line), ``-`` (a .npy stream on standard input), or an array ``(n, d)``, which is not
+        copied.
     ids
-        One unique name per row, or a file of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
+        One unique name per row, or a file or URL of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
         Without it, the column or field ``id`` of a table is used.
     dtype, shape
         What raw files hold, each ``(rows, dimensions)``; -1 rows means as many as there are.
     column
         JSONL: the field with the list. CSV: names, prefixes or ranges ``first:last`` of columns, with commas.
+        Parquet and Arrow: the column of lists, or columns of numbers as in a CSV.
     max_memory
         Bytes; blocks are kept to a quarter of it.
 

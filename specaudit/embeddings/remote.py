@@ -20,6 +20,7 @@ from specaudit.errors import InputError
 
 SCHEMES = ("s3", "gs", "hf", "http", "https")
 WEB = ("http", "https")
+PATIENT = ("s3:", "gs:")  # their libraries try again themselves
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 BLOCK, BLOCKS = 4 << 20, 8  # bytes of one request, and how many of them are kept
 WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a read is tried again
@@ -68,16 +69,25 @@ class Remote:
         if self.copy is not None:
             return self.copy.open(label)
         files, path = connect(self.url, label)
-        info = attempted(label, lambda: files.info(path))
+        caching = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": BLOCKS}}
+        if self.url.lower().startswith(WEB):
+            info = attempted(label, lambda: files.info(path))
+            # Stores hold a file to the version that was opened; web servers do so if they are asked to.
+            if str(info.get("ETag")).startswith('"'):
+                caching["headers"] = {"If-Match": info["ETag"]}
+            caching["size"] = info.get("size")
+            file = None
+        else:
+            file = attempted(label, lambda: files.open(path, "rb", **caching))
+            info = file.details
+        self.version = next((f"{key} {info[key]}".replace('"', "") for key in VERSIONS if info.get(key)), None)
         if info.get("type") == "directory":
             raise InputError(f"{shown(label)}: is a directory, expected a file", next_step="end it with a slash")
-        version = _version(info)
-        self.version = next((f"{key} {info[key]}".replace('"', "") for key in VERSIONS if info.get(key)), None)
         if info.get("size") == 0:
             raise InputError(f"{shown(label)}: the file is empty", next_step="write the file again")
         if info.get("size") is None or info.get("partial") is False:
-            return self.copied(label, version)
-        return RemoteFile(self, label, files, path, info, version)
+            return self.copied(label, _version(info))
+        return RemoteFile(self, label, file or attempted(label, lambda: files.open(path, "rb", **caching)), info)
 
     def copied(self, label: str, version: object) -> Ranged:
         """Return a temporary copy of an object whose server sends only the whole."""
@@ -95,16 +105,9 @@ class Remote:
 class RemoteFile(Ranged):
     """An open object; a few blocks of it are kept."""
 
-    def __init__(
-        self, place: Remote, label: str, files: Any, path: str, info: Mapping[str, Any], version: object
-    ) -> None:
-        super().__init__(info["size"], version)
-        self.place, self.label, self.lock = place, label, threading.Lock()
-        # Stores compare the version themselves; web servers do so if they are asked to.
-        tag = info.get("ETag", "") if urlsplit(self.place.url).scheme in WEB else ""
-        asked: dict[str, Any] = {"headers": {"If-Match": tag}, "size": self.size} if tag.startswith('"') else {}
-        caching = {"cache_type": "blockcache", "cache_options": {"maxblocks": BLOCKS}}
-        self.file: Any = attempted(label, lambda: files.open(path, "rb", block_size=BLOCK, **caching, **asked))
+    def __init__(self, place: Remote, label: str, file: Any, info: Mapping[str, Any]) -> None:
+        super().__init__(info["size"], _version(info))
+        self.place, self.label, self.file, self.lock = place, label, file, threading.Lock()
 
     def read_range(self, into: memoryview, position: int) -> int:
         """Fill ``into`` from ``position`` on; a failed read is tried again."""
@@ -127,7 +130,7 @@ class RemoteFile(Ranged):
 
     def close(self) -> None:
         """Drop the blocks."""
-        if not self.closed and hasattr(self, "file"):
+        if not self.closed:
             self.file.close()
         super().close()
 
@@ -201,7 +204,7 @@ def attempted(label: str, act: Callable[[], T]) -> T:
     InputError
         It does not pass.
     """
-    for wait in WAITS:
+    for wait in WAITS[:1] if label.startswith(PATIENT) else WAITS:
         try:
             return act()
         except Exception as error:
