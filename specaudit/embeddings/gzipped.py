@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import weakref
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,9 +37,7 @@ def read_packed(part: Part, read: Callable[[Part], FileMatrix]) -> FileMatrix:
     except BaseException:
         spool.close()
         raise
-    found = replace(matrix, spool=spool)
-    weakref.finalize(found, spool.close)
-    return found
+    return replace(matrix, spool=spool)
 
 
 def _unpack(part: Part) -> BinaryIO:

@@ -129,11 +129,15 @@ class _Rows:
             if self.position > start:
                 told = row_teller(layout.label, low, layout.ids)
                 pieces.append(read_values(batch, layout.columns, layout.dimensions, told))
-        values = pieces[0] if len(pieces) == 1 else np.concatenate([*pieces, np.empty((0, layout.dimensions))])
+        values = (
+            pieces[0]
+            if len(pieces) == 1
+            else np.concatenate([np.empty((0, layout.dimensions), layout.columns.dtype), *pieces])
+        )
         if len(values) != stop - start:
             raise InputError(
                 f"{shown(layout.label)} row {start}: the row group has {len(values):,} rows where its footer says "
                 f"{stop - start:,}",
                 next_step="write or copy the file again",
             )
-        return values.astype(layout.columns.dtype, copy=False)
+        return values

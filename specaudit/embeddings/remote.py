@@ -22,6 +22,7 @@ SCHEMES = ("s3", "gs", "hf", "http", "https")
 WEB = ("http", "https")
 PATIENT = ("s3:", "gs:")  # their libraries try again themselves
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+QUERY = re.compile(r"(?<=\w)\?[^\s'\"]*")  # of a URL in a message
 BLOCK, BLOCKS = 4 << 20, 8  # bytes of one request, and how many of them are kept
 WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a read is tried again
 VERSIONS = ("ETag", "etag", "VersionId", "generation", "blob_id", "lfs", "LastModified", "Last-Modified", "mtime")
@@ -35,8 +36,9 @@ def is_url(source: str) -> bool:
 
 
 def public_name(url: str) -> str:
-    """Return a URL as it may be shown: without its query, which may be a signature."""
-    return url.partition("?")[0].partition("#")[0] if url.lower().startswith(WEB) else url
+    """Return a URL, or a list behind one, as it may be shown: without its query, which may be a signature."""
+    web = url.removeprefix("@").lower().startswith(WEB)
+    return url.partition("?")[0].partition("#")[0] if web else url
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -156,7 +158,8 @@ def connect(url: str, label: str) -> tuple[Any, str]:
     with needs("remote", label):
         import fsspec.core
 
-        found: tuple[Any, str] = attempted(label, lambda: fsspec.core.url_to_fs(url, use_listings_cache=False))
+        place = url.replace(scheme[0], scheme[0].lower(), 1)
+        found: tuple[Any, str] = attempted(label, lambda: fsspec.core.url_to_fs(place, use_listings_cache=False))
         return found
 
 
@@ -260,7 +263,8 @@ def _failure(label: str, error: Exception) -> Exception:
             f"{name}: permission denied",
             next_step="set credentials in the environment, or FSSPEC_S3_ANON=true for a public bucket",
         )
+    reason = QUERY.sub("", str(error))
     return InputError(
-        f"{name}: cannot be read: {shown(error, 120) or type(error).__name__}",
+        f"{name}: cannot be read: {shown(reason, 120) or type(error).__name__}",
         next_step="check the network and the URL, then run again",
     )

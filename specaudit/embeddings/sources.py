@@ -205,10 +205,10 @@ def _is_plain_directory(name: str) -> bool:
 
 
 def _list(source: str) -> tuple[Part, ...]:
-    name = source[1:]
+    name, label = source[1:], public_name(source)
     remote = is_url(name)
     parts = []
-    for number, line in text_lines(Remote(url=name) if remote else Path(name), public_name(source)):
+    for number, line in text_lines(Remote(url=name) if remote else Path(name), label):
         entry = line.strip()
         if not entry:
             continue
@@ -218,10 +218,10 @@ def _list(source: str) -> tuple[Part, ...]:
         there = part.suffix == ZARR or not isinstance(part.path, Path) or _is(os.path.isfile, str(part.path))
         if not there:
             raise InputError(
-                f"{shown(source)} line {number}: no such file: {quoted(entry, 120)}",
+                f"{shown(label)} line {number}: no such file: {quoted(entry, 120)}",
                 next_step="name one file per line, relative to the list",
             )
         parts.append(part)
     if not parts:
-        raise InputError(f"{shown(source)}: the list names no file", next_step="name one file per line")
+        raise InputError(f"{shown(label)}: the list names no file", next_step="name one file per line")
     return tuple(parts)

@@ -392,6 +392,10 @@ def test_a_web_server(web: Web, read_all: Callable[..., Array]) -> None:
             np.testing.assert_array_equal(read_all(found), ROWS)
             np.testing.assert_array_equal(found.take([9, 2]), ROWS[[9, 2]])
             assert found.name == f"{web.url}/data/{name}"
+    web.files["/data/list"] = b"emb.npy\nemb.fbin\n"
+    with open_embeddings(f"@{web.url.upper()}/data/list?signature=secret") as found:
+        np.testing.assert_array_equal(read_all(found), np.concatenate([ROWS, ROWS]))
+        assert "secret" not in found.name
 
 
 def test_a_web_server_that_sends_only_whole_files(web: Web, read_all: Callable[..., Array]) -> None:
@@ -430,7 +434,9 @@ def test_reads_that_fail_for_good(
 ) -> None:
     web.files = {"/emb.npy": npy()}
     web.failures = failures
-    assert f"{web.url}/emb.npy: {says}" in refusal(f"{web.url}/emb.npy")
+    message = refusal(f"{web.url}/emb.npy?signature=secret")
+    assert f"{web.url}/emb.npy: {says}" in message
+    assert "secret" not in message
     assert waits == waited
 
 
