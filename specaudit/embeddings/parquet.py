@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,21 +24,24 @@ from specaudit.embeddings.columns import (
 )
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
-from specaudit.embeddings.files import open_file, reopening
+from specaudit.embeddings.files import open_file, reopening, spooling
 from specaudit.embeddings.matrices import Array, block_rows, check_matrix
 from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, from_spool
 from specaudit.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-BUFFERS = 8 << 20  # bytes of all read-ahead buffers together, one per column
-LEAST_BUFFER = 16 << 10
+BUFFER = 1 << 20  # bytes of a column that are read together
+BATCH = 1 << 16  # rows of a column that are copied together
 
 
-def read_parquet(part: Part, column: str | None, id_column: str | None) -> BandMatrix:
-    """Return the columns of the embedding; opening reads the footer and the ids.
+def read_parquet(part: Part, column: str | None, id_column: str | None) -> BandMatrix | FileMatrix:
+    """Return the columns of the embedding; of lists, opening reads the footer and the ids.
+
+    Columns of numbers are copied to a nameless temporary file: each is in one piece, far from the others.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def read_parquet(part: Part, column: str | None, id_column: str | None) -> BandM
         import pyarrow.parquet as pq  # noqa: F401
     with open_file(part.path, part.label) as file, arrow_errors(part.label, "Parquet"):
         again = reopening(file, part.path, part.label)
-        table = _open(file, 1)
+        table = _open(file)
         columns = choose_columns(part.label, table.schema_arrow, column, id_column)
         counts = [table.metadata.row_group(k).num_rows for k in range(table.num_row_groups)]
         groups = np.cumsum([0, *counts], dtype=np.int64)
@@ -58,13 +62,14 @@ def read_parquet(part: Part, column: str | None, id_column: str | None) -> BandM
             dimensions = first_dimensions(first, columns, row_teller(part.label, 0))
         check_matrix(part.label, (int(groups[-1]), dimensions), columns.dtype)
         ids = _read_ids(table, columns, part.label)
-
-    layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
+        layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
+        if not columns.listed:
+            return _copied(table, layout)
 
     @contextmanager
     def opened() -> Iterator[_Rows]:
         with again() as file, arrow_errors(part.label, "Parquet"):
-            yield _Rows(_open(file, len(columns.names)), layout)
+            yield _Rows(_open(file), layout)
 
     edges = split_edges(np.unique(groups), layout.row_bytes)
     return BandMatrix(dimensions=dimensions, dtype=columns.dtype, edges=edges, opener=opened, ids=ids)
@@ -84,18 +89,21 @@ class _Layout:
     def row_bytes(self) -> int:
         return self.dimensions * self.columns.dtype.itemsize
 
+    def check_count(self, start: int, got: int, expected: int) -> None:
+        """Raise an ``InputError`` unless there are as many rows from ``start`` on as the footer says."""
+        if got != expected:
+            raise InputError(
+                f"{shown(self.label)} row {start}: {got:,} rows where the footer says {expected:,}",
+                next_step="write or copy the file again",
+            )
 
-def _open(file: io.RawIOBase, columns: int) -> pq.ParquetFile:
+
+def _open(file: io.RawIOBase) -> pq.ParquetFile:
     """Return the table in an open file; its column chunks are read piece by piece."""
     import pyarrow.parquet as pq
 
-    size = max(LEAST_BUFFER, min(1 << 20, BUFFERS // columns))
-    return pq.ParquetFile(
-        io.BufferedReader(file),
-        buffer_size=size,
-        pre_buffer=False,
-        page_checksum_verification=True,
-    )
+    source = io.BufferedReader(file)
+    return pq.ParquetFile(source, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True)
 
 
 def _read_ids(table: pq.ParquetFile, columns: Columns, label: str) -> tuple[str, ...] | None:
@@ -105,6 +113,22 @@ def _read_ids(table: pq.ParquetFile, columns: Columns, label: str) -> tuple[str,
     for batch in table.iter_batches(columns=[columns.id_name], use_threads=False):
         ids += read_names(batch, columns, row_teller(label, len(ids))) or ()
     return tuple(ids)
+
+
+def _copied(table: pq.ParquetFile, layout: _Layout) -> FileMatrix:
+    """Return columns of numbers in a temporary file, one after the other."""
+    dtype, rows = layout.columns.dtype, int(layout.groups[-1])
+    with spooling(layout.label, rows * layout.row_bytes) as spool:
+        for group, (start, stop) in enumerate(pairwise(layout.groups.tolist())):
+            for k, name in enumerate(layout.columns.names):
+                only, row = replace(layout.columns, names=(name,)), start
+                spool.seek((k * rows + start) * dtype.itemsize)
+                for batch in table.iter_batches(BATCH, [group], [name], use_threads=False):
+                    spool.write(read_values(batch, only, 1, row_teller(layout.label, row, layout.ids)).data)
+                    row += batch.num_rows
+                layout.check_count(start, row - start, stop - start)
+    shape = (rows, layout.dimensions)
+    return from_spool(spool, layout.label, shape, dtype, fortran=True, ids=layout.ids)
 
 
 class _Rows:
@@ -117,27 +141,17 @@ class _Rows:
 
     def read(self, start: int, stop: int) -> Array:
         """Return the rows of one band."""
-        layout, pieces = self.layout, []
+        layout = self.layout
         if not self.position <= start < self.end:
             group = int(np.searchsorted(layout.groups, start, side="right")) - 1
             self.position, self.end = layout.groups[group : group + 2].tolist()
-            self.batches = self.table.iter_batches(
-                block_rows(BAND, layout.row_bytes), [group], layout.columns.names, use_threads=False
-            )
+            step = block_rows(BAND, layout.row_bytes)
+            self.batches = self.table.iter_batches(step, [group], layout.columns.names, use_threads=False)
+        pieces = [np.empty((0, layout.dimensions), layout.columns.dtype)]
         while self.position < stop and (batch := next(self.batches, None)) is not None:
             low, self.position = self.position, self.position + batch.num_rows
             if self.position > start:
                 told = row_teller(layout.label, low, layout.ids)
                 pieces.append(read_values(batch, layout.columns, layout.dimensions, told))
-        values = (
-            pieces[0]
-            if len(pieces) == 1
-            else np.concatenate([np.empty((0, layout.dimensions), layout.columns.dtype), *pieces])
-        )
-        if len(values) != stop - start:
-            raise InputError(
-                f"{shown(layout.label)} row {start}: the row group has {len(values):,} rows where its footer says "
-                f"{stop - start:,}",
-                next_step="write or copy the file again",
-            )
-        return values
+        layout.check_count(start, sum(map(len, pieces)), stop - start)
+        return pieces[1] if len(pieces) == 2 else np.concatenate(pieces)

@@ -299,18 +299,23 @@ def test_a_list_in_the_bucket_names_objects_beside_it(bucket: Bucket, read_all: 
         assert found.locate(6) == "b.npy row 1 (id 'r6')"
 
 
-def test_ranges_are_read_and_blocks_of_them_kept(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = np.random.default_rng(1).standard_normal((1 << 15, 128), np.float32)  # 16 MiB
-    source = bucket.put("large/emb.npy", npy(rows))
-    fetched: list[tuple[int, int]] = []
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The ranges that S3 was asked for."""
+    found: list[tuple[int, int]] = []
 
     def fetch(self: Any, start: int, end: int) -> bytes:
-        fetched.append((start, end))
+        found.append((start, end))
         return original(self, start, end)
 
     original = s3fs.core.S3File._fetch_range
     monkeypatch.setattr(s3fs.core.S3File, "_fetch_range", fetch)
-    with open_embeddings(source) as found:
+    return found
+
+
+def test_ranges_are_read_and_blocks_of_them_kept(bucket: Bucket, fetched: list[tuple[int, int]]) -> None:
+    rows = np.random.default_rng(1).standard_normal((1 << 15, 128), np.float32)  # 16 MiB
+    with open_embeddings(bucket.put("large/emb.npy", npy(rows))) as found:
         assert fetched == [(0, remote.BLOCK)]
         fetched.clear()
         wanted = np.array([20_001, 20_000, 20_500])
@@ -319,6 +324,21 @@ def test_ranges_are_read_and_blocks_of_them_kept(bucket: Bucket, monkeypatch: py
         fetched.clear()
         list(found.blocks())
         assert len(fetched) == len(set(fetched)) == 5
+
+
+def test_columns_of_numbers_that_lie_far_apart_are_fetched_once(
+    bucket: Bucket, read_all: Callable[..., Array], fetched: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "BLOCK", 1 << 18)
+    monkeypatch.setattr(remote, "BLOCKS", 2)
+    rows = np.random.default_rng(1).standard_normal((40_000, 24), np.float32)  # 3.8 MB, in one row group
+    sink = pa.BufferOutputStream()
+    table = pa.table({f"e{k}": rows[:, k] for k in range(24)})
+    pa.parquet.write_table(table, sink, use_dictionary=False, compression="none")
+    with open_embeddings(bucket.put("large/e.parquet", sink.getvalue().to_pybytes()), column="e") as found:
+        np.testing.assert_array_equal(read_all(found), rows)
+        np.testing.assert_array_equal(found.take([30_000, 5]), rows[[30_000, 5]])
+    assert len(fetched) <= len(set(fetched)) + 1  # the footer's block may come again
 
 
 @pytest.mark.parametrize("name", ["emb.npy", "emb.parquet", "emb.safetensors", "chunked.h5"])
