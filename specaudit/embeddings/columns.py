@@ -45,11 +45,6 @@ class Columns:
     dtype: DType
     id_name: str | None
 
-    @property
-    def told(self) -> str:
-        """How errors name the columns."""
-        return f"column {quoted(self.names[0])}" if len(self.names) == 1 else f"columns {', '.join(self.names[:3])}"
-
 
 @contextmanager
 def arrow_errors(label: str, kind: str) -> Iterator[None]:

@@ -175,7 +175,7 @@ def listed(url: str, label: str) -> tuple[str, list[str]] | None:
 
 def below(place: Remote, folder: str, label: str) -> object:
     """Return what differs once a file in a folder of a place does; the place remembers it as its version."""
-    files, path = connect(f"{place.url}/{folder}", label)
+    files, path = connect(f"{place.url.rstrip('/')}/{folder}", label)
     found = attempted(label, lambda: files.find(path, detail=True))
     version = {name: _version(info) for name, info in found.items()}
     place.version = f"files {digest_of_versions(map(str, sorted(version.items())))}"

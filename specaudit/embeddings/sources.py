@@ -129,8 +129,10 @@ def _resolve_url(source: str, known: Collection[str], refused: Collection[str]) 
         if not urls:
             raise InputError(f"{shown(source)}: no file matches", next_step="check the pattern and its quotes")
         return tuple(_url_part(url) for url in urls)
-    if part.suffix in known or part.suffix in refused or part.member is not None:
-        return (_url_part(source.rstrip("/")) if part.suffix == ZARR else part,)
+    if part.suffix == ZARR:
+        return (_url_part(source.rstrip("/")),)
+    if not source.endswith("/") and (part.suffix in known or part.suffix in refused or part.member is not None):
+        return (part,)
     found = listed(source, label)
     if found is None:
         return (part,)

@@ -290,6 +290,18 @@ def test_shards_and_partitions_come_in_natural_order(
         np.testing.assert_array_equal(read_all(found), ROWS[:60])
 
 
+def test_a_directory_with_the_suffix_of_a_file_as_spark_writes_it(
+    bucket: Bucket, read_all: Callable[..., Array]
+) -> None:
+    bucket.put("spark.parquet/part-00000.snappy.parquet", FORMATS["emb.parquet"]())
+    bucket.put("spark.parquet/_SUCCESS", b"")
+    with open_embeddings("s3://data/spark.parquet/") as found:
+        np.testing.assert_array_equal(read_all(found), ROWS)
+    assert "s3://data/spark.parquet: is a directory, expected a file; end it with a slash" in refusal(
+        "s3://data/spark.parquet"
+    )
+
+
 def test_a_list_in_the_bucket_names_objects_beside_it(bucket: Bucket, read_all: Callable[..., Array]) -> None:
     bucket.put("lists/a.npy", npy(ROWS[:5]))
     bucket.put("lists/sub/b.npy", npy(ROWS[5:9]))
