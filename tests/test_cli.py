@@ -493,9 +493,15 @@ def test_schema_lists_and_prints(capsys):
 def test_demo_writes_a_set_and_its_half_once(capsys, tmp_path):
     folder = tmp_path / "a b"
     assert main(["demo", str(folder)]) == 0
-    assert capsys.readouterr().out == (
+    commands, own = capsys.readouterr().out.split("# ")
+    assert commands == (
         f"specaudit fit '{folder}/before.npy'\nspecaudit fit '{folder}/after.npy'\n"
         f"specaudit compare '{folder}/before.npy' '{folder}/after.npy'\n"
+    )
+    assert own.startswith("your own data: .npy .fvecs")
+    assert own.endswith(
+        " .parquet .arrow .feather .ipc, a directory, a glob or an @list of them, here or at "
+        "s3://, gs://, hf://, http://, https://\n"
     )
     assert main(["demo", str(tmp_path / "c"), "-q"]) == 0
     assert capsys.readouterr().out == ""

@@ -231,6 +231,7 @@ def _before(baseline: doc.Baseline) -> doc.Side:
     old = baseline.fit.dataset
     return doc.Side(
         source=old.source,
+        source_version=old.source_version,
         model=old.model,
         rows=old.rows - old.dropped_rows,
         dimensions=old.dimensions,

@@ -63,7 +63,7 @@ def fit(
     Parameters
     ----------
     source
-        A path, `FILE::member`, directory, glob, `@list`, `-`, or an array (n, d).
+        A path, `FILE::member`, URL, directory, glob, `@list`, `-`, or an array (n, d).
     ids
         Names of the rows, unique: a file or a sequence.
     dtype, shape

@@ -303,6 +303,7 @@ class _Work:
             primary=self.names[0],
             rows=Pruned(
                 source=data.embeddings.name,
+                source_version=data.embeddings.version,
                 digest=data.digest,
                 before=data.rows,
                 after=audit.rows.after if audit is not None else len(rows) if chosen is not None else None,

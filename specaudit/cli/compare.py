@@ -41,7 +41,7 @@ def compare(
     context: typer.Context,
     before: Annotated[
         str,
-        typer.Argument(metavar="BEFORE", help="A file, FILE::member, directory, glob, @list or saved baseline."),
+        typer.Argument(metavar="BEFORE", help="A file, FILE::member, URL, directory, glob, @list or saved baseline."),
     ],
     after: Annotated[
         str | None, typer.Argument(metavar="AFTER", help="The same, unless a proposal is given.")

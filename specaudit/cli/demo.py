@@ -45,7 +45,15 @@ def demo(
     if quiet:
         return
     lines = [("fit", before), ("fit", after), ("compare", before, after)]
-    emit("".join(f"{shlex.join(['specaudit', *map(str, line)])}\n" for line in lines))
+    emit("".join(f"{shlex.join(['specaudit', *map(str, line)])}\n" for line in lines) + _own_data())
+
+
+def _own_data() -> str:
+    """Return a comment that says what data of one's own may be."""
+    from specaudit.embeddings import FORMATS, SCHEMES
+
+    places = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+    return f"# your own data: {' '.join(FORMATS)}, a directory, a glob or an @list of them, here or at {places}\n"
 
 
 def _rows() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def fit(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="EMB", help="A file, FILE::member, directory, glob, @list or - (stdin).")
+        str, typer.Argument(metavar="EMB", help="A file, FILE::member, URL, directory, glob, @list or - (stdin).")
     ],
     kernel: options.Kernels = options.KERNELS,
     bandwidth: options.Bandwidth = None,

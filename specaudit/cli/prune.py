@@ -21,7 +21,7 @@ AUTO = "auto"
 def prune(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="EMB", help="A file, FILE::member, directory, glob or @list of embeddings.")
+        str, typer.Argument(metavar="EMB", help="A file, FILE::member, URL, directory, glob or @list of embeddings.")
     ],
     method: Annotated[
         str, typer.Option(metavar="NAME", help=f"One of {', '.join(config.METHODS)}: all makes a table.")

@@ -21,7 +21,7 @@ SPAN_ROWS = 8192
 
 def span(
     context: typer.Context,
-    real: Annotated[str, typer.Argument(metavar="REAL", help="A file, FILE::member, directory, glob or @list.")],
+    real: Annotated[str, typer.Argument(metavar="REAL", help="A file, FILE::member, URL, directory, glob or @list.")],
     synthetic: Annotated[
         list[str], typer.Argument(metavar="SYNTHETIC...", help="The new rows; several sets are generations in order.")
     ],

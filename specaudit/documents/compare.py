@@ -26,6 +26,9 @@ class Side(Document):
     """One of the two data sets, as the one pass over it found it."""
 
     source: str
+    source_version: str | None = Field(
+        default=None, description="what the store of a remote source calls its content, such as its ETag"
+    )
     model: str | None
     rows: int
     dimensions: int

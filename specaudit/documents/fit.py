@@ -41,6 +41,9 @@ class Dataset(Document):
     """What the one pass over all rows found."""
 
     source: str
+    source_version: str | None = Field(
+        default=None, description="what the store of a remote source calls its content, such as its ETag"
+    )
     model: str | None = Field(description="the embedding model, as told by --model")
     rows: int
     dimensions: int

@@ -75,6 +75,9 @@ class Pruned(Document):
     """The data set that was pruned, and what is left."""
 
     source: str
+    source_version: str | None = Field(
+        default=None, description="what the store of a remote source calls its content, such as its ETag"
+    )
     digest: str
     before: int = Field(description="usable rows")
     after: int | None = Field(description="rows kept; of weights, rows of the thinned sample; null for all methods")

@@ -54,6 +54,9 @@ class SpanSide(Document):
     """A set of rows, as the one pass over it found it."""
 
     source: str
+    source_version: str | None = Field(
+        default=None, description="what the store of a remote source calls its content, such as its ETag"
+    )
     rows: int
     dimensions: int
     dtype: str

@@ -8,9 +8,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from specaudit.embeddings.display import quoted, shown
-from specaudit.embeddings.files import file_size, open_file, read_at
+from specaudit.embeddings.display import shown
+from specaudit.embeddings.files import Again, file_size, open_file, read_at, reopening
 from specaudit.embeddings.matrices import check_matrix
+from specaudit.embeddings.members import choose_member, member_label
 from specaudit.embeddings.npy import Header, expect_data, read_header, read_stream
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, from_file
@@ -41,9 +42,9 @@ def read_npz(part: Part) -> FileMatrix:
     InputError
         The archive is damaged, or no member or more than one could be meant.
     """
-    with _opened(part) as archive:
+    with _opened(part) as (archive, again):
         info = _choose(archive, part)
-        label = part.label if part.member is not None else f"{part.label}::{_key(info)}"
+        label = member_label(part, _key(info))
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             with archive.open(info) as stream:
                 return read_stream(stream, label)
@@ -53,7 +54,7 @@ def read_npz(part: Part) -> FileMatrix:
         expect_data(label, header, info.file_size - header.length)
         start = _data_start(part, info)
     return from_file(
-        part.path,
+        again,
         label,
         header.matrix_shape,
         header.dtype,
@@ -63,11 +64,11 @@ def read_npz(part: Part) -> FileMatrix:
 
 
 @contextmanager
-def _opened(part: Part) -> Iterator[zipfile.ZipFile]:
+def _opened(part: Part) -> Iterator[tuple[zipfile.ZipFile, Again]]:
     with open_file(part.path, part.label) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                yield archive
+                yield archive, reopening(file, part.path, part.label)
         except DAMAGE as error:
             raise InputError(
                 f"{shown(part.label)}: not a readable .npz archive: {shown(error, 100) or 'it ends early'}",
@@ -81,24 +82,8 @@ def _key(info: zipfile.ZipInfo) -> str:
 
 def _choose(archive: zipfile.ZipFile, part: Part) -> zipfile.ZipInfo:
     members = {_key(info): info for info in archive.infolist() if info.filename.endswith(".npy")}
-    name, keys = shown(part.label), ", ".join(quoted(key) for key in list(members)[:20]) or "none"
-    if part.member is not None:
-        if part.member not in members:
-            raise InputError(f"{name}: no such key; the archive has {keys}", next_step="name one of them")
-        return members[part.member]
-    if len(members) == 1:
-        return next(iter(members.values()))
-    flat = [key for key, info in members.items() if len(_header(archive, info, part).shape) == 2]
-    if not flat:
-        raise InputError(
-            f"{name}: no 2-D array among its keys: {keys}", next_step="save one with shape (rows, dimensions)"
-        )
-    if len(flat) > 1:
-        raise InputError(
-            f"{name}: {len(flat)} 2-D arrays: {', '.join(quoted(key) for key in flat[:20])}",
-            next_step=f"name one, such as {shown(part.label)}::{shown(flat[0])}",
-        )
-    return members[flat[0]]
+    name = choose_member(part, list(members), lambda name: _header(archive, members[name], part).shape)
+    return members[name]
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, part: Part) -> Header:

@@ -49,6 +49,7 @@ class Embeddings:
     dimensions: int
     dtype: DType  # stored type; the common type where shards differ
     shards: tuple[Shard, ...]
+    version: str | None = None  # what the stores of remote files call their content
     ids: tuple[str, ...] | None = field(default=None, repr=False)
     groups: tuple[str, ...] | None = field(default=None, repr=False)  # the label of each row's group
     matrices: tuple[Matrix, ...] = field(repr=False)  # one per shard
@@ -111,10 +112,13 @@ class Embeddings:
         out = np.empty((len(wanted), self.dimensions), self.dtype)
         step = block_rows(BLOCK_BYTES, self.dimensions * self.dtype.itemsize)
         for shard, matrix in zip(self.shards, self.matrices, strict=True):
-            low, high = np.searchsorted(ascending, [shard.start, shard.start + shard.rows])
-            for at in range(low, high, step):  # piece by piece, so that the rows are not in memory twice
-                piece = slice(at, min(at + step, high))
-                out[order[piece]] = matrix.take(ascending[piece] - shard.start)
+            at, high = np.searchsorted(ascending, [shard.start, shard.start + shard.rows])
+            if at == high:
+                continue
+            # Piece by piece, so that the rows are not in memory twice.
+            for values in matrix.take(ascending[at:high] - shard.start, step):
+                out[order[at : at + len(values)]] = values
+                at += len(values)
         return out
 
     def locate(self, row: int) -> str:
@@ -150,12 +154,18 @@ def concatenated(first: Embeddings, second: Embeddings) -> Embeddings:
         dtype=np.result_type(first.dtype, second.dtype),
         shards=_joined_shards(first, second),
         matrices=first.matrices + second.matrices,
+        version=_joined_version(first, second),
         max_memory=min(limits, default=None),
     )
     if first.ids is None or second.ids is None:
         return both
     check_ids(first.ids + second.ids, both.rows, both.locate)
     return replace(both, ids=first.ids + second.ids)
+
+
+def _joined_version(first: Embeddings, second: Embeddings) -> str | None:
+    versions = (first.version, second.version)
+    return " + ".join(version or "local" for version in versions) if any(versions) else None
 
 
 def _joined_shards(first: Embeddings, second: Embeddings) -> tuple[Shard, ...]:

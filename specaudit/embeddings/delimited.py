@@ -127,7 +127,7 @@ def _layout(
         )
     apart = {*taken, *(k for k, name in enumerate(names) if name in (group_column, without))}
     if column is not None:
-        columns = _select(part.label, names, column)
+        columns = select_columns(part.label, names, column)
     elif header:
         columns = [k for k in range(len(names)) if k not in apart and not _is_text(k, rows)]
     else:
@@ -161,7 +161,7 @@ def _is_header(cells: Sequence[str]) -> bool:
     return not numbers or (counted and (len(numbers) > 2 or len(numbers) < len(cells)))
 
 
-def _select(label: str, names: Sequence[str], wanted: str) -> list[int]:
+def select_columns(label: str, names: Sequence[str], wanted: str) -> list[int]:
     """Return the positions that names, prefixes and ranges ``first:last`` select, in the order given."""
     chosen: list[int] = []
     for item in (piece.strip() for piece in wanted.split(",")):

@@ -5,23 +5,74 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 import stat
 import tempfile
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from specaudit.embeddings.display import shown
 from specaudit.errors import InputError
 
-File = io.FileIO | BinaryIO
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class Ranged(io.RawIOBase):
+    """A file without a descriptor, read by ranges: it has its own position as any file has."""
+
+    def __init__(self, size: int, version: object) -> None:
+        super().__init__()
+        self.size = size  # bytes
+        self.version = version  # differs once the content differs
+        self.position = 0
+
+    @abstractmethod
+    def read_range(self, into: memoryview, position: int) -> int:
+        """Fill ``into``, or its beginning, from ``position`` on, and return how many bytes were there."""
+
+    def readable(self) -> bool:  # noqa: D102
+        return True
+
+    def seekable(self) -> bool:  # noqa: D102
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:  # noqa: D102
+        self.position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: self.size}[whence]
+        return self.position
+
+    def tell(self) -> int:  # noqa: D102
+        return self.position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:  # noqa: D102
+        count = self.read_range(memoryview(buffer).cast("B"), self.position)
+        self.position += count
+        return count
+
+
+class Opener(Protocol):
+    """A place that is no path of this machine."""
+
+    def open(self, label: str) -> Ranged: ...  # noqa: D102
+
+
+File = io.FileIO | BinaryIO | Ranged
+Place = Path | Opener
+Again = Callable[[], io.FileIO | Ranged]
 CHUNK = 1 << 20  # bytes copied at a time into a spool
 LONGEST_LINE = 64 << 20  # bytes; a binary file taken for text must not end up in memory as one line
 
 
-def open_file(path: Path, label: str) -> io.FileIO:
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return the sorting key under which ``part-2`` comes before ``part-10``."""
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
+
+
+def open_file(path: Place, label: str) -> io.FileIO | Ranged:
     """Return ``path`` opened for unbuffered reading.
 
     Raises
@@ -30,6 +81,8 @@ def open_file(path: Path, label: str) -> io.FileIO:
         The file is missing, empty, not a regular file, or may not be read.
     """
     name = shown(label)
+    if not isinstance(path, Path):
+        return path.open(label)
     try:
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):
@@ -50,7 +103,30 @@ def open_file(path: Path, label: str) -> io.FileIO:
 
 def file_size(file: File) -> int:
     """Return the size of an open file in bytes."""
-    return os.fstat(file.fileno()).st_size
+    return file.size if isinstance(file, Ranged) else os.fstat(file.fileno()).st_size
+
+
+def reopening(file: File, path: Place, label: str) -> Again:
+    """Return what opens ``path``, now open as ``file``, again, and raises an ``InputError`` if it changed since."""
+    version = _version(file)
+
+    def again() -> io.FileIO | Ranged:
+        opened = open_file(path, label)
+        if _version(opened) != version:
+            opened.close()
+            raise InputError(
+                f"{shown(label)}: changed since it was first read", next_step="run again when nothing writes to it"
+            )
+        return opened
+
+    return again
+
+
+def _version(file: File) -> object:
+    if isinstance(file, Ranged):
+        return file.version
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def expect_size(label: str, got: int, expected: int, what: str) -> None:
@@ -78,11 +154,13 @@ def read_at(file: File, into: memoryview, position: int, label: str) -> None:
     done = 0
     try:
         while done < len(into):
-            if hasattr(os, "preadv"):  # safe when several threads share a spool
+            if isinstance(file, Ranged):
+                count = file.read_range(into[done:], position + done)
+            elif hasattr(os, "preadv"):  # safe when several threads share a spool
                 count = os.preadv(file.fileno(), [into[done:]], position + done)
             else:
                 file.seek(position + done)
-                count = file.readinto(into[done:]) or 0  # type: ignore[union-attr]
+                count = file.readinto(into[done:]) or 0  # type: ignore[attr-defined]
             if count == 0:
                 raise InputError(
                     f"{shown(label)}: ended early at byte {position + done:,}, while it was read",
@@ -97,7 +175,7 @@ def read_at(file: File, into: memoryview, position: int, label: str) -> None:
 
 def advise_sequential(file: File) -> None:
     """Ask the system for a longer read-ahead, where it knows how."""
-    if hasattr(os, "posix_fadvise"):
+    if hasattr(os, "posix_fadvise") and not isinstance(file, Ranged):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
 
@@ -137,7 +215,7 @@ def copy_exactly(read: Callable[[int], bytes], into: BinaryIO, size: int) -> int
     return done
 
 
-def text_lines(path: Path, label: str) -> Iterator[tuple[int, str]]:
+def text_lines(path: Place, label: str) -> Iterator[tuple[int, str]]:
     """Yield ``(number from 1, line without its end)`` of a UTF-8 file, never the whole file in memory.
 
     Raises
@@ -164,7 +242,7 @@ def text_lines(path: Path, label: str) -> Iterator[tuple[int, str]]:
             yield number, text.removesuffix("\n").removesuffix("\r")
 
 
-def filled_lines(path: Path, label: str) -> Iterator[tuple[int, str]]:
+def filled_lines(path: Place, label: str) -> Iterator[tuple[int, str]]:
     """Yield the lines of ``text_lines``; only the end of the file may be blank.
 
     Raises

@@ -34,8 +34,8 @@ class Matrix(Protocol):
     def blocks(self, max_bytes: int) -> Iterator[Array]:
         """Yield all rows in order, C-contiguous, each block valid until the next one."""
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Array:
-        """Return the rows of the given non-negative, ascending numbers."""
+    def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
+        """Yield the rows of the given non-negative, ascending numbers, ``step`` of them at a time."""
 
     def close(self) -> None:
         """Give temporary files back."""
@@ -114,9 +114,10 @@ class MemoryMatrix:
         for start in range(0, self.rows, step):
             yield np.ascontiguousarray(self.values[start : start + step], dtype=self.dtype)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Array:
-        """Return a copy of these rows."""
-        return np.asarray(self.values[rows], dtype=self.dtype, order="C")
+    def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
+        """Yield copies of these rows, ``step`` at a time."""
+        for at in range(0, len(rows), step):
+            yield np.asarray(self.values[rows[at : at + step]], dtype=self.dtype, order="C")
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import copy_exactly, expect_size, file_size, open_file, read_at, spooling
+from specaudit.embeddings.files import (
+    Place,
+    copy_exactly,
+    expect_size,
+    file_size,
+    open_file,
+    read_at,
+    reopening,
+    spooling,
+)
 from specaudit.embeddings.matrices import Array, Content, check_matrix, check_vector
 from specaudit.embeddings.stored import FileMatrix, from_file, from_spool
 from specaudit.errors import InputError
@@ -73,6 +81,8 @@ def read_header(stream: Readable, label: str) -> Header:
         version = np.lib.format.read_magic(counted)
         # Version 3 differs from 2 only in the encoding of field names, and arrays with fields are refused.
         shape, fortran, dtype = read.get(version, np.lib.format.read_array_header_2_0)(counted)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{shown(label)}: cannot be read: {error.strerror}") from None
     except Exception as error:  # a damaged header reaches the parser, which may raise nearly anything
@@ -89,16 +99,17 @@ def expect_data(label: str, header: Header, got: int) -> None:
     expect_size(label, got, header.data_bytes, what)
 
 
-def read_npy(path: Path, label: str) -> FileMatrix:
+def read_npy(path: Place, label: str) -> FileMatrix:
     """Return the matrix of a .npy file; only its header is read."""
     with open_file(path, label) as file:
         header = read_header(file, label)
         check_matrix(label, header.shape, header.dtype)
         expect_data(label, header, file_size(file) - header.length)
-    return from_file(path, label, header.matrix_shape, header.dtype, header.length, fortran=header.fortran)
+        again = reopening(file, path, label)
+    return from_file(again, label, header.matrix_shape, header.dtype, header.length, fortran=header.fortran)
 
 
-def read_vector(path: Path, label: str, content: Content) -> Array:
+def read_vector(path: Place, label: str, content: Content) -> Array:
     """Return the 1-D array of a .npy file, as it is stored.
 
     Raises

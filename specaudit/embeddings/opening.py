@@ -14,6 +14,7 @@ from specaudit.embeddings.entries import Source
 from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, open_part
 from specaudit.embeddings.ids import check_ids, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
+from specaudit.embeddings.remote import Remote, digest_of_versions, is_url, public_name
 from specaudit.embeddings.row_values import read_groups
 from specaudit.embeddings.sources import STDIN, Part, resolve
 from specaudit.errors import BudgetError, InputError
@@ -35,11 +36,12 @@ def open_embeddings(
     Parameters
     ----------
     source
-        A file, ``FILE.npz::key``, a directory or glob of shards (natural order: part-2 before part-10; names
-        with a leading "." or "_" are left out), ``@LIST`` (a file that names one file per line), ``-`` (a
-        .npy stream on standard input), or an array ``(n, d)``, which is not copied.
+        A file, a URL, ``FILE::member``, a directory or glob of shards (natural order: part-2 before part-10; names
+        with a leading "." or "_" are left out; folders key=value are looked into), ``@LIST`` (a file that names
+        one file or URL per line), ``-`` (a .npy stream on standard input), or an array ``(n, d)``, which is not
+        copied.
     ids
-        One unique name per row, or a file of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
+        One unique name per row, or a file or URL of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
         Without it, the column or field ``id`` of a table is used.
     groups
         The label of each row's group, as `read_groups` takes them, or the column of a table.
@@ -50,6 +52,7 @@ def open_embeddings(
         What raw files hold, each ``(rows, dimensions)``; -1 rows means as many as there are.
     column
         JSONL: the field with the list. CSV: names, prefixes or ranges ``first:last`` of columns, with commas.
+        Parquet and Arrow: the column of lists, or columns of numbers as in a CSV.
     max_memory
         Bytes; blocks are kept to a quarter of it.
 
@@ -100,7 +103,7 @@ def open_embeddings(
 
 def _column(given: object) -> str | None:
     """Return the column of a table that is meant: what names no file."""
-    return given if isinstance(given, str) and not os.path.lexists(given) else None
+    return given if isinstance(given, str) and not is_url(given) and not os.path.lexists(given) else None
 
 
 def _column_groups(column: object, embeddings: Embeddings) -> tuple[str, ...]:
@@ -130,12 +133,21 @@ def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddin
         for part in parts:
             use = options if part.suffix in TABLES else replace(options, id_column=None)
             matrices.append(open_part(part, use))
-        title = "stdin" if name == STDIN else name
-        return _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
+        title = "stdin" if name == STDIN else public_name(name)
+        found = _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
+        return replace(found, version=_version(parts))
     except BaseException:
         for matrix in matrices:
             matrix.close()
         raise
+
+
+def _version(parts: Sequence[Part]) -> str | None:
+    """Return what the stores of remote parts call their content, several together by a digest."""
+    versions = [part.path.version if isinstance(part.path, Remote) else None for part in parts]
+    if len(versions) == 1 or not any(versions):
+        return versions[0]
+    return f"{len(versions)} files {digest_of_versions(versions)}"
 
 
 def _names(parts: Sequence[Part]) -> list[str]:

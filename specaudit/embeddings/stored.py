@@ -6,21 +6,20 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import File, advise_sequential, open_file, read_at, spooling
+from specaudit.embeddings.files import File, advise_sequential, read_at, spooling
 from specaudit.embeddings.matrices import Array, DType, block_rows
 from specaudit.errors import InputError
 
 NEAR = 16 << 10  # bytes; rows closer than this are fetched by one read
 LONGEST_READ = 4 << 20  # bytes of one read of several rows
+DOUBLE = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
@@ -60,25 +59,28 @@ class FileMatrix:
             for start in range(0, self.rows, step):
                 yield read(file, start, min(step, self.rows - start), raw, out)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Array:
-        """Return these rows; reads little more than the rows themselves."""
-        size = self.stored.itemsize
-        if self.fortran:
-            out = np.empty((self.dimensions, len(rows), size), np.uint8)
-            with self.opener() as file:
-                for j in range(self.dimensions):
-                    self._gather(file, self.offset + j * self.rows * size, rows, out[j])
-            return _native(np.ascontiguousarray(out.view(self.stored)[..., 0].T))
-        out = np.empty((len(rows), len(self.prefix) + self.dimensions * size), np.uint8)
+    def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
+        """Yield these rows, ``step`` at a time; reads little more than the rows themselves."""
         with self.opener() as file:
-            self._gather(file, self.offset, rows, out)
-        self._check_prefix(out, rows)
-        return _native(np.ascontiguousarray(out[:, len(self.prefix) :]).view(self.stored))
+            for at in range(0, len(rows), step):
+                yield self._take(file, rows[at : at + step])
 
     def close(self) -> None:
         """Give the temporary file back, if there is one."""
         if self.spool is not None:
             self.spool.close()
+
+    def _take(self, file: File, rows: npt.NDArray[np.int64]) -> Array:
+        size = self.stored.itemsize
+        if self.fortran:
+            out = np.empty((self.dimensions, len(rows), size), np.uint8)
+            for j in range(self.dimensions):
+                self._gather(file, self.offset + j * self.rows * size, rows, out[j])
+            return _native(np.ascontiguousarray(out.view(self.stored)[..., 0].T))
+        out = np.empty((len(rows), len(self.prefix) + self.dimensions * size), np.uint8)
+        self._gather(file, self.offset, rows, out)
+        self._check_prefix(out, rows)
+        return _native(np.ascontiguousarray(out[:, len(self.prefix) :]).view(self.stored))
 
     def _read_rows(self, file: File, start: int, count: int, raw: Array, out: Array) -> Array:
         stride = len(self.prefix) + self.dimensions * self.stored.itemsize
@@ -103,8 +105,6 @@ class FileMatrix:
     def _gather(self, file: File, base: int, rows: npt.NDArray[np.int64], out: Array) -> None:
         """Fill ``out`` (m, bytes) with the records of the ascending ``rows``; near ones share a read."""
         stride = out.shape[1]
-        if len(rows) == 0:
-            return
         position = rows * stride
         apart = (np.diff(position) > NEAR + stride) | (np.diff(position // LONGEST_READ) > 0)
         for low, high in pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]):
@@ -127,17 +127,63 @@ class FileMatrix:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedMatrix:
+    """Matrices of one width and type, one after the other, such as the pieces of one file."""
+
+    parts: tuple[FileMatrix, ...]
+    ids: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def dimensions(self) -> int:
+        """Number of columns."""
+        return self.parts[0].dimensions
+
+    @property
+    def dtype(self) -> DType:
+        """Type of the values, in native byte order."""
+        return self.parts[0].dtype
+
+    def blocks(self, max_bytes: int) -> Iterator[Array]:
+        """Yield all rows in order; a block is of one part."""
+        for part in self.parts:
+            yield from part.blocks(max_bytes)
+
+    def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
+        """Yield these rows, at most ``step`` at a time."""
+        starts = np.cumsum([0, *(part.rows for part in self.parts)])
+        bounds = np.searchsorted(rows, starts)
+        for k in np.flatnonzero(np.diff(bounds)).tolist():
+            yield from self.parts[k].take(rows[bounds[k] : bounds[k + 1]] - starts[k], step)
+
+    def close(self) -> None:
+        """Give temporary files back, if there are any."""
+        for part in self.parts:
+            part.close()
+
+
 def from_file(
-    path: Path, label: str, shape: tuple[int, int], stored: DType, offset: int, **layout: Any
+    again: Callable[[], AbstractContextManager[File]],
+    label: str,
+    shape: tuple[int, int],
+    stored: DType,
+    offset: int,
+    **layout: Any,
 ) -> FileMatrix:
-    """Return the matrix in a file that is opened again for each pass."""
+    """Return the matrix in a file that is opened ``again`` for each pass."""
     return FileMatrix(
         label=label,
         rows=shape[0],
         dimensions=shape[1],
         stored=stored,
         offset=offset,
-        opener=partial(open_file, path, label),
+        opener=again,
         **layout,
     )
 
@@ -167,23 +213,25 @@ class ParsedRows:
     groups: Sequence[str] | None
 
 
-def spool_rows(label: str, dimensions: int, blocks: Iterable[ParsedRows]) -> FileMatrix:
-    """Return the float64 matrix of parsed rows, written to a temporary file as they come."""
+def spool_rows(label: str, dimensions: int, blocks: Iterable[ParsedRows], dtype: DType = DOUBLE) -> FileMatrix:
+    """Return the matrix of parsed rows, written to a temporary file as they come."""
     rows = 0
     ids: list[str] = []
     groups: list[str] = []
     known: dict[str, str] = {}  # a label is in memory once
     with spooling(label) as spool:
         for block in blocks:
-            spool.write(np.ascontiguousarray(block.values, np.float64).data)
+            spool.write(np.ascontiguousarray(block.values, dtype).data)
             rows += len(block.values)
             ids += block.ids or ()
             groups += (known.setdefault(name, name) for name in block.groups or ())
+            del block  # before the next one is decoded
+    shape = (rows, dimensions)
     return from_spool(
         spool,
         label,
-        (rows, dimensions),
-        np.dtype(np.float64),
+        shape,
+        dtype,
         ids=tuple(ids) if ids else None,
         groups=tuple(groups) if groups else None,
     )

@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import file_size, open_file, read_at
+from specaudit.embeddings.files import file_size, natural, open_file, read_at
 from specaudit.embeddings.matrices import Content
 from specaudit.embeddings.npy import expect_data, read_header, read_vector
-from specaudit.embeddings.sources import natural
 from specaudit.errors import InputError
 from specaudit.kernels import FloatArray
 

@@ -64,6 +64,7 @@ def _dataset(
     near = neighbours.near_duplicate_fraction(radius)
     return doc.Dataset(
         source=embeddings.name,
+        source_version=embeddings.version,
         model=model,
         rows=scan.rows,
         dimensions=scan.dimensions,

@@ -78,6 +78,8 @@ def dataset_facts(dataset: Dataset) -> list[tuple[str, str]]:
         ("neighbours", f"{distances} ({_searched(near)})"),
         ("digest", shown(dataset.digest)),
     ]
+    if dataset.source_version is not None:
+        facts.append(("version", shown(dataset.source_version)))
     if dataset.model is not None:
         facts.append(("model", shown(dataset.model)))
     return facts

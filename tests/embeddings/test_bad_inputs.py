@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,6 +50,12 @@ def jsonl(*lines: Any) -> bytes:
 
 def vec(*dimensions: int) -> bytes:
     return b"".join(np.int32(d).tobytes() + bytes(12) for d in dimensions)
+
+
+def arrow(write: Callable[..., None], **options: Any) -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    write(pyarrow.table({"id": ["a", "b", "c", "d"], "embedding": GOOD.tolist()}), sink, **options)
+    return sink.getvalue().to_pybytes()
 
 
 def zipped(**members: bytes) -> bytes:
@@ -89,7 +98,7 @@ FILES: dict[str, tuple[str, bytes, str, dict[str, Any]]] = {
     "other shape": ("a.npy", npy(GOOD), "(4, 3)", {"shape": (3, 4)}),
     "npz rubbish": ("a.npz", b"nothing", "not a readable .npz", {}),
     "npz cut": ("a.npz", npz(a=GOOD)[:-30], "not a readable .npz", {}),
-    "npz key": ("a.npz::other", npz(a=GOOD, b=GOOD), "the archive has 'a', 'b'", {}),
+    "npz key": ("a.npz::other", npz(a=GOOD, b=GOOD), "the file has 'a', 'b'", {}),
     "npz ambiguous": ("a.npz", npz(a=GOOD, b=GOOD), "2 2-D arrays: 'a', 'b'", {}),
     "npz flat": ("a.npz", npz(a=np.arange(3), b=np.arange(3)), "no 2-D array among its keys: 'a', 'b'", {}),
     "npz one flat": ("a.npz", npz(a=np.arange(3)), "1-D", {}),
@@ -156,10 +165,10 @@ FILES: dict[str, tuple[str, bytes, str, dict[str, Any]]] = {
     "pickle": ("a.pkl", b"cos\nsystem\n", "never opened", {}),
     "joblib": ("a.joblib", b"x", "never opened", {}),
     "torch": ("a.PT", b"x", "never opened", {}),
-    "parquet": ("a.parquet", b"PAR1", "not supported yet", {}),
-    "safetensors": ("a.safetensors", b"x", "not supported yet", {}),
-    "hdf5": ("a.h5", b"x", "not supported yet", {}),
-    "gzip": ("a.csv.gz", b"x", "compressed", {}),
+    "parquet": ("a.parquet", b"PAR1", "not a readable Parquet file", {}),
+    "arrow": ("a.arrow", b"ARROW1\0\0ARROW1", "not a readable Arrow file", {}),
+    "hdf5": ("a.h5", b"x", "not a readable HDF5 file", {}),
+    "gzip": ("a.csv.gz", b"x", "not a readable gzip file", {}),
     "no suffix": ("embeddings", b"x", "needs dtype and shape", {}),
     "line break in the name": ("a\nb\x1b[31m.npy", b"", r"a\nb\x1b[31m.npy: the file is empty", {}),
     "long name": ("a" * 200 + ".npy", b"", "aaa…aaa", {}),
@@ -207,11 +216,11 @@ def make_shards(*shapes: tuple[int, int]) -> None:
         ("*.npy", "*.npy: no file matches"),
         ("@missing.txt", "@missing.txt: no such file"),
         ("", "the name of the embeddings is empty"),
-        ("https://example.org/a.npy", "URLs are not supported yet"),
-        ("empty", "empty: the directory holds no file ending in .bvecs, .csv"),
+        ("ftp://example.org/a.npy", "ftp://example.org/a.npy: URLs of this kind cannot be read"),
+        ("empty", "empty: the directory holds no file ending in .arrow, .bvecs, .csv"),
         ("mixed", "mixed: the directory holds files of several formats (.csv, .npy)"),
-        ("old.zarr", "old.zarr: not supported yet"),
-        ("packed", "packed/a.parquet: not supported yet"),
+        ("old.zarr", "old.zarr: not a readable zarr store"),
+        ("packed", "packed/a.csv.zst: is compressed"),
         ("missing", "missing: no such file"),
         ("folder.npy::x", "folder.npy::x: "),
         ("/dev/null", "/dev/null: is not a regular file"),
@@ -220,7 +229,7 @@ def make_shards(*shapes: tuple[int, int]) -> None:
 def test_bad_source(folder: Path, source: str, says: str) -> None:
     for name in ("empty", "mixed", "packed", "folder.npy", "old.zarr"):
         Path(name).mkdir()
-    Path("packed/a.parquet").write_bytes(b"PAR1")
+    Path("packed/a.csv.zst").write_bytes(b"x")
     Path("mixed/a.npy").write_bytes(npy(GOOD))
     Path("mixed/a.csv").write_bytes(b"1,2\n3,4\n")
     assert says in refusal(source).problem
@@ -365,18 +374,21 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "a.fbin": lambda: np.array([4, 3], "<u4").tobytes() + GOOD.tobytes(),
     "a.csv": lambda: b'id,"x",y\na,1,2\nb,"3",4\n',
     "a.jsonl": lambda: jsonl({"id": "a", "vector": [1, 2]}, {"id": "b", "vector": [3, 4]}),
+    "a.parquet": lambda: arrow(pyarrow.parquet.write_table, row_group_size=3),
+    "a.arrow": lambda: arrow(pyarrow.feather.write_feather, compression="uncompressed", chunksize=3),
+    "a.feather": lambda: arrow(pyarrow.feather.write_feather, compression="lz4"),
 }
 
 
 @settings(
-    max_examples=400,
+    max_examples=500,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     name=st.sampled_from(sorted(SEEDS)),
-    changes=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=6),
+    changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6),
     cut=st.one_of(st.none(), st.integers(0, 600)),
     tail=st.binary(max_size=3),
 )

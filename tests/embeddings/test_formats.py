@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specaudit.embeddings import Embeddings, open_embeddings
-from specaudit.embeddings.formats import READERS
+from specaudit.embeddings import FORMATS, SCHEMES, Embeddings, open_embeddings
+from specaudit.embeddings.formats import READERS, REFUSED
 from specaudit.errors import BudgetError, InputError
 
 Array = np.ndarray[Any, Any]
@@ -316,11 +317,32 @@ def test_two_passes_over_a_temporary_file_do_not_disturb_each_other(folder: Path
 
 def test_file_that_shrinks_while_it_is_read(folder: Path) -> None:
     np.save("emb.npy", numbers())
-    embeddings = open_embeddings("emb.npy")
-    Path("emb.npy").write_bytes(Path("emb.npy").read_bytes()[:500])
-    for read in (lambda: list(embeddings.blocks()), lambda: embeddings.take([ROWS - 1])):
+    with open_embeddings("emb.npy") as embeddings:
+        blocks = embeddings.blocks(100)
+        next(blocks)
+        os.truncate("emb.npy", 500)
         with pytest.raises(InputError, match=r"emb\.npy: ended early"):
-            read()
+            list(blocks)
+
+
+def test_file_that_changes_between_two_passes(folder: Path) -> None:
+    """Its size stays: the time of the change tells, or the new file under the old name."""
+    np.save("emb.npy", numbers())
+    with open_embeddings("emb.npy") as embeddings:
+        embeddings.take([0])
+        np.save("new.npy", numbers(seed=1))
+        os.utime("new.npy", ns=(0, os.stat("emb.npy").st_mtime_ns))
+        os.replace("new.npy", "emb.npy")
+        for read in (lambda: list(embeddings.blocks()), lambda: embeddings.take([ROWS - 1])):
+            with pytest.raises(InputError, match=r"emb\.npy: changed since it was first read"):
+                read()
+
+
+def test_the_page_on_inputs_names_every_format_and_what_is_refused() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "inputs.md").read_text(encoding="utf-8")
+    for suffix in {*FORMATS, *REFUSED} - {".gz"}:
+        assert f"`{suffix}`" in page
+    assert all(f"`{scheme}://`" in page for scheme in SCHEMES)
 
 
 def test_every_registered_suffix_is_lower_case() -> None:

@@ -106,6 +106,7 @@ def side(data: DataSet, *, name: str, model: str | None, sampled: int) -> doc.Si
     unique = len(data.copies)
     return doc.Side(
         source=name,
+        source_version=data.embeddings.version,
         model=model,
         rows=data.rows,
         dimensions=data.embeddings.dimensions,

@@ -22,6 +22,7 @@ def span_side(data: DataSet, *, sampled: int) -> doc.SpanSide:
     """Return the facts of a set of rows of which `sampled` were judged together."""
     return doc.SpanSide(
         source=data.embeddings.name,
+        source_version=data.embeddings.version,
         rows=data.rows,
         dimensions=data.embeddings.dimensions,
         dtype=str(data.embeddings.dtype),

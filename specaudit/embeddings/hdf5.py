@@ -1,0 +1,117 @@
+"""HDF5: one 2-D data set, in place if it is stored as one piece, else chunk by chunk through h5py."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from specaudit.embeddings.bands import BandMatrix, even_edges
+from specaudit.embeddings.display import shown
+from specaudit.embeddings.extras import needs
+from specaudit.embeddings.files import expect_size, file_size, open_file, reopening
+from specaudit.embeddings.matrices import Array, DType, check_matrix
+from specaudit.embeddings.members import choose_member, member_label
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, from_file
+from specaudit.errors import InputError
+
+if TYPE_CHECKING:
+    import h5py
+
+METADATA = 64 << 10  # bytes read at a time where the structure of the file is looked at
+
+
+def read_hdf5(part: Part) -> FileMatrix | BandMatrix:
+    """Return one data set of a file: the named one, or the only 2-D one.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, h5py is missing, the data set lies in other files or was not written as a whole, or
+        as ``choose_member``.
+    """
+    with needs("hdf5", part.label):
+        import h5py
+    with open_file(part.path, part.label) as file, _damage(part.label):
+        again = reopening(file, part.path, part.label)
+        with io.BufferedReader(file, METADATA) as source, h5py.File(source, "r") as opened:
+            name = _choose(opened, part)
+            label, data = member_label(part, name), opened[name]
+            check_matrix(label, data.shape, data.dtype)
+            layout = data.id.get_create_plist().get_layout()
+            _check_own(label, data, layout)
+            shape, dtype, chunks = data.shape, data.dtype, data.chunks
+            if layout == h5py.h5d.CONTIGUOUS:
+                start = data.id.get_offset()
+                end = start + data.nbytes
+                expect_size(label, min(file_size(file), end), end, "the file up to the data set's end")
+                return from_file(again, label, shape, dtype, start)
+    native = dtype.newbyteorder("=")
+
+    @contextmanager
+    def reading() -> Iterator[_Rows]:
+        with _damage(label), io.BufferedReader(again(), METADATA) as source, h5py.File(source, "r") as opened:
+            yield _Rows(opened[name], native)
+
+    edges = even_edges(shape[0], chunks[0] if chunks else 1, shape[1] * dtype.itemsize)
+    return BandMatrix(dimensions=shape[1], dtype=native, edges=edges, opener=reading)
+
+
+class _Rows:
+    """An open data set."""
+
+    def __init__(self, data: h5py.Dataset, dtype: DType) -> None:
+        self.data, self.dtype = data, dtype
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return the rows of one band."""
+        values = np.empty((stop - start, self.data.shape[1]), self.dtype)
+        self.data.read_direct(values, np.s_[start:stop])
+        return values
+
+
+@contextmanager
+def _damage(label: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, OverflowError, AttributeError) as error:
+        raise InputError(
+            f"{shown(label)}: not a readable HDF5 file: {shown(error, 120)}", next_step="write or copy the file again"
+        ) from None
+
+
+def _choose(opened: h5py.File, part: Part) -> str:
+    """Return the path of the data set that is meant."""
+    import h5py
+
+    if part.member is not None and isinstance(opened.get(part.member), h5py.Dataset):
+        return part.member
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            shapes[name] = item.shape
+
+    opened.visititems(visit)
+    return choose_member(part, list(shapes), lambda name: shapes[name])
+
+
+def _check_own(label: str, data: h5py.Dataset, layout: int) -> None:
+    """Raise an ``InputError`` unless all numbers of a data set are in its file: what is missing would read as 0."""
+    import h5py
+
+    if data.external or layout == h5py.h5d.VIRTUAL:
+        raise InputError(f"{shown(label)}: its numbers are in other files", next_step="copy them into one data set")
+    if layout == h5py.h5d.CHUNKED:
+        wanted = int(np.prod([-(-extent // size) for extent, size in zip(data.shape, data.chunks, strict=True)]))
+        missing = wanted - data.id.get_num_chunks()
+    else:
+        missing = int(layout == h5py.h5d.CONTIGUOUS and data.id.get_offset() is None)
+    if missing:
+        raise InputError(
+            f"{shown(label)}: {missing:,} of its chunks were never written", next_step="write the data set as a whole"
+        )

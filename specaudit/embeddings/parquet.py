@@ -1,0 +1,159 @@
+"""Parquet: the columns of the embedding, decoded a few rows at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from specaudit.embeddings.bands import BAND, BandMatrix, split_edges
+from specaudit.embeddings.columns import (
+    Columns,
+    arrow_errors,
+    choose_columns,
+    first_dimensions,
+    read_names,
+    read_values,
+    row_teller,
+)
+from specaudit.embeddings.display import shown
+from specaudit.embeddings.extras import needs
+from specaudit.embeddings.files import open_file, reopening, spooling
+from specaudit.embeddings.matrices import Array, block_rows, check_matrix
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, from_spool
+from specaudit.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+BUFFER = 1 << 20  # bytes of a column that are read together
+BATCH = 1 << 16  # rows of a column that are copied together
+
+
+def read_parquet(
+    part: Part, column: str | None, id_column: str | None, group_column: str | None
+) -> BandMatrix | FileMatrix:
+    """Return the columns of the embedding; of lists, opening reads the footer, the ids and the groups.
+
+    Columns of numbers are copied to a nameless temporary file: each is in one piece, far from the others.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, pyarrow is missing, or as ``choose_columns``.
+    """
+    with needs("arrow", part.label):
+        import pyarrow.parquet as pq  # noqa: F401
+    with open_file(part.path, part.label) as file, arrow_errors(part.label, "Parquet"):
+        again = reopening(file, part.path, part.label)
+        table = _open(file)
+        columns = choose_columns(part.label, table.schema_arrow, column, id_column, group_column)
+        counts = [table.metadata.row_group(k).num_rows for k in range(table.num_row_groups)]
+        groups = np.cumsum([0, *counts], dtype=np.int64)
+        dimensions = columns.dimensions or 0
+        if groups[-1] and columns.dimensions is None:
+            first = next(table.iter_batches(1, columns=columns.names, use_threads=False))
+            dimensions = first_dimensions(first, columns, row_teller(part.label, 0))
+        check_matrix(part.label, (int(groups[-1]), dimensions), columns.dtype)
+        ids, labels = (_read_names(table, name, part.label) for name in (columns.id_name, columns.group_name))
+        layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
+        if not columns.listed:
+            return replace(_copied(table, layout), groups=labels)
+
+    @contextmanager
+    def opened() -> Iterator[_Rows]:
+        with again() as file, arrow_errors(part.label, "Parquet"):
+            yield _Rows(_open(file), layout)
+
+    edges = split_edges(np.unique(groups), layout.row_bytes)
+    return BandMatrix(dimensions=dimensions, dtype=columns.dtype, edges=edges, opener=opened, ids=ids, groups=labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """What is known of a table once it was opened."""
+
+    label: str
+    columns: Columns
+    dimensions: int
+    groups: npt.NDArray[np.int64]  # (g + 1,) first row of each row group, then the number of rows
+    ids: tuple[str, ...] | None
+
+    @property
+    def row_bytes(self) -> int:
+        return self.dimensions * self.columns.dtype.itemsize
+
+    def check_count(self, start: int, got: int, expected: int) -> None:
+        """Raise an ``InputError`` unless there are as many rows from ``start`` on as the footer says."""
+        if got != expected:
+            raise InputError(
+                f"{shown(self.label)} row {start}: {got:,} rows where the footer says {expected:,}",
+                next_step="write or copy the file again",
+            )
+
+
+def _open(file: io.RawIOBase) -> pq.ParquetFile:
+    """Return the table in an open file; its column chunks are read piece by piece."""
+    import pyarrow.parquet as pq
+
+    source = io.BufferedReader(file)
+    return pq.ParquetFile(source, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True)
+
+
+def _read_names(table: pq.ParquetFile, column: str | None, label: str) -> tuple[str, ...] | None:
+    if column is None:
+        return None
+    names: list[str] = []
+    for batch in table.iter_batches(columns=[column], use_threads=False):
+        names += read_names(batch, column, row_teller(label, len(names))) or ()
+    return tuple(names)
+
+
+def _copied(table: pq.ParquetFile, layout: _Layout) -> FileMatrix:
+    """Return columns of numbers in a temporary file, one after the other."""
+    dtype, rows = layout.columns.dtype, int(layout.groups[-1])
+    with spooling(layout.label, rows * layout.row_bytes) as spool:
+        for group, (start, stop) in enumerate(pairwise(layout.groups.tolist())):
+            for k, name in enumerate(layout.columns.names):
+                only, row = replace(layout.columns, names=(name,)), start
+                spool.seek((k * rows + start) * dtype.itemsize)
+                for batch in table.iter_batches(BATCH, [group], [name], use_threads=False):
+                    spool.write(read_values(batch, only, 1, row_teller(layout.label, row, layout.ids)).data)
+                    row += batch.num_rows
+                layout.check_count(start, row - start, stop - start)
+    shape = (rows, layout.dimensions)
+    return from_spool(spool, layout.label, shape, dtype, fortran=True, ids=layout.ids)
+
+
+class _Rows:
+    """A position in an open table: reading on costs what lies between, going back decodes the row group again."""
+
+    def __init__(self, table: pq.ParquetFile, layout: _Layout) -> None:
+        self.table, self.layout = table, layout
+        self.position = self.end = 0
+        self.batches: Iterator[pa.RecordBatch] = iter(())
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return the rows of one band."""
+        layout = self.layout
+        if not self.position <= start < self.end:
+            group = int(np.searchsorted(layout.groups, start, side="right")) - 1
+            self.position, self.end = layout.groups[group : group + 2].tolist()
+            step = block_rows(BAND, layout.row_bytes)
+            self.batches = self.table.iter_batches(step, [group], layout.columns.names, use_threads=False)
+        pieces = [np.empty((0, layout.dimensions), layout.columns.dtype)]
+        while self.position < stop and (batch := next(self.batches, None)) is not None:
+            low, self.position = self.position, self.position + batch.num_rows
+            if self.position > start:
+                told = row_teller(layout.label, low, layout.ids)
+                pieces.append(read_values(batch, layout.columns, layout.dimensions, told))
+        layout.check_count(start, sum(map(len, pieces)), stop - start)
+        return pieces[1] if len(pieces) == 2 else np.concatenate(pieces)

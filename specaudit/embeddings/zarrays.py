@@ -1,0 +1,143 @@
+"""zarr: one 2-D array of a directory, on disk or in a bucket, read chunk by chunk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil, prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from specaudit.embeddings.bands import BandMatrix, even_edges
+from specaudit.embeddings.display import shown
+from specaudit.embeddings.extras import needs
+from specaudit.embeddings.matrices import Array, DType, check_matrix
+from specaudit.embeddings.members import choose_member, member_label
+from specaudit.embeddings.remote import WEB, Remote, below
+from specaudit.embeddings.sources import Part
+from specaudit.errors import InputError
+
+if TYPE_CHECKING:
+    import zarr
+
+
+def read_zarr(part: Part) -> BandMatrix:
+    """Return one array of a store: the named one, or the only 2-D one.
+
+    Raises
+    ------
+    InputError
+        The store is damaged, zarr is missing, chunks of the array are, or as ``choose_member``.
+    """
+    with needs("zarr", part.label):
+        import zarr
+    _check_place(part)
+    with _damage(part.label):
+        store = _store(part)
+        root = zarr.open(store, mode="r")
+        path = "" if isinstance(root, zarr.Array) and part.member is None else _choose(root, part)
+        label = member_label(part, path) if path else part.label
+        version = _version(part, path)
+        array = zarr.open_array(store, path=path, mode="r")
+        check_matrix(label, array.shape, array.dtype)
+        _check_whole(label, array)
+        native = array.dtype.newbyteorder("=")
+
+    @contextmanager
+    def reading() -> Iterator[_Rows]:
+        with _damage(label):
+            if _version(part, path) != version:
+                raise InputError(
+                    f"{shown(label)}: changed since it was first read",
+                    next_step="run again when nothing writes to it",
+                )
+            yield _Rows(zarr.open_array(_store(part), path=path, mode="r"), native)
+
+    together = (array.shards or array.chunks)[0]
+    edges = even_edges(array.shape[0], together, array.shape[1] * native.itemsize)
+    return BandMatrix(dimensions=array.shape[1], dtype=native, edges=edges, opener=reading)
+
+
+class _Rows:
+    """An open array."""
+
+    def __init__(self, array: zarr.Array[Any], dtype: DType) -> None:
+        self.array, self.dtype = array, dtype
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return the rows of one band."""
+        return np.ascontiguousarray(self.array[start:stop], dtype=self.dtype)
+
+
+@contextmanager
+def _damage(label: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # damaged chunks reach decoders, which may raise nearly anything
+        raise InputError(
+            f"{shown(label)}: not a readable zarr store: {shown(error, 120) or type(error).__name__}",
+            next_step="write or copy it again",
+        ) from None
+
+
+def _check_place(part: Part) -> None:
+    """Raise an ``InputError`` unless the files of a store can be listed."""
+    if isinstance(part.path, Remote):
+        if part.path.url.lower().startswith(WEB):
+            raise InputError(
+                f"{shown(part.label)}: web servers do not list the files of a zarr store",
+                next_step="use s3, gs or hf",
+            )
+    elif isinstance(part.path, Path) and not part.path.is_dir():
+        what = "is a file, expected a directory" if part.path.exists() else "no such directory"
+        raise InputError(f"{shown(part.label)}: {what}", next_step="check the path")
+
+
+def _store(part: Part) -> Any:
+    """Return what zarr opens."""
+    if not isinstance(part.path, Remote):
+        return str(part.path)
+    with needs("remote", part.label):
+        from zarr.storage import FsspecStore
+
+        return FsspecStore.from_url(part.path.url, read_only=True)
+
+
+def _choose(root: zarr.Group | zarr.Array[Any], part: Part) -> str:
+    """Return the path of the array that is meant."""
+    import zarr
+
+    members = root.members(max_depth=None) if isinstance(root, zarr.Group) else ()
+    shapes = {name: item.shape for name, item in members if isinstance(item, zarr.Array)}
+    return choose_member(part, sorted(shapes), lambda name: shapes[name])
+
+
+def _check_whole(label: str, array: zarr.Array[Any]) -> None:
+    """Raise an ``InputError`` if chunks are not there: they would read as the fill value."""
+    stored = array.shards or array.chunks
+    each = prod(size // chunk for size, chunk in zip(stored, array.chunks, strict=True))
+    wanted = prod(ceil(extent / size) for extent, size in zip(array.shape, stored, strict=True))
+    missing = wanted - array.nchunks_initialized // each
+    if missing:
+        raise InputError(
+            f"{shown(label)}: {missing:,} of its {wanted:,} chunks are not there, and would read as "
+            f"{shown(array.fill_value, 20)}",
+            next_step="write the array as a whole, with write_empty_chunks",
+        )
+
+
+def _version(part: Part, path: str) -> object:
+    """Return what differs once a file of an array does."""
+    if isinstance(part.path, Remote):
+        return below(part.path, path, part.label)
+    found = []
+    for folder, _, names in os.walk(os.path.join(str(part.path), path)):
+        for name in names:
+            status = os.stat(os.path.join(folder, name))
+            found.append((folder, name, status.st_size, status.st_mtime_ns, status.st_ino))
+    return sorted(found)
