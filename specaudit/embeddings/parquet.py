@@ -66,7 +66,7 @@ def read_parquet(
         ids, labels = (_read_names(table, name, part.label) for name in (columns.id_name, columns.group_name))
         layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
         if not columns.listed:
-            return replace(_copied(table, layout), groups=labels)
+            return _copied(table, layout, labels)
 
     @contextmanager
     def opened() -> Iterator[_Rows]:
@@ -117,7 +117,7 @@ def _read_names(table: pq.ParquetFile, column: str | None, label: str) -> tuple[
     return tuple(names)
 
 
-def _copied(table: pq.ParquetFile, layout: _Layout) -> FileMatrix:
+def _copied(table: pq.ParquetFile, layout: _Layout, labels: tuple[str, ...] | None) -> FileMatrix:
     """Return columns of numbers in a temporary file, one after the other."""
     dtype, rows = layout.columns.dtype, int(layout.groups[-1])
     with spooling(layout.label, rows * layout.row_bytes) as spool:
@@ -130,7 +130,7 @@ def _copied(table: pq.ParquetFile, layout: _Layout) -> FileMatrix:
                     row += batch.num_rows
                 layout.check_count(start, row - start, stop - start)
     shape = (rows, layout.dimensions)
-    return from_spool(spool, layout.label, shape, dtype, fortran=True, ids=layout.ids)
+    return from_spool(spool, layout.label, shape, dtype, fortran=True, ids=layout.ids, groups=labels)
 
 
 class _Rows:
