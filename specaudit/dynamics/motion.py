@@ -1,0 +1,98 @@
+"""How a weighted eigenvalue moves its mode: gradient flow, Nesterov's or the heavy ball's momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from specaudit.kernels import FloatArray
+
+FRICTION = 0.1
+"""1 - beta of the heavy ball with beta = .9, for a step of length 1 at which the first mode just holds."""
+REACHED = 2.583839
+"""x at which 2 J_1(x) / x first falls to 1/e: Nesterov's flow has learned a mode when sqrt(lambda) t = x."""
+
+
+class Motion(Protocol):
+    """The coefficients of all modes as they fall."""
+
+    @property
+    def progress(self) -> FloatArray:
+        """(g,) -ln|c/c(0)|."""
+
+    def move(self, rates: FloatArray, start: float, end: float) -> None:
+        """Go from time `start` to `end` with constant weighted eigenvalues `rates` (g,)."""
+
+
+class GradientFlow:
+    """c' = -eta rate c with eta = rho t^(rho - 1): exact for rates that are constant over a step."""
+
+    def __init__(self, size: int, *, rho: float = 1.0) -> None:
+        self._rho, self._progress = rho, np.zeros(size)
+
+    @property
+    def progress(self) -> FloatArray:
+        """(g,) -ln|c/c(0)|."""
+        return self._progress
+
+    def move(self, rates: FloatArray, start: float, end: float) -> None:
+        """Go on by the clock t^rho."""
+        self._progress = self._progress + rates * (end**self._rho - start**self._rho)
+
+
+class _Damped:
+    """Coefficients with a velocity."""
+
+    def __init__(self, size: int) -> None:
+        self._place, self._velocity = np.ones(size), np.zeros(size)
+
+    @property
+    def progress(self) -> FloatArray:
+        """(g,) -ln|c/c(0)|."""
+        with np.errstate(divide="ignore"):
+            return -np.log(np.abs(self._place))
+
+    def _swing(self, friction: float, stiffness: FloatArray, step: float) -> None:
+        self._place, self._velocity = damped(self._place, self._velocity, friction, stiffness, step)
+
+
+class Nesterov(_Damped):
+    """c'' + 3/t c' + rate c = 0 (Su, Boyd and Candes 2016), with frozen coefficients over a step of ln t."""
+
+    def move(self, rates: FloatArray, start: float, end: float) -> None:
+        """Go on in ln t, in which friction is constant."""
+        if start == 0:
+            self._place, self._velocity = 1 - rates * end**2 / 8, -rates * end**2 / 4
+        else:
+            self._swing(2.0, rates * start * end, float(np.log(end / start)))
+
+
+class HeavyBall(_Damped):
+    """c'' + f (c' + rate c) = 0 with f = `FRICTION`: gradient flow for slow modes."""
+
+    def move(self, rates: FloatArray, start: float, end: float) -> None:
+        """Go on in time."""
+        self._swing(FRICTION, FRICTION * rates, end - start)
+
+
+MOTIONS: dict[str, Callable[[int], Motion]] = {"nesterov": Nesterov, "heavy-ball": HeavyBall}
+"""Name of a momentum -> its motion of so many blocks of modes."""
+
+
+def damped(
+    place: FloatArray, velocity: FloatArray, friction: float, stiffness: FloatArray, step: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return place and velocity (g,) of x'' + friction x' + stiffness x = 0 after a `step`, exactly."""
+    half = friction / 2
+    root = np.sqrt(np.asarray(half**2 - stiffness, dtype=complex))
+    root = np.where(np.abs(root) < 1e-12 * half, 1e-12 * half, root)
+    fall = np.exp(-stiffness / (half + root) * step)  # the slower exponent, without cancellation
+    other = np.exp(-2 * root * step)
+    even, odd = (1 + other) / 2, (1 - other) / (2 * root)
+    small = np.abs(root * step) < 1e-6
+    odd = np.where(small, step * np.exp(-root * step), odd)
+    after = fall * (place * even + (velocity + half * place) * odd)
+    speed = fall * (velocity * even - (half * velocity + stiffness * place) * odd)
+    return after.real, speed.real
