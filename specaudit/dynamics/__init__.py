@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-
+from specaudit.dynamics.acceleration import Acceleration, AccelerationVerdict, Recovery
 from specaudit.dynamics.closed_forms import ClosedForm, closed_form, knee, loss_slope
 from specaudit.dynamics.degradations import Degradation, Refresh
-from specaudit.dynamics.flow import Flow, Snapshot, flow
-from specaudit.dynamics.growth import Growth, growth, local_exponent
-from specaudit.dynamics.modes import Modes, extended, measured, power_law
+from specaudit.dynamics.flow import Flow, flow
+from specaudit.dynamics.growth import Growth, between, growth, local_exponent
+from specaudit.dynamics.modes import MOST, Modes, extended, measured, power_law
 from specaudit.dynamics.motion import MOTIONS
 from specaudit.dynamics.policies import POLICIES, Bounds
+from specaudit.dynamics.scheme import Scheme
+from specaudit.dynamics.simulation import Law, Measure, Simulation, simulate
 from specaudit.dynamics.suppression import SUPPRESSIONS
 
 __all__ = [
+    "MOST",
     "MOTIONS",
     "POLICIES",
     "SUPPRESSIONS",
     "Acceleration",
+    "AccelerationVerdict",
     "Bounds",
     "ClosedForm",
     "Degradation",
     "Flow",
     "Growth",
+    "Law",
+    "Measure",
     "Modes",
     "Recovery",
     "Refresh",
-    "Snapshot",
-    "accelerated",
+    "Scheme",
+    "Simulation",
+    "between",
     "closed_form",
     "extended",
     "flow",
@@ -36,5 +43,5 @@ __all__ = [
     "loss_slope",
     "measured",
     "power_law",
-    "recovered",
+    "simulate",
 ]

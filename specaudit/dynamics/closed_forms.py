@@ -14,6 +14,7 @@ from scipy.special import ndtr
 from specaudit.dynamics.degradations import Degradation
 from specaudit.dynamics.modes import Modes
 from specaudit.dynamics.motion import REACHED
+from specaudit.dynamics.scheme import Scheme
 from specaudit.dynamics.suppression import deep
 from specaudit.kernels import FloatArray
 
@@ -34,18 +35,10 @@ class ClosedForm:
     line: Callable[[FloatArray], FloatArray]
 
 
-def closed_form(
-    modes: Modes,
-    policy: str,
-    *,
-    source: float,
-    rho: float = 1.0,
-    momentum: str | None = None,
-    degradation: Degradation | None = None,
-    suppress: str = "deep",
-) -> ClosedForm | None:
+def closed_form(modes: Modes, scheme: Scheme) -> ClosedForm | None:
     """Return the law of a run; None where none is known: no power law, b <= 1, two degradations at once, ..."""
-    b, degradation = modes.exponent, degradation or Degradation()
+    b, source, rho, degradation = modes.exponent, scheme.source, scheme.rho, scheme.degradation
+    policy, momentum, suppress = scheme.policy, scheme.momentum, scheme.suppress
     if b is None or b <= 1:
         return None
     level, trace = modes.level, modes.trace
@@ -86,26 +79,17 @@ def knee(modes: Modes, cap: float) -> float | None:
     return float((cap * modes.level / ((b - 1) * modes.trace)) ** (1 / (b - 1)))
 
 
-def loss_slope(
-    modes: Modes,
-    policy: str,
-    *,
-    source: float,
-    rho: float = 1.0,
-    momentum: str | None = None,
-    degradation: Degradation | None = None,
-    suppress: str = "deep",
-) -> ClosedForm | None:
+def loss_slope(modes: Modes, scheme: Scheme) -> ClosedForm | None:
     """Return the law of the loss as a line in time, whose level means nothing; None where none is known."""
-    b, degradation = modes.exponent, degradation or Degradation()
+    b, source = modes.exponent, scheme.source
     if b is None or b <= 1:
         return None
-    speed = 2.0 if momentum == "nesterov" else rho
-    if policy in ("static", "bounded"):
-        slope, name = -(source - 1) * speed / b, "static: -(a-1) rho/b"
-    elif policy == "oracle" and momentum is None and not degradation.changed and suppress == "deep":
-        slope, name = -(source - 1) * rho, "oracle, deep suppression: -(a-1) rho"
-    elif policy == "oracle" and momentum is None and not degradation.changed:
+    oracle = scheme.policy == "oracle" and scheme.momentum is None and not scheme.degradation.changed
+    if scheme.policy in ("static", "bounded"):
+        slope, name = -(source - 1) * scheme.speed / b, "static: -(a-1) rho/b"
+    elif oracle and scheme.suppress == "deep":
+        slope, name = -(source - 1) * scheme.rho, "oracle, deep suppression: -(a-1) rho"
+    elif oracle:
         slope, name = 0.0, "oracle, paper suppression: the loss stalls"
     else:
         return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from specaudit.dynamics.degradations import Degradation, Observer
+from specaudit.dynamics.degradations import Observer
 from specaudit.dynamics.frontier import contiguous, furthest
 from specaudit.dynamics.modes import Modes
 from specaudit.dynamics.motion import MOTIONS, REACHED, GradientFlow
-from specaudit.dynamics.policies import POLICIES, Bounds, Moment
+from specaudit.dynamics.policies import POLICIES, Moment
+from specaudit.dynamics.scheme import Scheme
 from specaudit.dynamics.suppression import SUPPRESSIONS
 from specaudit.kernels import FloatArray
 
@@ -21,6 +22,8 @@ FIRST = 0.01
 """Progress of the first mode after the first step."""
 HORIZON = 1e5
 """Rank of the frontier at which a run ends."""
+KEPT = 50
+"""Steps from one snapshot to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +44,25 @@ class Flow:
         (T,) time, and time as the learning rate counts it: t^rho.
     frontier, furthest
         (T,) the rank k* at which the run of learned modes ends, and that of the last learned mode.
+    known
+        (T,) where the policy itself would end that run, by the threshold of its suppression.
     capacity
         (T,) N = sum of 1 - (c/c(0))^2 over the modes that are followed.
     loss
-        (T,) sum of k^-a (c/c(0))^2.
+        (T,) sum of k^-a (c/c(0))^2; modes that are not followed count as not learned.
     spent
         (T,) integral of the trace of the weighted operator over the clock.
     largest
         (T,) largest weight.
     snapshots
-        Weighted eigenvalues at the times nearest to those asked for.
+        Weighted eigenvalues, at every `KEPT`-th time.
     """
 
     time: FloatArray = field(repr=False)
     clock: FloatArray = field(repr=False)
     frontier: FloatArray = field(repr=False)
     furthest: FloatArray = field(repr=False)
+    known: FloatArray = field(repr=False)
     capacity: FloatArray = field(repr=False)
     loss: FloatArray = field(repr=False)
     spent: FloatArray = field(repr=False)
@@ -77,46 +83,29 @@ class Flow:
 
 def flow(
     modes: Modes,
-    policy: str,
+    scheme: Scheme,
     *,
-    source: float,
-    rho: float = 1.0,
-    momentum: str | None = None,
-    degradation: Degradation | None = None,
-    bounds: Bounds | None = None,
-    suppress: str = "deep",
     horizon: float = HORIZON,
-    seed: int = 0,
-    at: Sequence[float] = (),
     step: float = STEP,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Flow:
-    """Return the run of a policy until the frontier is at `horizon`, or until static weights would have it there.
+    """Return the run of a scheme until the frontier is at `horizon`, or until static weights would have it there.
 
     Parameters
     ----------
-    policy, suppress, momentum
-        Keys of `POLICIES`, `SUPPRESSIONS` and `MOTIONS`.
-    source
-        The coefficient of mode k has the energy k^-source at the start.
-    rho
-        The learning rate is rho t^(rho - 1); not with a momentum.
-    seed
-        Of the noise and of random weights.
-    at
-        Times of snapshots.
     step
         In ln of the clock.
     """
-    degradation = degradation or Degradation()
-    weigh = POLICIES[policy](modes, degradation, bounds or Bounds(), seed=seed)
-    threshold = SUPPRESSIONS[suppress]
-    motion = MOTIONS[momentum](len(modes.values)) if momentum else GradientFlow(len(modes.values), rho=rho)
-    observer = Observer(degradation, seed=seed)
+    degradation, source = scheme.degradation, scheme.source
+    weigh = POLICIES[scheme.policy](modes, degradation, scheme.bounds, seed=scheme.seed)
+    threshold = SUPPRESSIONS[scheme.suppress]
+    size = len(modes.values)
+    motion = MOTIONS[scheme.momentum](size) if scheme.momentum else GradientFlow(size, rho=scheme.rho)
+    observer = Observer(degradation, seed=scheme.seed)
     energy = modes.power_sums(source)
-    times = _times(modes, horizon, rho, momentum, step)
-    clock = times**rho
-    wanted = np.searchsorted(times, np.asarray(at)) if len(at) else np.empty(0, int)
+    beyond = modes.size ** (1 - source) / (source - 1)
+    times = _times(modes, horizon, scheme, step)
+    clock = times**scheme.rho
     rows, snapshots, spent = [], [], 0.0
     for number in range(len(times) - 1):
         now, after = clock[number], clock[number + 1]
@@ -131,41 +120,33 @@ def flow(
                 step=after - now,
             )
         )
-        snapshots += [
-            Snapshot(time=float(times[number]), values=modes.values * weights.values)
-            for place in wanted
-            if place == number
-        ]
-        motion.move(modes.values * weights.values, times[number], times[number + 1])
+        rates = modes.values * weights.values
+        if number % KEPT == 0:
+            snapshots.append(Snapshot(time=float(times[number + 1]), values=rates))
+            progress((number + 1) / len(times))
+        motion.move(rates, times[number], times[number + 1])
         spent += weights.trace(modes) * (after - now)
-        left = np.exp(-2 * motion.progress)
+        left = motion.left
         reached = contiguous(modes, motion.progress)
         last = furthest(modes, motion.progress)
-        rows.append(
-            (reached, last, modes.counts @ (1 - left), energy @ left, spent, weights.largest)
-        )
-        progress((number + 1) / (len(times) - 1))
+        curve = (reached, last, known, modes.counts @ (1 - left), energy @ left + beyond, spent, weights.largest)
+        rows.append(curve)
         if reached >= min(horizon, modes.size):
             break
-    columns = np.array(rows).T
     end = len(rows) + 1
-    return Flow(
-        time=times[1:end],
-        clock=clock[1:end],
-        frontier=columns[0],
-        furthest=columns[1],
-        capacity=columns[2],
-        loss=columns[3],
-        spent=columns[4],
-        largest=columns[5],
-        snapshots=tuple(snapshots),
-    )
+    return Flow(time=times[1:end], clock=clock[1:end], **_columns(rows), snapshots=tuple(snapshots))
 
 
-def _times(modes: Modes, horizon: float, rho: float, momentum: str | None, step: float) -> FloatArray:
+def _columns(rows: list[tuple[float, ...]]) -> dict[str, FloatArray]:
+    names = ("frontier", "furthest", "known", "capacity", "loss", "spent", "largest")
+    return dict(zip(names, np.array(rows).T, strict=True))
+
+
+def _times(modes: Modes, horizon: float, scheme: Scheme, step: float) -> FloatArray:
     """Return 0 and times that grow by a factor until static weights have learned the modes up to the horizon."""
     first, last = float(modes.values[0]), modes.at(min(horizon, modes.size))
-    if momentum == "nesterov":
+    rho = scheme.rho
+    if scheme.momentum == "nesterov":
         start, end, width = (FIRST / first) ** 0.5, 1.05 * REACHED / last**0.5, step / 2
     else:
         start, end, width = (FIRST / first) ** (1 / rho), (1.05 / last) ** (1 / rho), step / rho

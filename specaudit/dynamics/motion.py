@@ -19,8 +19,12 @@ class Motion(Protocol):
     """The coefficients of all modes as they fall."""
 
     @property
+    def left(self) -> FloatArray:
+        """(g,) (c/c(0))^2."""
+
+    @property
     def progress(self) -> FloatArray:
-        """(g,) -ln|c/c(0)|."""
+        """(g,) -ln|c/c(0)|, the largest so far."""
 
     def move(self, rates: FloatArray, start: float, end: float) -> None:
         """Go from time `start` to `end` with constant weighted eigenvalues `rates` (g,)."""
@@ -33,6 +37,11 @@ class GradientFlow:
         self._rho, self._progress = rho, np.zeros(size)
 
     @property
+    def left(self) -> FloatArray:
+        """(g,) (c/c(0))^2."""
+        return np.exp(-2 * self._progress)
+
+    @property
     def progress(self) -> FloatArray:
         """(g,) -ln|c/c(0)|."""
         return self._progress
@@ -43,19 +52,25 @@ class GradientFlow:
 
 
 class _Damped:
-    """Coefficients with a velocity."""
+    """Coefficients with a velocity: one that swings back counts as learned from when it first was."""
 
     def __init__(self, size: int) -> None:
-        self._place, self._velocity = np.ones(size), np.zeros(size)
+        self._place, self._velocity, self._least = np.ones(size), np.zeros(size), np.ones(size)
+
+    @property
+    def left(self) -> FloatArray:
+        """(g,) (c/c(0))^2."""
+        return self._place**2
 
     @property
     def progress(self) -> FloatArray:
-        """(g,) -ln|c/c(0)|."""
+        """(g,) the largest -ln|c/c(0)| so far."""
         with np.errstate(divide="ignore"):
-            return -np.log(np.abs(self._place))
+            return -np.log(self._least)
 
     def _swing(self, friction: float, stiffness: FloatArray, step: float) -> None:
         self._place, self._velocity = damped(self._place, self._velocity, friction, stiffness, step)
+        self._least = np.minimum(self._least, np.abs(self._place))
 
 
 class Nesterov(_Damped):
@@ -86,13 +101,17 @@ def damped(
 ) -> tuple[FloatArray, FloatArray]:
     """Return place and velocity (g,) of x'' + friction x' + stiffness x = 0 after a `step`, exactly."""
     half = friction / 2
-    root = np.sqrt(np.asarray(half**2 - stiffness, dtype=complex))
-    root = np.where(np.abs(root) < 1e-12 * half, 1e-12 * half, root)
-    fall = np.exp(-stiffness / (half + root) * step)  # the slower exponent, without cancellation
-    other = np.exp(-2 * root * step)
-    even, odd = (1 + other) / 2, (1 - other) / (2 * root)
-    small = np.abs(root * step) < 1e-6
-    odd = np.where(small, step * np.exp(-root * step), odd)
-    after = fall * (place * even + (velocity + half * place) * odd)
-    speed = fall * (velocity * even - (half * velocity + stiffness * place) * odd)
-    return after.real, speed.real
+    fall, even, odd = (np.empty(len(place)) for _ in range(3))
+    swings = stiffness > half**2 * (1 + 1e-12)
+    root = np.sqrt(stiffness[swings] - half**2)
+    fall[swings], even[swings], odd[swings] = np.exp(-half * step), np.cos(root * step), np.sin(root * step) / root
+    creeps = ~swings
+    root = np.sqrt(np.maximum(half**2 - stiffness[creeps], 0.0))
+    fall[creeps] = np.exp(-stiffness[creeps] / (half + root) * step)  # the slower exponent, without cancellation
+    even[creeps] = (1 + np.exp(-2 * root * step)) / 2
+    with np.errstate(invalid="ignore"):
+        odd[creeps] = np.where(root > 1e-9 * half, -np.expm1(-2 * root * step) / (2 * root), step)
+    return (
+        fall * (place * even + (velocity + half * place) * odd),
+        fall * (velocity * even - (half * velocity + stiffness * place) * odd),
+    )

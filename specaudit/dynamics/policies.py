@@ -86,9 +86,6 @@ class Policy:
         Of random weights.
     """
 
-    static = True
-    """Whether the weights never change."""
-
     def __init__(self, modes: Modes, degradation: Degradation, bounds: Bounds, *, seed: int) -> None:
         self.modes, self.degradation, self.bounds, self.seed = modes, degradation, bounds, seed
 
@@ -142,8 +139,6 @@ class Oracle(Policy):
     Learned modes get what keeps them at a rising threshold, and never less than the floor, which comes on top of the
     trace. A mode up to the estimate that is not learned gets nothing: an over-estimate leaves holes.
     """
-
-    static = False
 
     def at(self, moment: Moment) -> Weights:
         """Return the weights at a moment."""
