@@ -22,9 +22,10 @@ if TYPE_CHECKING:
         plan,
         prune,
         prune_plan,
+        simulate,
         span,
     )
-    from specaudit.documents import Baseline, Comparison, Fit, Pruning, Span
+    from specaudit.documents import Baseline, Comparison, Fit, Pruning, Simulation, Span
 
 __all__ = [
     "Baseline",
@@ -33,6 +34,7 @@ __all__ = [
     "Plan",
     "Policy",
     "Pruning",
+    "Simulation",
     "Span",
     "WaiverRule",
     "__version__",
@@ -44,6 +46,7 @@ __all__ = [
     "plan",
     "prune",
     "prune_plan",
+    "simulate",
     "span",
 ]
 

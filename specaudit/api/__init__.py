@@ -9,8 +9,9 @@ from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
 from specaudit.api.planning import Plan, compare_plan, plan
 from specaudit.api.pruning import prune, prune_plan
+from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
-from specaudit.documents import Baseline, Comparison, Fit, Pruning, Span
+from specaudit.documents import Baseline, Comparison, Fit, Pruning, Simulation, Span
 from specaudit.policy import Policy, WaiverRule
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Plan",
     "Policy",
     "Pruning",
+    "Simulation",
     "Span",
     "SpanRows",
     "WaiverRule",
@@ -33,5 +35,6 @@ __all__ = [
     "plan",
     "prune",
     "prune_plan",
+    "simulate",
     "span",
 ]

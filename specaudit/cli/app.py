@@ -17,6 +17,7 @@ from specaudit.cli.fit import fit
 from specaudit.cli.prune import prune
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
+from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "prune": prune,
     "span": span,
+    "simulate": simulate,
     "show": show,
     "explain": explain,
     "schema": schema,

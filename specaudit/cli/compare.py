@@ -20,7 +20,7 @@ PROPOSALS = (*SELECTIONS, "added")
 
 BASELINE = ".json"
 """What the name of a saved baseline ends with."""
-SOURCES = ("source", "before", "after", "real", "synthetic")
+SOURCES = ("fit", "source", "before", "after", "real", "synthetic")
 TARGETS = ("outputs", "format_", "report", "plot", "save_rows", "save_weights", "require")
 UNSAID = {
     *SOURCES,
@@ -30,6 +30,7 @@ UNSAID = {
     "exit_zero",
     "max_memory",
     "dry_run",
+    "gate",
     "quiet",
     "verbose",
 }

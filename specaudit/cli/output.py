@@ -20,10 +20,11 @@ from specaudit.report.formats import (
     GATE_FORMATS,
     PICTURES,
     PRUNING_FORMATS,
+    SIMULATION_FORMATS,
     SPAN_FORMATS,
 )
 
-Subject = Literal["fit", "compare", "prune", "span"]
+Subject = Literal["fit", "compare", "prune", "span", "simulate"]
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
@@ -34,6 +35,7 @@ DOCUMENTS: dict[Subject, tuple[str, ...]] = {
     "compare": tuple(COMPARISON_FORMATS),
     "prune": tuple(PRUNING_FORMATS),
     "span": tuple(SPAN_FORMATS),
+    "simulate": tuple(SIMULATION_FORMATS),
 }
 """The formats of a file, by what is rendered."""
 STDOUT: dict[Subject, tuple[str, ...]] = {
@@ -41,6 +43,7 @@ STDOUT: dict[Subject, tuple[str, ...]] = {
     "compare": ("text", "json", "markdown", "junit", "github"),
     "prune": ("text", "json", "markdown"),
     "span": ("text", "json", "markdown"),
+    "simulate": ("text", "json", "markdown"),
 }
 """The formats of standard output."""
 

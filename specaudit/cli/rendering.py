@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from specaudit.cli import terminal
 from specaudit.cli.output import Output, Subject, write_all
 from specaudit.cli.rows import KEPT_FORMATS, ROW_FORMATS, WEIGHT_FORMATS
-from specaudit.report.formats import COMPARISON_FORMATS, FORMATS, PRUNING_FORMATS, SPAN_FORMATS
+from specaudit.report.formats import COMPARISON_FORMATS, FORMATS, PRUNING_FORMATS, SIMULATION_FORMATS, SPAN_FORMATS
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
@@ -29,6 +29,7 @@ SUBJECTS: dict[str, Subject] = {
     "specaudit.compare/1": "compare",
     "specaudit.prune/1": "prune",
     "specaudit.span/1": "span",
+    "specaudit.simulate/1": "simulate",
 }
 """Schema of a document -> what it is about."""
 RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], str]] = {
@@ -36,6 +37,7 @@ RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], st
     "compare": (COMPARISON_FORMATS, "specaudit.report.compare"),
     "prune": (PRUNING_FORMATS, "specaudit.report.prune"),
     "span": (SPAN_FORMATS, "specaudit.report.span"),
+    "simulate": (SIMULATION_FORMATS, "specaudit.report.simulate"),
 }
 """Subject -> its formats, and the package of the modules `facts` and `plots`, imported on use."""
 

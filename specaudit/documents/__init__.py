@@ -56,6 +56,20 @@ from specaudit.documents.fit import (
 )
 from specaudit.documents.prune import Method, Pruned, Pruning, Reference, Search, Trial, TrialSpectrum
 from specaudit.documents.reading import Saved, read_document
+from specaudit.documents.simulate import (
+    SimulatedAcceleration,
+    SimulatedBudget,
+    SimulatedCurve,
+    SimulatedLaw,
+    SimulatedPrediction,
+    SimulatedRecovery,
+    SimulatedScheme,
+    SimulatedSlope,
+    SimulatedSnapshot,
+    SimulatedSpectrum,
+    Simulation,
+    SimulationVerdict,
+)
 from specaudit.documents.span import Span, SpanKernel, SpanReproduce, SpanSet, SpanShare, SpanSide
 
 SCHEMAS: dict[str, type[Document]] = {
@@ -64,6 +78,7 @@ SCHEMAS: dict[str, type[Document]] = {
     "compare": Comparison,
     "prune": Pruning,
     "span": Span,
+    "simulate": Simulation,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""
@@ -121,6 +136,18 @@ __all__ = [
     "Saved",
     "Search",
     "Side",
+    "SimulatedAcceleration",
+    "SimulatedBudget",
+    "SimulatedCurve",
+    "SimulatedLaw",
+    "SimulatedPrediction",
+    "SimulatedRecovery",
+    "SimulatedScheme",
+    "SimulatedSlope",
+    "SimulatedSnapshot",
+    "SimulatedSpectrum",
+    "Simulation",
+    "SimulationVerdict",
     "Span",
     "SpanKernel",
     "SpanReproduce",

@@ -15,10 +15,11 @@ from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison
 from specaudit.documents.fit import Fit
 from specaudit.documents.prune import Pruning
+from specaudit.documents.simulate import Simulation
 from specaudit.documents.span import Span
 from specaudit.errors import InputError
 
-Saved = Fit | Baseline | Comparison | Pruning | Span
+Saved = Fit | Baseline | Comparison | Pruning | Span | Simulation
 
 READABLE: Mapping[str, type[Saved]] = {
     "specaudit.fit": Fit,
@@ -26,6 +27,7 @@ READABLE: Mapping[str, type[Saved]] = {
     "specaudit.compare": Comparison,
     "specaudit.prune": Pruning,
     "specaudit.span": Span,
+    "specaudit.simulate": Simulation,
 }
 """Name of a schema without its version -> the document."""
 
@@ -39,6 +41,8 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Curve": (_BANDED, _SLOPES),
     "FiniteRegion": (("rank", "log_ratio", "error"),),
     "SpanKernel": (("modes", "modes_low", "modes_high"), ("level", "excess", "excess_real")),
+    "SimulatedCurve": (("time", "frontier", "furthest", "capacity", "loss", "spent", "largest"),),
+    "SimulatedSnapshot": (("rank", "eigenvalue"),),
     "Step": (
         ("dimension", "log_kappa", "log_kappa_sd"),
         ("gain_dimension", "gain_log_kappa", "gain_log_kappa_sd"),
@@ -51,7 +55,7 @@ LARGEST = 64 * 2**20  # bytes; documents have less than a hundredth of it
 
 
 def read_document(path: str | os.PathLike[str]) -> Saved:
-    """Return the fit, baseline or comparison that a file holds; writing it again gives the same bytes.
+    """Return the document that a file holds; writing it again gives the same bytes.
 
     Raises
     ------
@@ -70,6 +74,9 @@ def read_document(path: str | os.PathLike[str]) -> Saved:
     if isinstance(found, Span):
         _check_span(name, found)
         return found
+    if isinstance(found, Simulation):
+        _check_simulation(name, found)
+        return found
     measured = found.fit if isinstance(found, Baseline) else found.audit if isinstance(found, Pruning) else found
     if measured is not None and measured.primary not in measured.spectra:
         _refuse(f"{name}: primary: {measured.primary!r} is not among spectra")
@@ -84,6 +91,13 @@ def _check_span(name: str, found: Span) -> None:
         _refuse(f"{name}: sets: has none")
     if any(found.primary not in part.spectra for part in found.sets):
         _refuse(f"{name}: primary: {found.primary!r} is not among the spectra of all sets")
+    _check_parts(name, found)
+
+
+def _check_simulation(name: str, found: Simulation) -> None:
+    line = found.run.predicted
+    if line is not None and len(line) != len(found.run.time):
+        _refuse(f"{name}: run: columns of unequal length: time {len(found.run.time)}, predicted {len(line)}")
     _check_parts(name, found)
 
 

@@ -107,7 +107,7 @@ def accelerated(
     speed
         The oracle's exponent: rho.
     cap
-        Largest weight and the knee that it makes are known to end any gain: the rank k_c; None without a cap.
+        The rank from which on a cap ends the gain; None without one.
     can_jam
         Whether the policy leaves modes without weight for good: an oracle without a floor.
     """
@@ -154,7 +154,7 @@ def _judged(
 ) -> tuple[AccelerationVerdict, str]:
     slopes = f"slopes over quarters of the window {found.low:.3f} to {found.high:.3f}"
     if found.high > FASTER * speed:
-        return "inconclusive", f"{slopes}: more than {speed:g} is no exponent but a late start that is caught up, or jumps"
+        return "inconclusive", f"{slopes}: more than {speed:g} is no exponent: a late start caught up, jumps, or a spectrum that bends"
     if high < GAINED:
         return "none", f"{slopes}: no more than with static weights"
     if cap is not None:

@@ -18,6 +18,9 @@ from specaudit.dynamics.scheme import Scheme
 from specaudit.dynamics.suppression import deep
 from specaudit.kernels import FloatArray
 
+ROUNDS = 30
+"""Of the iteration for the threshold at a knee; each gains a digit or more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedForm:
@@ -71,12 +74,19 @@ def closed_form(modes: Modes, scheme: Scheme) -> ClosedForm | None:
     return _degraded(changed[0], degradation, b=b, level=level, trace=trace, rho=rho)
 
 
-def knee(modes: Modes, cap: float) -> float | None:
-    """Return the rank k_c past which weights up to `cap` give no more than static ones; None where no law is known."""
-    b = modes.exponent
-    if b is None or b <= 1 or not np.isfinite(cap):
+def knee(modes: Modes, scheme: Scheme) -> float | None:
+    """Return the rank of the frontier past which a capped oracle has the exponent of static weights.
+
+    None without a cap, and where no law is known. Under deep suppression k* is ahead of what the oracle knows.
+    """
+    b, cap = modes.exponent, scheme.degradation.cap
+    if b is None or b <= 1 or scheme.policy != "oracle" or scheme.momentum is not None or not np.isfinite(cap):
         return None
-    return float((cap * modes.level / ((b - 1) * modes.trace)) ** (1 / (b - 1)))
+    known = _capped(b, cap, modes.level, modes.trace)
+    threshold = 1.0
+    for _ in range(ROUNDS if scheme.suppress == "deep" else 0):
+        threshold = deep(known * threshold * b / ((b - 1) * modes.trace), scheme.source)
+    return known * threshold ** (1 / b)
 
 
 def loss_slope(modes: Modes, scheme: Scheme) -> ClosedForm | None:
@@ -133,7 +143,7 @@ def _degraded(
         scale = power * (b - 1) * trace / b
         return ClosedForm(name="power lag: rho/(b-g(b-1))", line=lambda t: (scale * t**rho) ** (1 / power))
     if name == "cap":
-        at = (degradation.cap * level / ((b - 1) * trace)) ** (1 / (b - 1))
+        at = _capped(b, degradation.cap, level, trace)
         when = b * at / ((b - 1) * trace)
 
         def line(t: FloatArray) -> FloatArray:
@@ -142,6 +152,11 @@ def _degraded(
 
         return ClosedForm(name="cap: oracle up to k_c, then (C u)^(1/b)", line=line)
     return None
+
+
+def _capped(b: float, cap: float, level: float, trace: float) -> float:
+    """Return the rank k_c from which on the whole trace takes more than weights of `cap`."""
+    return float((cap * level / ((b - 1) * trace)) ** (1 / (b - 1)))
 
 
 def _deep(clock: FloatArray, source: float) -> FloatArray:

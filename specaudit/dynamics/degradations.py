@@ -80,5 +80,5 @@ class Observer:
         seen = float(np.interp(time - of.delay, self._times, self._frontiers, left=0.0)) if of.delay else frontier
         factor = np.exp(of.noise * self._random.standard_normal()) if of.noise else 1.0
         self._looked = time
-        self._estimate = seen**of.lag_power / of.lag * of.over * float(factor)
+        self._estimate = seen**of.lag_power / of.lag * of.over * float(factor) if seen else 0.0
         return self._estimate

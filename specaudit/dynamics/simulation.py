@@ -101,7 +101,7 @@ def simulate(
     slopes = {name: growth(run.time, getattr(run, name), window) for name in ("frontier", "furthest", "capacity")}
     found, local = slopes[measure], local_exponent(modes, window)
     targets = tuple(float(target) for target in np.geomspace(*window, 3))
-    cap = knee(modes, scheme.degradation.cap)
+    cap = knee(modes, scheme)
     return Simulation(
         modes=modes,
         scheme=scheme,
