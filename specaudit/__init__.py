@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         compare,
         compare_plan,
         fit,
+        headroom,
         leverage,
         plan,
         prune,
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
         simulate,
         span,
     )
-    from specaudit.documents import Baseline, Comparison, Fit, Pruning, Simulation, Span
+    from specaudit.documents import Baseline, Comparison, Fit, Headroom, Pruning, Simulation, Span
 
 __all__ = [
     "Baseline",
     "Comparison",
     "Fit",
+    "Headroom",
     "Plan",
     "Policy",
     "Pruning",
@@ -42,6 +44,7 @@ __all__ = [
     "compare",
     "compare_plan",
     "fit",
+    "headroom",
     "leverage",
     "plan",
     "prune",

@@ -14,6 +14,7 @@ from specaudit.cli.compare import compare
 from specaudit.cli.demo import demo
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
+from specaudit.cli.headroom import headroom
 from specaudit.cli.prune import prune
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "prune": prune,
     "span": span,
     "simulate": simulate,
+    "headroom": headroom,
     "show": show,
     "explain": explain,
     "schema": schema,

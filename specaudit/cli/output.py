@@ -18,13 +18,14 @@ from specaudit.report.formats import (
     COMPARISON_SUFFIXES,
     FORMATS,
     GATE_FORMATS,
+    HEADROOM_FORMATS,
     PICTURES,
     PRUNING_FORMATS,
     SIMULATION_FORMATS,
     SPAN_FORMATS,
 )
 
-Subject = Literal["fit", "compare", "prune", "span", "simulate"]
+Subject = Literal["fit", "compare", "prune", "span", "simulate", "headroom"]
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
@@ -36,6 +37,7 @@ DOCUMENTS: dict[Subject, tuple[str, ...]] = {
     "prune": tuple(PRUNING_FORMATS),
     "span": tuple(SPAN_FORMATS),
     "simulate": tuple(SIMULATION_FORMATS),
+    "headroom": tuple(HEADROOM_FORMATS),
 }
 """The formats of a file, by what is rendered."""
 STDOUT: dict[Subject, tuple[str, ...]] = {
@@ -44,6 +46,7 @@ STDOUT: dict[Subject, tuple[str, ...]] = {
     "prune": ("text", "json", "markdown"),
     "span": ("text", "json", "markdown"),
     "simulate": ("text", "json", "markdown"),
+    "headroom": ("text", "json", "markdown"),
 }
 """The formats of standard output."""
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from specaudit import config
 from specaudit.cli import options, output, rendering, terminal
+from specaudit.cli import policy as policies
 from specaudit.cli.compare import command_line
-from specaudit.errors import ExitCode
-
-if TYPE_CHECKING:
-    from specaudit.documents import Simulation
 
 
 def simulate(
@@ -111,12 +108,4 @@ def simulate(
     rendering.write((result, file) for file in files)
     rendering.show(result, format_, quiet=quiet)
     if gate:
-        _exit_by(result, told=format_ == "text")
-
-
-def _exit_by(result: Simulation, *, told: bool) -> None:
-    if result.exit_code == ExitCode.PASS:
-        return
-    if not told:
-        terminal.note(rendering.headline(result))
-    raise typer.Exit(result.exit_code)
+        policies.exit_with(result, exit_zero=False, told=format_ == "text")

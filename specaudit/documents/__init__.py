@@ -54,6 +54,7 @@ from specaudit.documents.fit import (
     Spectrum,
     Status,
 )
+from specaudit.documents.headroom import Headroom, HeadroomCurve, HeadroomNull, HeadroomVerdict
 from specaudit.documents.prune import Method, Pruned, Pruning, Reference, Search, Trial, TrialSpectrum
 from specaudit.documents.reading import Saved, read_document
 from specaudit.documents.simulate import (
@@ -79,6 +80,7 @@ SCHEMAS: dict[str, type[Document]] = {
     "prune": Pruning,
     "span": Span,
     "simulate": Simulation,
+    "headroom": Headroom,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""
@@ -116,6 +118,10 @@ __all__ = [
     "Gate",
     "Graph",
     "GraphCheck",
+    "Headroom",
+    "HeadroomCurve",
+    "HeadroomNull",
+    "HeadroomVerdict",
     "Interval",
     "Kernel",
     "Ladder",

@@ -14,12 +14,13 @@ from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison
 from specaudit.documents.fit import Fit
+from specaudit.documents.headroom import Headroom
 from specaudit.documents.prune import Pruning
 from specaudit.documents.simulate import Simulation
 from specaudit.documents.span import Span
 from specaudit.errors import InputError
 
-Saved = Fit | Baseline | Comparison | Pruning | Span | Simulation
+Saved = Fit | Baseline | Comparison | Pruning | Span | Simulation | Headroom
 
 READABLE: Mapping[str, type[Saved]] = {
     "specaudit.fit": Fit,
@@ -28,6 +29,7 @@ READABLE: Mapping[str, type[Saved]] = {
     "specaudit.prune": Pruning,
     "specaudit.span": Span,
     "specaudit.simulate": Simulation,
+    "specaudit.headroom": Headroom,
 }
 """Name of a schema without its version -> the document."""
 
@@ -41,6 +43,7 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Curve": (_BANDED, _SLOPES),
     "FiniteRegion": (("rank", "log_ratio", "error"),),
     "SpanKernel": (("modes", "modes_low", "modes_high"), ("level", "excess", "excess_real")),
+    "HeadroomCurve": (("rank", "gain", "need", "null", "null_low", "null_high", "null_need"),),
     "SimulatedCurve": (("time", "frontier", "furthest", "capacity", "loss", "spent", "largest"),),
     "SimulatedSnapshot": (("rank", "eigenvalue"),),
     "Step": (
@@ -74,8 +77,8 @@ def read_document(path: str | os.PathLike[str]) -> Saved:
     if isinstance(found, Span):
         _check_span(name, found)
         return found
-    if isinstance(found, Simulation):
-        _check_simulation(name, found)
+    if isinstance(found, Simulation | Headroom):
+        _check_dynamics(name, found)
         return found
     measured = found.fit if isinstance(found, Baseline) else found.audit if isinstance(found, Pruning) else found
     if measured is not None and measured.primary not in measured.spectra:
@@ -94,9 +97,9 @@ def _check_span(name: str, found: Span) -> None:
     _check_parts(name, found)
 
 
-def _check_simulation(name: str, found: Simulation) -> None:
-    line = found.run.predicted
-    if line is not None and len(line) != len(found.run.time):
+def _check_dynamics(name: str, found: Simulation | Headroom) -> None:
+    line = found.run.predicted if isinstance(found, Simulation) else None
+    if isinstance(found, Simulation) and line is not None and len(line) != len(found.run.time):
         _refuse(f"{name}: run: columns of unequal length: time {len(found.run.time)}, predicted {len(line)}")
     _check_parts(name, found)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit, Pruning, Simulation, Span
+    from specaudit.documents import Comparison, Fit, Headroom, Pruning, Simulation, Span
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -170,6 +170,30 @@ SIMULATION_FORMATS: dict[str, Callable[[Simulation, int, bool], str]] = {
     "markdown": _simulation_markdown,
 }
 """Format name -> function of the simulation, the width in columns and whether to colour."""
+
+
+def _headroom_text(headroom: Headroom, width: int, color: bool) -> str:
+    from specaudit.report.headroom.table import render_headroom
+
+    return render_headroom(headroom, width, color)
+
+
+def _headroom_json(headroom: Headroom, width: int, color: bool) -> str:
+    return headroom.to_json()
+
+
+def _headroom_markdown(headroom: Headroom, width: int, color: bool) -> str:
+    from specaudit.report.headroom.markdown import render_headroom_markdown
+
+    return render_headroom_markdown(headroom)
+
+
+HEADROOM_FORMATS: dict[str, Callable[[Headroom, int, bool], str]] = {
+    "text": _headroom_text,
+    "json": _headroom_json,
+    "markdown": _headroom_markdown,
+}
+"""Format name -> function of the headroom, the width in columns and whether to colour."""
 
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""
