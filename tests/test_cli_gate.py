@@ -139,7 +139,13 @@ def test_a_dry_run_tells_rows_memory_and_time(capsys, sides):
 
 @pytest.mark.parametrize(
     ("verb", "options"),
-    [("fit", ["rows.npy"]), ("compare", ["before.npy", "core.npy"]), ("span", ["before.npy", "core.npy"])],
+    [
+        ("fit", ["rows.npy"]),
+        ("compare", ["before.npy", "core.npy"]),
+        ("span", ["before.npy", "core.npy"]),
+        ("simulate", []),
+        ("headroom", ["rows.npy", "--cap", "10"]),
+    ],
 )
 def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, options):
     defaults = {name: p.default for name, p in inspect.signature(getattr(api, verb)).parameters.items()}

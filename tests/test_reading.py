@@ -18,7 +18,7 @@ from specaudit.errors import InputError
 
 SENSIBLE = sorted(set(compare_fixtures.DOCUMENTS) - {"hostile"})
 
-KNOWN = "specaudit.fit/1, specaudit.baseline/1, specaudit.compare/1, specaudit.prune/1, specaudit.span/1"
+KNOWN = ", ".join(f"specaudit.{name}/1" for name in documents.SCHEMAS if name != "error")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from specaudit.dynamics import (
     Bounds,
     Degradation,
     Modes,
+    Pattern,
     Refresh,
     Scheme,
     extended,
@@ -55,6 +56,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "refresh geo": (1, 1e6),
 }
 """Argument -> the values that it may have, the ends among them."""
+PATTERNS: Mapping[str, Pattern] = {"ramp": "ramp", "random": "random"}
+REFRESHES: Mapping[str, Literal["every", "geo"]] = {"every": "every", "geo": "geo"}
 OF_ORACLE = ("lag", "lag_power", "over", "noise", "delay", "refresh", "floor")
 CAPPED = ("oracle", "whiten", "harmonic")
 
@@ -79,7 +82,7 @@ def simulate(
     floor: float = 0.0,
     low: float = 0.2,
     high: float = 10.0,
-    pattern: Literal["ramp", "random"] = "ramp",
+    pattern: str = "ramp",
     modes: float | None = None,
     seed: int = 0,
     command: str = "",
@@ -131,7 +134,11 @@ def simulate(
         rho=_checked("rho", rho),
         momentum=None if momentum is None else _known("momentum", momentum, MOTIONS),
         degradation=degradation,
-        bounds=Bounds(low=_checked("low", low), high=_checked("high", high), pattern=pattern),
+        bounds=Bounds(
+            low=_checked("low", low),
+            high=_checked("high", high),
+            pattern=PATTERNS[_known("pattern", pattern, PATTERNS)],
+        ),
         suppress=_known("suppress", suppress, SUPPRESSIONS),
         seed=seed,
     )
@@ -142,7 +149,8 @@ def simulate(
             "expected a fit or --b, " + ("got neither" if b is None else "got both"),
             next_step="for example specaudit simulate --b 2, or specaudit simulate fit.json",
         )
-    name, kernel, warnings = None, None, []
+    name, kernel = None, None
+    warnings: list[doc.Warning_] = []
     if b is not None:
         if spectrum is not None:
             raise ConfigError("--spectrum names a kernel of a fit", next_step="drop it, or name a fit")
@@ -192,7 +200,9 @@ def _modes(name: str, kernel: str, spectrum: doc.Spectrum, count: int) -> tuple[
     exponent = spectrum.exponent
     if exponent.status == "resolved" and exponent.value is not None and exponent.value > 1:
         return extended(values, exponent.value, count), []
-    why = f"is {exponent.status}" if exponent.status != "resolved" else f"is {exponent.value:.3f}, and no tail ends it"
+    why = (
+        f"is {exponent.status}" if exponent.status != "resolved" else f"is {exponent.value:.3f}, and no tail ends it"
+    )
     warning = doc.Warning_(
         id="SPA021",
         message=f"the exponent of {name} ({kernel}) {why}: only its {len(values):,} measured modes are followed, and "
@@ -213,8 +223,6 @@ def _check(scheme: Scheme) -> None:
         )
     if scheme.bounds.low >= scheme.bounds.high:
         raise ConfigError(f"--low {scheme.bounds.low:g} is not below --high {scheme.bounds.high:g}")
-    if scheme.bounds.pattern not in ("ramp", "random"):
-        raise ConfigError(f"--pattern: unknown name {scheme.bounds.pattern!r}", next_step="use ramp or random")
     if scheme.bounds != Bounds() and policy != "bounded":
         raise ConfigError(f"--low, --high and --pattern have no effect on the policy {policy}")
     if scheme.momentum is not None and scheme.rho != 1:
@@ -247,8 +255,8 @@ def _refresh(text: str | None) -> Refresh | None:
         step = float(number)
     except ValueError:
         step = math.nan
-    if (kind != "every" and kind != "geo") or math.isnan(step):
+    if kind not in REFRESHES or math.isnan(step):
         raise ConfigError(
             f"--refresh: expected every:D or geo:R, got {text!r}", next_step="for example --refresh geo:1.2"
         )
-    return Refresh(kind=kind, step=_checked(f"refresh {kind}", step))
+    return Refresh(kind=REFRESHES[kind], step=_checked(f"refresh {kind}", step))

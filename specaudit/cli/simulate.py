@@ -15,7 +15,9 @@ from specaudit.cli.compare import command_line
 def simulate(
     context: typer.Context,
     fit: Annotated[str | None, typer.Argument(metavar="[FIT]", help="A saved fit or baseline (.json).")] = None,
-    b: Annotated[float | None, typer.Option("--b", metavar="B", help="An exact power law k^-B in place of FIT.")] = None,
+    b: Annotated[
+        float | None, typer.Option("--b", metavar="B", help="An exact power law k^-B in place of FIT.")
+    ] = None,
     spectrum: Annotated[
         str | None, typer.Option(metavar="KERNEL", help="Which spectrum of FIT; by default the primary.")
     ] = None,
@@ -33,9 +35,7 @@ def simulate(
         ),
     ] = "deep",
     rho: Annotated[float, typer.Option(metavar="RHO", help="The learning rate is RHO t^(RHO-1).")] = 1.0,
-    momentum: Annotated[
-        str | None, typer.Option(metavar="|".join(config.MOMENTA), help="In place of --rho.")
-    ] = None,
+    momentum: Annotated[str | None, typer.Option(metavar="|".join(config.MOMENTA), help="In place of --rho.")] = None,
     lag: Annotated[float, typer.Option(metavar="L", help="The oracle sees k*/L.")] = 1.0,
     lag_power: Annotated[float, typer.Option(metavar="G", help="The oracle sees k*^G.")] = 1.0,
     over: Annotated[float, typer.Option(metavar="F", help="The oracle sees F k*: too much.")] = 1.0,
@@ -44,7 +44,8 @@ def simulate(
     ] = 0.0,
     delay: Annotated[float, typer.Option(metavar="D", help="The oracle sees k* of D ago.")] = 0.0,
     refresh: Annotated[
-        str | None, typer.Option(metavar="every:D|geo:R", help="The oracle looks every D, or when t has grown R-fold.")
+        str | None,
+        typer.Option(metavar="every:D|geo:R", help="The oracle looks every D, or when t has grown R-fold."),
     ] = None,
     cap: Annotated[
         float | None, typer.Option("--cap", metavar="C", help="Largest weight of oracle, whiten and harmonic.")
@@ -52,7 +53,9 @@ def simulate(
     floor: Annotated[float, typer.Option(metavar="W", help="Least weight of modes that the oracle leaves.")] = 0.0,
     low: Annotated[float, typer.Option(metavar="W", help="Least weight of the policy bounded.")] = 0.2,
     high: Annotated[float, typer.Option(metavar="W", help="Largest weight of the policy bounded.")] = 10.0,
-    pattern: Annotated[str, typer.Option(metavar="ramp|random", help="Shape of bounded weights over modes.")] = "ramp",
+    pattern: Annotated[
+        str, typer.Option(metavar="ramp|random", help="Shape of bounded weights over modes.")
+    ] = "ramp",
     modes: Annotated[
         float | None,
         typer.Option(metavar="K", help="Modes that are followed: 1e8, or 1e4 of whiten and harmonic, their horizon."),

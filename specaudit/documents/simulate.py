@@ -145,7 +145,9 @@ class Simulation(Document):
     predicted: SimulatedPrediction
     acceleration: SimulatedAcceleration | None
     recovery: tuple[SimulatedRecovery, ...]
-    knee: float | None = Field(description="rank of the frontier past which a cap leaves the exponent of static weights")
+    knee: float | None = Field(
+        description="rank of the frontier past which a cap leaves the exponent of static weights"
+    )
     budget: SimulatedBudget | None = Field(description="null with a momentum, for which there is no such law")
     complete: float | None = Field(description="when all modes that are followed are learned")
     run: SimulatedCurve

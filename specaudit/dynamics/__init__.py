@@ -9,7 +9,7 @@ from specaudit.dynamics.flow import Flow, flow
 from specaudit.dynamics.growth import Growth, between, growth, local_exponent
 from specaudit.dynamics.modes import MOST, Modes, extended, measured, power_law
 from specaudit.dynamics.motion import MOTIONS
-from specaudit.dynamics.policies import POLICIES, Bounds
+from specaudit.dynamics.policies import POLICIES, Bounds, Pattern
 from specaudit.dynamics.scheme import Scheme
 from specaudit.dynamics.simulation import Law, Measure, Simulation, simulate
 from specaudit.dynamics.suppression import SUPPRESSIONS
@@ -29,6 +29,7 @@ __all__ = [
     "Law",
     "Measure",
     "Modes",
+    "Pattern",
     "Recovery",
     "Refresh",
     "Scheme",

@@ -12,6 +12,8 @@ from specaudit.dynamics.growth import Growth
 
 AccelerationVerdict = Literal["accelerated", "transient", "none", "jammed", "inconclusive", "not-applicable"]
 
+HARMONIC = 1.001
+"""Local exponent b up to which eigenvalues count as falling no faster than 1/k."""
 DECADE = 0.95
 """Powers of ten that the frontier must go on the window."""
 GAINED = 0.1
@@ -111,7 +113,7 @@ def accelerated(
     can_jam
         Whether the policy leaves modes without weight for good: an oracle without a floor.
     """
-    if local is not None and local.value <= 1:
+    if local is not None and local.value <= HARMONIC:
         return Acceleration(
             verdict="not-applicable",
             reason=f"the eigenvalues fall as k^-{local.value:.2f} on the window: not faster than 1/k, to which an "
@@ -130,7 +132,7 @@ def accelerated(
             verdict="inconclusive",
             reason=f"the frontier goes over {found.decades:.1f} powers of ten on the window; it takes one to tell",
         )
-    if local.low <= 1:
+    if local.low <= HARMONIC:
         return Acceleration(
             verdict="inconclusive",
             reason=f"the local exponent b falls to {local.low:.2f} on a part of the window; at 1 and below there is "
@@ -154,7 +156,10 @@ def _judged(
 ) -> tuple[AccelerationVerdict, str]:
     slopes = f"slopes over quarters of the window {found.low:.3f} to {found.high:.3f}"
     if found.high > FASTER * speed:
-        return "inconclusive", f"{slopes}: more than {speed:g} is no exponent: a late start caught up, jumps, or a spectrum that bends"
+        return (
+            "inconclusive",
+            f"{slopes}: more than {speed:g} is no exponent: a late start caught up, jumps, or a spectrum that bends",
+        )
     if high < GAINED:
         return "none", f"{slopes}: no more than with static weights"
     if cap is not None:

@@ -47,9 +47,7 @@ def closed_form(modes: Modes, scheme: Scheme) -> ClosedForm | None:
     level, trace = modes.level, modes.trace
     if policy in ("static", "bounded"):
         if momentum == "nesterov":
-            return ClosedForm(
-                name="static, Nesterov: 2/b", line=lambda t: (level * (t / REACHED) ** 2) ** (1 / b)
-            )
+            return ClosedForm(name="static, Nesterov: 2/b", line=lambda t: (level * (t / REACHED) ** 2) ** (1 / b))
         name = {"static": "static: rho/b", "bounded": "bounded weights: rho/b, up to a factor"}[policy]
         return ClosedForm(name=name, line=lambda t: (level * t**rho) ** (1 / b))
     if momentum is not None:
@@ -86,7 +84,7 @@ def knee(modes: Modes, scheme: Scheme) -> float | None:
     threshold = 1.0
     for _ in range(ROUNDS if scheme.suppress == "deep" else 0):
         threshold = deep(known * threshold * b / ((b - 1) * modes.trace), scheme.source)
-    return known * threshold ** (1 / b)
+    return float(known * threshold ** (1 / b))
 
 
 def loss_slope(modes: Modes, scheme: Scheme) -> ClosedForm | None:
@@ -113,9 +111,7 @@ def lag_constant(b: float, lag: float) -> float:
 
 def noise_constant(b: float, noise: float) -> float:
     """Return by what k* of an oracle falls whose estimate is k* e^(noise xi), drawn again at each step."""
-    return float(
-        np.exp((b - 1) ** 2 * noise**2 / 2) * ndtr(-(b - 1) * noise) + np.exp(noise**2 / 2) * ndtr(-noise)
-    )
+    return float(np.exp((b - 1) ** 2 * noise**2 / 2) * ndtr(-(b - 1) * noise) + np.exp(noise**2 / 2) * ndtr(-noise))
 
 
 def refresh_constant(b: float, factor: float) -> float:
@@ -136,7 +132,7 @@ def _degraded(
     if name == "noise":
         return times(noise_constant(b, degradation.noise), "fresh noise: oracle times its mean effect")
     if name == "refresh" and degradation.refresh is not None and degradation.refresh.kind == "geo":
-        factor = degradation.refresh.step ** rho
+        factor = degradation.refresh.step**rho
         return times(refresh_constant(b, factor), "refresh: oracle times b(R-1)/(R^b-1), at the looks")
     if name == "lag_power" and degradation.lag_power <= 1:
         power = b - degradation.lag_power * (b - 1)

@@ -106,7 +106,8 @@ def flow(
     beyond = modes.size ** (1 - source) / (source - 1)
     times = _times(modes, horizon, scheme, step)
     clock = times**scheme.rho
-    rows, snapshots, spent = [], [], 0.0
+    rows: list[tuple[float, ...]] = []
+    snapshots, spent = [], 0.0
     for number in range(len(times) - 1):
         now, after = clock[number], clock[number + 1]
         known = contiguous(modes, motion.progress, threshold(now, source))
@@ -129,8 +130,8 @@ def flow(
         left = motion.left
         reached = contiguous(modes, motion.progress)
         last = furthest(modes, motion.progress)
-        curve = (reached, last, known, modes.counts @ (1 - left), energy @ left + beyond, spent, weights.largest)
-        rows.append(curve)
+        capacity, loss = float(modes.counts @ (1 - left)), float(energy @ left) + beyond
+        rows.append((reached, last, known, capacity, loss, spent, weights.largest))
         if reached >= min(horizon, modes.size):
             break
     end = len(rows) + 1

@@ -63,7 +63,7 @@ def growth(time: FloatArray, values: FloatArray, window: tuple[float, float]) ->
 
 def between(time: FloatArray, values: FloatArray, times: tuple[float, float]) -> Growth:
     """Return the slope of a positive curve (T,) between two times."""
-    at = np.linspace(*np.log(times), POINTS)
+    at = np.linspace(np.log(times[0]), np.log(times[1]), POINTS)
     curve = np.interp(at, np.log(time), np.log(np.maximum(values, np.finfo(float).tiny)))
     parts = [_slope(x, y) for x, y in zip(np.array_split(at, PARTS), np.array_split(curve, PARTS), strict=True)]
     ends = np.exp(curve[[0, -1]])
@@ -72,8 +72,7 @@ def between(time: FloatArray, values: FloatArray, times: tuple[float, float]) ->
 
 def local_exponent(modes: Modes, window: tuple[float, float]) -> Growth | None:
     """Return b = -d ln lambda / d ln k over a window of ranks; None where it holds fewer than 8 blocks."""
-    found = growth(modes.ranks, 1 / modes.values, (1 / modes.at(window[0]), 1 / modes.at(window[1])))
-    return found
+    return growth(modes.ranks, 1 / modes.values, (1 / modes.at(window[0]), 1 / modes.at(window[1])))
 
 
 def _slope(x: FloatArray, y: FloatArray) -> float:

@@ -1,11 +1,11 @@
 r"""How much any bounded weights of rows could speed up the tail of given data, and how much chance alone shows.
 
-With the leading k modes mu_j u_j of the kernel matrix, the residual leverage of row x is what they leave of its diagonal
-entry, l_k(x) = K(x, x) - sum_{j <= k} mu_j u_j(x)^2. To first order, row weights w of mean 1 multiply the trace of the
-tail by the mean of w l_k over that of l_k, which under w <= C is greatest for weights C on the share 1/C of rows with the
-largest l_k: G_C(k). Where all eigenfunctions are spread evenly the population's G is 1, but a sample's is more; a
-homogeneous null, the same kernel on uniform points of a sphere, says by how much. Modes of a sphere come in shells, at
-whose edges sampling inflates less: the null at a rank is the most of the ranks around it.
+With the leading k modes mu_j u_j of the kernel matrix, the residual leverage of row x is what they leave of its
+diagonal entry, l_k(x) = K(x, x) - sum_{j <= k} mu_j u_j(x)^2. To first order, row weights w of mean 1 multiply the
+trace of the tail by the mean of w l_k over that of l_k, which under w <= C is greatest for weights C on the share 1/C
+of rows with the largest l_k: G_C(k). Where all eigenfunctions are spread evenly the population's G is 1, but a
+sample's is more; a homogeneous null, the same kernel on uniform points of a sphere, says by how much. Modes of a
+sphere come in shells, at whose edges sampling inflates less: the null at a rank is the most of the ranks around it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 45, 70, 120, 250)
 SHELL = 4.0
 """Factor of ranks over which the null is taken at its most."""
 LEFT, ROUNDING = 1e-3, 1e-12
-"""Share of the trace that must be left beyond a rank; less is rounding, or columns that hardly vary. Of the null any."""
+"""Share of the trace that must be left beyond a rank, of the data and of the null; less is rounding, or columns that
+hardly vary."""
 NEARLY = 0.9
 """Share of the data's need that the circle must have, whose own need varies by as much."""
 MORE = 1.25

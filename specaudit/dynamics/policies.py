@@ -1,7 +1,7 @@
 """Policies: the weight of every mode at a moment, one literal registry.
 
-Weights are those of a reweighted operator in its own modes, which an ideal reweighting of rows could give if every mode
-were local; see docs/dynamics.md for what rows can do.
+Weights are those of a reweighted operator in its own modes, which an ideal reweighting of rows could give if every
+mode were local; see docs/dynamics.md for what rows can do.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from specaudit.dynamics.frontier import ROUNDING
 from specaudit.dynamics.modes import Modes
 from specaudit.kernels import FloatArray
 
+Pattern = Literal["ramp", "random"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
@@ -25,7 +27,7 @@ class Bounds:
 
     low: float = 0.2
     high: float = 10.0
-    pattern: Literal["ramp", "random"] = "ramp"
+    pattern: Pattern = "ramp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

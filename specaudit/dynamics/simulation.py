@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from specaudit.dynamics.acceleration import Acceleration, Recovery, accelerated, recovered
+from specaudit.dynamics.acceleration import HARMONIC, Acceleration, Recovery, accelerated, recovered
 from specaudit.dynamics.closed_forms import ClosedForm, closed_form, knee, loss_slope
-from specaudit.dynamics.flow import HORIZON, Flow, flow
+from specaudit.dynamics.flow import HORIZON, STEP, Flow, flow
 from specaudit.dynamics.growth import Growth, between, growth, local_exponent
 from specaudit.dynamics.modes import Modes
 from specaudit.dynamics.scheme import Scheme
@@ -24,8 +24,8 @@ WINDOW_CAPACITY = (300.0, 3e4)
 """Of the capacity, by which bounded weights are judged: past their ramp."""
 SHARE = 0.5
 """Part of the modes that are followed at which a window ends, at most."""
-WIDTH = 12.0
-"""Factor from one end to the other of a window that few modes shorten."""
+WIDTH, LEAST = 12.0, 5.0
+"""Factor from one end to the other of a window that few modes shorten, and where it begins at the least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +87,18 @@ class Simulation:
 
 
 def simulate(
-    modes: Modes, scheme: Scheme, *, progress: Callable[[float], None] = lambda fraction: None
+    modes: Modes,
+    scheme: Scheme,
+    *,
+    step: float = STEP,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> Simulation:
-    """Return the run of a scheme on a spectrum, and what is to be said of it."""
+    """Return the run of a scheme on a spectrum, and what is to be said of it; `step` is that of `flow`."""
     measure: Measure = "capacity" if scheme.policy == "bounded" else "frontier"
     window = _window(modes, WINDOW_CAPACITY if measure == "capacity" else WINDOW)
     horizon = HORIZON if modes.exponent is not None else window[1]
-    runs = [
-        flow(modes, each, horizon=horizon, progress=lambda done, number=number: progress((number + done) / 3))
-        for number, each in enumerate((scheme, scheme.static, scheme.ideal))
-    ]
-    run, static, oracle = runs
+    run = flow(modes, scheme, horizon=horizon, step=step, progress=lambda done: progress(done / 2))
+    static, oracle = (flow(modes, each, horizon=horizon, step=step) for each in (scheme.static, scheme.ideal))
     slopes = {name: growth(run.time, getattr(run, name), window) for name in ("frontier", "furthest", "capacity")}
     found, local = slopes[measure], local_exponent(modes, window)
     targets = tuple(float(target) for target in np.geomspace(*window, 3))
@@ -126,13 +127,13 @@ def simulate(
             cap=cap,
             can_jam=scheme.policy == "oracle" and not scheme.degradation.floor,
         ),
-        recovery=() if local is None or local.value <= 1 else recovered(run, static, oracle, targets, measure),
+        recovery=() if local is None or local.value <= HARMONIC else recovered(run, static, oracle, targets, measure),
     )
 
 
 def _window(modes: Modes, usual: tuple[float, float]) -> tuple[float, float]:
     high = min(usual[1], SHARE * modes.size)
-    return max(min(usual[0], high / WIDTH), 2.0), high
+    return max(min(usual[0], high / WIDTH), LEAST), high
 
 
 def _mean(run: Flow, values: FloatArray, on: Growth | None) -> float | None:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from textwrap import fill
 
+from specaudit.report.dynamics_explained import DYNAMICS
+from specaudit.report.explanation import Explanation
+
 WIDTH = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """An entry of the registry."""
-
-    title: str
-    meaning: str
-    action: str
 
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -152,6 +145,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         meaning="An added row is a near copy when it is nearer to a row of BEFORE than 99 % of the rows around "
         "that one are to another. Near copies do no harm to the spectral shape, and add nothing to it but weight.",
         action="Leave them out, or keep them if they are meant as weights.",
+    ),
+    "SPA021": Explanation(
+        title="only the measured modes of a fit are simulated",
+        meaning="The fit has no resolved exponent above 1 by which its spectrum could be continued, so that its "
+        "measured eigenvalues alone are followed, the rest of the trace counts as tail, and the run ends at half of them. "
+        "Laws of power laws do not apply.",
+        action="Read slopes as those of this window; simulate --b B follows an exact power law.",
     ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",
@@ -309,6 +309,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "them varies together no more than in real rows. A flatter tail is then nothing to learn.",
         action="Leave the rows called beyond out, or mend what makes them.",
     ),
+    **DYNAMICS,
     "exit-0": Explanation(
         title="the run finished",
         meaning="Every gate passed, or nothing was gated. A fit exits 0 whatever its status is, unless "
@@ -318,7 +319,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "exit-1": Explanation(
         title="a gate decided and failed",
         meaning="For a comparison or a pruning: at least one gate failed, and was not waived. For span: "
-        "--require-class was given, and the new rows are something else. Nothing else ever returns 1, so a pipeline "
+        "--require-class was given, and the new rows are something else. For simulate and headroom: --gate was "
+        "given, and there is no lasting gain. Nothing else ever returns 1, so a pipeline "
         "may stop a change on it. A fit has no gates.",
         action="Read which gate failed and by how much; `specaudit explain capacity`, or the gate's name, says more.",
     ),

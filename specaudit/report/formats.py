@@ -148,6 +148,7 @@ SPAN_FORMATS: dict[str, Callable[[Span, int, bool], str]] = {
 }
 """Format name -> function of the span document, the width in columns and whether to colour."""
 
+
 def _simulation_text(simulation: Simulation, width: int, color: bool) -> str:
     from specaudit.report.simulate.table import render_simulation
 

@@ -73,8 +73,8 @@ def _judged(found: Gain, null: Null, cap: float) -> tuple[doc.HeadroomVerdict, s
     if null.place < 0 or found.ranks[null.place] < FEWEST:
         if found.ranks[-1] < FEWEST:
             return "unresolved", (
-                f"the headroom can be told up to mode {found.ranks[-1]} only: a mode takes {DEPTH} rows, and something "
-                f"must be left past it; it takes {FEWEST} modes to judge"
+                f"the headroom can be told up to mode {found.ranks[-1]} only, and it takes {FEWEST} modes to judge: "
+                f"each takes {DEPTH} rows, and something must be left past it"
             )
         return "unresolved", (
             f"past mode {FEWEST} an oracle needs more ({found.needs[-1]:.3g}) than on any homogeneous set, so that "
@@ -82,8 +82,8 @@ def _judged(found: Gain, null: Null, cap: float) -> tuple[doc.HeadroomVerdict, s
         )
     rank, gain = int(found.ranks[null.place]), float(found.values[null.place])
     told = (
-        f"weights of at most {cap:g} can speed up the tail past mode {rank} by a factor of {gain:.2f} at most, where an "
-        f"oracle needs {found.needs[null.place]:.3g}; homogeneous data show up to {null.limit:.2f} by chance"
+        f"weights of at most {cap:g} can speed up the tail past mode {rank} by a factor of {gain:.2f} at most, where "
+        f"an oracle needs {found.needs[null.place]:.3g}; homogeneous data show up to {null.limit:.2f} by chance"
     )
     return ("headroom" if gain > null.limit else "none"), told
 

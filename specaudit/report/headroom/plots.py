@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from specaudit.report.plots import COLORS, OTHER, drawn, kind_of
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from specaudit.documents import Headroom
 
-SIZE = (4.0, 2.9)  # inches
+SIZE = (4.0, 3.2)  # inches
 NULL, NEED, CAP = "#8c8c8c", "#D55E00", "#333333"
 
 
@@ -46,5 +46,6 @@ def _draw(headroom: Headroom, figure: Figure) -> None:
     axes.set(xscale="log", yscale="log", xlabel="learned modes k", ylabel="factor on the tail")
     axes.set(title=f"Headroom ({headroom.kernel.name} kernel)", ylim=(0.93, 1.3 * max(headroom.cap, *of.gain)))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
-    axes.legend(loc="upper left")
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+    figure.legend(loc="outside lower center", ncols=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from specaudit.embeddings.display import shown
@@ -18,7 +19,7 @@ STYLES = {"headroom": "bold green", "none": "bold cyan", "unresolved": "bold yel
 
 def render_headroom(headroom: Headroom, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
-    parts = [
+    parts: list[RenderableType] = [
         Text(headline(headroom), STYLES[headroom.verdict]),
         Text(headroom.note, "dim"),
         "",
