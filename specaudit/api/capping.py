@@ -101,7 +101,7 @@ def headroom(
             found = gain_of(chosen, rows, copies, cap, ranks_for(like), seed=seed)
         if not len(found.ranks):
             raise InputError(
-                f"{name}: the first mode leaves less than {LEFT:.1%} of the trace under the {kernel} kernel",
+                f"{name}: the first mode leaves less than {100 * LEFT:g} % of the trace under the {kernel} kernel",
                 next_step="add --centered, or use --kernel laplace",
             )
         with report.stage("null") as stage:

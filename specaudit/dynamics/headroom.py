@@ -11,7 +11,7 @@ sphere come in shells, at whose edges sampling inflates less: the null at a rank
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -29,14 +29,16 @@ DRAWS = 8
 """Of the null."""
 CONFIDENCE = 0.95
 DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 45, 70, 120, 250)
-"""Of the spheres of the null."""
+"""Of the spheres of the null: the higher, the less an oracle needs."""
+SMOOTHEST = ("rbf", "matern52", "matern32", "laplace")
+"""Kernels by falling smoothness: on the circle, the smoother, the more an oracle needs."""
 SHELL = 4.0
 """Factor of ranks over which the null is taken at its most."""
 LEFT, ROUNDING = 1e-3, 1e-12
 """Share of the trace that must be left beyond a rank, of the data and of the null; less is rounding, or columns that
 hardly vary."""
-NEARLY = 0.9
-"""Share of the data's need that the circle must have, whose own need varies by as much."""
+NEARLY, CLOSE = 0.9, 0.97
+"""Share of the data's need that the null of the most and the chosen one must have: needs vary from draw to draw."""
 MORE = 1.25
 """Factor of the null's inflation G - 1 that other homogeneous sets, such as tori, do not exceed."""
 NULL_KERNEL = "laplace"
@@ -69,7 +71,7 @@ class Null:
     Attributes
     ----------
     kernel, dimension
-        The kernel, and the sphere's: the highest at which an oracle needs as much as on the data.
+        The kernel, and the sphere's, at which an oracle needs as much as on the data and no more than it must.
     place
         Of the deepest of the ranks at which any sphere needs as much; -1 for none.
     middle, low, high
@@ -137,31 +139,34 @@ def homogeneous(
     seed: int,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Null:
-    """Return the headroom of uniform points on a sphere, as many as `rows`, under the kernel with its own bandwidth.
+    """Return the headroom of uniform points on a sphere, as many as `rows`, under a kernel with its own bandwidth.
 
-    An oracle needs as much there as `found` says at the deepest rank where that can be had: inflation grows with the
-    need, so that the null errs on the side of more.
+    An oracle needs as much there as `found` says at the deepest rank where that can be had, on the sphere of the
+    highest dimension, or on the circle under a smoother kernel: inflation grows with the need, so that the null errs
+    on the side of more.
     """
     seeds = np.random.SeedSequence(seed).spawn(DRAWS + 1)
     name = kernel.name if kernel.profile is not None else NULL_KERNEL
 
-    def drawn(dimension: int, source: np.random.SeedSequence) -> tuple[Kernel, Gain]:
-        points = np.random.default_rng(source).standard_normal((rows, dimension + 1))
+    smoother = SMOOTHEST[: SMOOTHEST.index(name)]
+    ladder = [*((smooth, DIMENSIONS[0]) for smooth in smoother), *((name, dimension) for dimension in DIMENSIONS)]
+
+    def drawn(step: tuple[str, int], source: np.random.SeedSequence) -> tuple[Kernel, Gain]:
+        points = np.random.default_rng(source).standard_normal((rows, step[1] + 1))
         points /= np.linalg.norm(points, axis=1, keepdims=True)
-        of = choose_kernel(name, points)
-        copies = np.ones(rows, np.int64)
+        of, copies = choose_kernel(step[0], points), np.ones(rows, np.int64)
         return of, gain(dense_operator(of, points), copies, cap, found.ranks, seed=seed)
 
-    circle = drawn(DIMENSIONS[0], seeds[-1])[1].needs
-    place = int(np.max(np.flatnonzero(circle >= NEARLY * found.needs), initial=-1))
+    most = drawn(ladder[0], seeds[-1])[1].needs
+    place = int(np.max(np.flatnonzero(most >= NEARLY * found.needs), initial=-1))
 
-    def enough(dimension: int) -> bool:
-        return bool(drawn(dimension, seeds[-1])[1].needs[place] >= found.needs[place])
+    def enough(step: tuple[str, int]) -> bool:
+        return bool(drawn(step, seeds[-1])[1].needs[place] >= CLOSE * found.needs[place])
 
-    dimension = DIMENSIONS[1 + _last(DIMENSIONS[1:], enough)] if place >= 0 else DIMENSIONS[0]
+    chosen = ladder[1 + _last(ladder[1:], enough)] if place >= 0 else ladder[0]
     draws = []
     for number, source in enumerate(seeds[:-1], 1):
-        draws.append(drawn(dimension, source))
+        draws.append(drawn(chosen, source))
         progress(number / DRAWS)
     values = np.array([one.values for _, one in draws])
     spread = values.std(axis=0, ddof=1) * np.sqrt(1 + 1 / DRAWS)
@@ -169,8 +174,8 @@ def homogeneous(
     middle = values.mean(axis=0)
     around = (found.ranks >= found.ranks[place] / SHELL) & (found.ranks <= found.ranks[place])
     return Null(
-        kernel=replace(draws[0][0], bandwidth_rule="median distance"),
-        dimension=dimension,
+        kernel=draws[0][0],
+        dimension=chosen[1],
         place=place,
         draws=DRAWS,
         middle=middle,
@@ -181,7 +186,7 @@ def homogeneous(
     )
 
 
-def _last(items: Sequence[int], holds: Callable[[int], bool]) -> int:
+def _last(items: Sequence[tuple[str, int]], holds: Callable[[tuple[str, int]], bool]) -> int:
     """Return the place of the last item for which `holds`, which is true up to it; -1 for none."""
     low, high = -1, len(items)
     while high - low > 1:

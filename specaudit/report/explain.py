@@ -149,8 +149,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "SPA021": Explanation(
         title="only the measured modes of a fit are simulated",
         meaning="The fit has no resolved exponent above 1 by which its spectrum could be continued, so that its "
-        "measured eigenvalues alone are followed, the rest of the trace counts as tail, and the run ends at half of them. "
-        "Laws of power laws do not apply.",
+        "measured eigenvalues alone are followed, the rest of the trace counts as tail, and the run ends at half of "
+        "them. Laws of power laws do not apply.",
         action="Read slopes as those of this window; simulate --b B follows an exact power law.",
     ),
     "resolved": Explanation(
