@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
-BENCHMARKS := accuracy unseen speed jackknife scan gate_speed verdicts removed neighbours graph graph_scale span
+BENCHMARKS := accuracy unseen speed jackknife scan gate_speed verdicts removed neighbours graph graph_scale span dynamics
 
 .PHONY: help audit test check bench docs
 

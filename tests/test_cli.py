@@ -171,8 +171,8 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         (["fit", "a.csv::b", "-o", "a.csv"], "also an input"),
         (["fit", "a", "--config", "none.toml"], "none.toml: No such file"),
         (["fit", "a", "--dry-run", "--format", "markdown"], "--dry-run says its plan as text"),
-        (["explain", "SPA02"], "SPA002"),
-        (["schema", "fitt"], "known: fit, baseline, compare, prune, span, error"),
+        (["explain", "SPA02"], "SPA020"),
+        (["schema", "fitt"], "known: fit, baseline, compare, prune, span, simulate, headroom, error"),
     ],
 )
 def test_a_mistake_is_told_before_any_work(api, capsys, arguments, part):
@@ -483,7 +483,7 @@ def test_an_exit_code_is_explained_by_its_number(capsys):
 
 def test_schema_lists_and_prints(capsys):
     assert main(["schema"]) == 0
-    assert capsys.readouterr().out == "fit\nbaseline\ncompare\nprune\nspan\nerror\n"
+    assert capsys.readouterr().out == "fit\nbaseline\ncompare\nprune\nspan\nsimulate\nheadroom\nerror\n"
     assert main(["schema", "fit"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Fit"
 

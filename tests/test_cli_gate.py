@@ -161,7 +161,8 @@ def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, o
         given.pop(name, None)
     assert given == {name: defaults[name] for name in given}
     assert set(defaults) - set(given) <= {
-        *("source", "before", "after", "real", "synthetic", "policy", "command", "progress", "on_rows")
+        *("source", "before", "after", "real", "synthetic", "fit", "cap"),
+        *("policy", "command", "progress", "on_rows"),
     }
 
 

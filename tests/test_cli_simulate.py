@@ -60,7 +60,8 @@ def test_a_resolved_fit_is_continued_by_its_tail(folder, capsys):
     assert (found.spectrum.tail, found.spectrum.measured) == ("fitted", 256)
     assert found.spectrum.exponent == pytest.approx(fit.exponent.value, rel=1e-5)
     assert found.spectrum.kernel == "laplace"
-    assert found.warnings == ()
+    (warning,) = found.warnings
+    assert (warning.id, "continued as k^-" in warning.message) == ("SPA021", True)
     assert found.predicted.slope is not None
     assert found.slope.value == pytest.approx(found.predicted.slope.value, abs=0.05)
 

@@ -121,6 +121,14 @@ def test_the_gate_decides_the_exit_code(folder, capsys, arguments, code, said):
     assert "no promise that a sampler reaches it" in out
 
 
+def test_the_first_kernel_of_the_settings_is_used(folder, capsys):
+    Path("specaudit.toml").write_text('kernel = ["matern32", "linear"]\ncap = 4\n')
+    assert main(["headroom", "atoms.npy", "--max-rows", "150", "-o", "h.json", "-q"]) == 0
+    found = read_document("h.json")
+    assert isinstance(found, documents.Headroom)
+    assert (found.kernel.name, found.cap) == ("matern32", 4)
+
+
 def test_documents_and_pictures_are_written(folder, capsys):
     files = ["-o", "h.json", "-o", "h.md", "--plot", "h.svg"]
     assert main(["headroom", "even.npy", "--cap", "10", "--seed", "2", "-q", *files]) == 0
@@ -128,7 +136,7 @@ def test_documents_and_pictures_are_written(folder, capsys):
     found = read_document("h.json")
     assert isinstance(found, documents.Headroom)
     assert Path("h.json").read_text() == found.to_json()
-    assert (found.seed, found.command) == (2, "specaudit headroom even.npy --cap 10.0 --seed 2")
+    assert (found.reproduce.seed, found.reproduce.command) == (2, "specaudit headroom even.npy --cap 10.0 --seed 2")
     assert Path("h.svg").read_text().startswith("<?xml")
     assert main(["show", "h.json", "--format", "markdown"]) == 0
     assert capsys.readouterr().out == Path("h.md").read_text()
@@ -146,6 +154,7 @@ def test_documents_and_pictures_are_written(folder, capsys):
         (["even.npy", "--cap", "nan"], "--cap: expected a number"),
         (["even.npy", "--cap", "1e9"], "--cap: expected a number above 1, at most 1e+06"),
         (["even.npy", "--cap", "5", "--kernel", "cosine"], "unknown name 'cosine'"),
+        (["even.npy", "--cap", "5", "--kernel", "laplace,rbf"], "--kernel takes one kernel here"),
         (["even.npy", "--cap", "5", "--max-rows", "20"], "20 different rows are used"),
         (["even.npy", "--cap", "5", "--max-memory", "1M"], "the run needs about"),
         (["absent.npy", "--cap", "5"], "absent.npy"),

@@ -199,17 +199,28 @@ def _modes(name: str, kernel: str, spectrum: doc.Spectrum, count: int) -> tuple[
         raise InputError(f"{name}: spectra.{kernel}: has no trace", next_step="fit again with this version")
     exponent = spectrum.exponent
     if exponent.status == "resolved" and exponent.value is not None and exponent.value > 1:
-        return extended(values, exponent.value, count), []
+        return extended(values, exponent.value, count), [
+            _continued(
+                f"past its {len(values):,} measured modes {name} ({kernel}) is continued as k^-{exponent.value:.3f}, "
+                "an exponent that was measured on a window"
+            )
+        ]
     why = (
         f"is {exponent.status}" if exponent.status != "resolved" else f"is {exponent.value:.3f}, and no tail ends it"
     )
-    warning = doc.Warning_(
-        id="SPA021",
-        message=f"the exponent of {name} ({kernel}) {why}: only its {len(values):,} measured modes are followed, and "
-        f"the run ends at mode {len(values) // 2:,}",
-        next_step="read the slopes as those of this window; specaudit simulate --b B follows an exact power law",
+    warning = _continued(
+        f"the exponent of {name} ({kernel}) {why}: only its {len(values):,} measured modes are followed, and "
+        f"the run ends at mode {len(values) // 2:,}"
     )
     return measured(values, spectrum.trace), [warning]
+
+
+def _continued(message: str) -> doc.Warning_:
+    return doc.Warning_(
+        id="SPA021",
+        message=message,
+        next_step="read the slopes as those of this spectrum; specaudit simulate --b B follows an exact power law",
+    )
 
 
 def _check(scheme: Scheme) -> None:

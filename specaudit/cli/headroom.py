@@ -9,8 +9,10 @@ import typer
 from specaudit import config
 from specaudit.cli import options, output, policy, rendering, terminal
 from specaudit.cli.compare import command_line
+from specaudit.errors import ConfigError
 
 HEADROOM_ROWS = 1500
+KERNEL = ["laplace"]
 
 
 def headroom(
@@ -18,8 +20,8 @@ def headroom(
     source: Annotated[str, typer.Argument(metavar="EMB", help="A file, FILE::member, directory, glob or @list.")],
     cap: Annotated[float, typer.Option("--cap", metavar="C", help="The largest weight; their mean is 1.")],
     kernel: Annotated[
-        str, typer.Option("--kernel", metavar="NAME", help=f"One of {', '.join(config.KERNELS)}.")
-    ] = "laplace",
+        list[str], typer.Option("--kernel", metavar="NAME", help=f"One of {', '.join(config.KERNELS)}.")
+    ] = KERNEL,
     bandwidth: options.Bandwidth = None,
     normalize: options.Normalized = "none",
     centered: options.Centered = False,
@@ -47,8 +49,10 @@ def headroom(
 
     Exits 0 whatever is found, unless --gate says otherwise; 2 when it could not run.
     """
-    arguments = options.measurement({**context.params, "ids": None, "model": None, "kernel": [kernel]})
-    (arguments["kernel"],) = arguments.pop("kernels")
+    arguments = options.measurement({**context.params, "ids": None, "model": None})
+    arguments["kernel"], *others = arguments.pop("kernels")
+    if others and options.on_command_line(context, "kernel"):
+        raise ConfigError("--kernel takes one kernel here", next_step="run headroom once for each")
     arguments = {name: value for name, value in arguments.items() if name not in ("ids", "model")}
     output.check_stdout(format_, "headroom")
     files = output.requested("headroom", documents=outputs, plots=plot)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from specaudit.documents.base import Document, Environment, Kernel, Warning_, to_json
-from specaudit.documents.span import SpanSide
+from specaudit.documents.span import SpanReproduce, SpanSide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +58,7 @@ class Headroom(Document):
     curve: HeadroomCurve
     null: HeadroomNull
     note: str = LIMIT
-    command: str
-    seed: int
+    reproduce: SpanReproduce
     environment: Environment
     warnings: tuple[Warning_, ...]
 

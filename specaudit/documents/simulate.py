@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from specaudit.documents.base import Document, Environment, Warning_, to_json
+from specaudit.documents.span import SpanReproduce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,8 +156,7 @@ class Simulation(Document):
     oracle: SimulatedCurve = Field(description="that nothing degrades, with the paper's suppression")
     snapshots: tuple[SimulatedSnapshot, ...]
     note: str = IN_MODES
-    command: str
-    seed: int
+    reproduce: SpanReproduce
     environment: Environment
     warnings: tuple[Warning_, ...]
 

@@ -95,7 +95,7 @@ def accelerated(
     local: Growth | None,
     *,
     speed: float,
-    cap: float | None = None,
+    ending: str | None = None,
     can_jam: bool = False,
 ) -> Acceleration:
     """Return whether a run accelerates.
@@ -108,8 +108,8 @@ def accelerated(
         Local exponent b of the eigenvalues there.
     speed
         The oracle's exponent: rho.
-    cap
-        The rank from which on a cap ends the gain; None without one.
+    ending
+        What will end any gain past the window, in words; None for nothing.
     can_jam
         Whether the policy leaves modes without weight for good: an oracle without a floor.
     """
@@ -140,7 +140,7 @@ def accelerated(
         )
     scale = speed - static.value
     value, low, high = ((slope - static.value) / scale for slope in (found.value, found.low, found.high))
-    verdict, reason = _judged(low, high, found, speed, cap)
+    verdict, reason = _judged(low, high, found, speed, ending)
     return Acceleration(verdict=verdict, reason=reason, value=value, low=low, high=high)
 
 
@@ -152,7 +152,7 @@ def _absent(run: Flow) -> str:
 
 
 def _judged(
-    low: float, high: float, found: Growth, speed: float, cap: float | None
+    low: float, high: float, found: Growth, speed: float, ending: str | None
 ) -> tuple[AccelerationVerdict, str]:
     slopes = f"slopes over quarters of the window {found.low:.3f} to {found.high:.3f}"
     if found.high > FASTER * speed:
@@ -162,8 +162,8 @@ def _judged(
         )
     if high < GAINED:
         return "none", f"{slopes}: no more than with static weights"
-    if cap is not None:
-        return "transient", f"{slopes}; past mode {cap:,.0f} the cap leaves the exponent of static weights"
+    if ending is not None:
+        return "transient", f"{slopes}; {ending}"
     if low < GAINED:
         return "transient", f"{slopes}: the gain in exponent does not last over the window"
     return "accelerated", f"{slopes}: above static weights on all of it"

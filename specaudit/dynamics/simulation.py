@@ -124,7 +124,7 @@ def simulate(
             growth(static.time, getattr(static, measure), window),
             local,
             speed=scheme.speed,
-            cap=cap,
+            ending=_ending(modes, scheme, run, cap),
             can_jam=scheme.policy == "oracle" and not scheme.degradation.floor,
         ),
         recovery=() if local is None or local.value <= HARMONIC else recovered(run, static, oracle, targets, measure),
@@ -134,6 +134,14 @@ def simulate(
 def _window(modes: Modes, usual: tuple[float, float]) -> tuple[float, float]:
     high = min(usual[1], SHARE * modes.size)
     return max(min(usual[0], high / WIDTH), LEAST), high
+
+
+def _ending(modes: Modes, scheme: Scheme, run: Flow, bend: float | None) -> str | None:
+    """Return how a cap ends a gain: sooner or later on a power law, on other spectra if it is reached."""
+    cap = scheme.degradation.cap
+    if not np.isfinite(cap) or (modes.exponent is None and run.largest.max() < cap):
+        return None
+    return f"past mode {bend:,.0f} the cap leaves the exponent of static weights" if bend else "the cap ends the gain"
 
 
 def _mean(run: Flow, values: FloatArray, on: Growth | None) -> float | None:

@@ -147,11 +147,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Leave them out, or keep them if they are meant as weights.",
     ),
     "SPA021": Explanation(
-        title="only the measured modes of a fit are simulated",
-        meaning="The fit has no resolved exponent above 1 by which its spectrum could be continued, so that its "
-        "measured eigenvalues alone are followed, the rest of the trace counts as tail, and the run ends at half of "
-        "them. Laws of power laws do not apply.",
-        action="Read slopes as those of this window; simulate --b B follows an exact power law.",
+        title="how the spectrum of a fit goes on in a simulation",
+        meaning="A resolved exponent above 1 continues the measured eigenvalues as a power law, which is an "
+        "extrapolation beyond the window on which it was measured. Without one, the measured eigenvalues alone are "
+        "followed, the rest of the trace counts as tail, and the run ends at half of them.",
+        action="Read slopes as those of this spectrum; simulate --b B follows an exact power law.",
     ),
     "resolved": Explanation(
         title="the data set has one tail exponent on the window",

@@ -9,6 +9,7 @@ from specaudit.dynamics.headroom import DEPTH, Gain, Null
 from specaudit.errors import ExitCode
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.report.compare.assemble import kernel_document
+from specaudit.version import ESTIMATOR_VERSION
 
 FEWEST = 5
 """Modes that must be learned at the judged rank."""
@@ -62,8 +63,7 @@ def headroom_document(
             draws=null.draws,
             limit=null.limit if null.place >= 0 else None,
         ),
-        command=command,
-        seed=seed,
+        reproduce=doc.SpanReproduce(command=command, seed=seed, estimator=ESTIMATOR_VERSION),
         environment=environment,
         warnings=tuple(warnings),
     )

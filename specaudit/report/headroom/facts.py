@@ -60,7 +60,7 @@ def cells(headroom: Headroom) -> list[tuple[str, ...]]:
 
 def reproduce_facts(headroom: Headroom) -> Iterator[tuple[str, str]]:
     """Yield how to get the numbers again."""
-    if headroom.command:
-        yield "command", shown(headroom.command, 400)
-    yield "seed", str(headroom.seed)
+    if headroom.reproduce.command:
+        yield "command", shown(headroom.reproduce.command, 400)
+    yield "seed", str(headroom.reproduce.seed)
     yield "data", headroom.data.digest

@@ -11,6 +11,7 @@ from specaudit.dynamics import ClosedForm, Flow, Growth, Law, Recovery, Scheme, 
 from specaudit.dynamics.growth import growth
 from specaudit.errors import ExitCode
 from specaudit.kernels import FloatArray
+from specaudit.version import ESTIMATOR_VERSION
 
 POINTS, RANKS, SNAPSHOTS = 160, 80, 4
 """Points of a curve, of a spectrum, and spectra."""
@@ -74,8 +75,7 @@ def simulation_document(
         static=_curve(found.static),
         oracle=_curve(found.oracle),
         snapshots=_snapshots(found),
-        command=command,
-        seed=found.scheme.seed,
+        reproduce=doc.SpanReproduce(command=command, seed=found.scheme.seed, estimator=ESTIMATOR_VERSION),
         environment=environment,
         warnings=tuple(warnings),
     )

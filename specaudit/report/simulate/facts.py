@@ -114,9 +114,9 @@ def recovery_cells(simulation: Simulation) -> list[tuple[str, ...]]:
 
 def reproduce_facts(simulation: Simulation) -> Iterator[tuple[str, str]]:
     """Yield how to get the numbers again."""
-    if simulation.command:
-        yield "command", shown(simulation.command, 400)
-    yield "seed", str(simulation.seed)
+    if simulation.reproduce.command:
+        yield "command", shown(simulation.reproduce.command, 400)
+    yield "seed", str(simulation.reproduce.seed)
 
 
 def _slope(found: SimulatedSlope | None, where: str = "") -> str:
