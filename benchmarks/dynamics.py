@@ -46,9 +46,9 @@ def constant(found: Simulation, b: float) -> float:
     return (found.constant or np.nan) * b / (b - 1)
 
 
-def law(found: Simulation, what: str) -> float:
+def law(found: Simulation, what: str, digits: str, scale: float = 1.0) -> str:
     predicted = found.predicted[what]
-    return np.nan if predicted is None else predicted.value
+    return "-" if predicted is None else f"{scale * predicted.value:{digits}}"
 
 
 def table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:
@@ -117,15 +117,14 @@ def degradations() -> Iterator[tuple[str, ...]]:
             every = [degraded(b, seed, **changes) for seed in (SEEDS if "noise" in changes else [0])]
             found = every[0]
             own = np.exp(np.mean([np.log(constant(one, b)) for one in every]))
-            wanted = law(found, "constant") * b / (b - 1)
             phi = found.recovery[-1].phi
             yield (
                 name,
                 f"{b:g}",
                 ranged(found),
-                f"{law(found, 'slope'):.4f}",
-                f"{own:.4g}",
-                f"{wanted:.4g}",
+                law(found, "slope", ".4f"),
+                "-" if np.isnan(own) else f"{own:.4g}",
+                law(found, "constant", ".4g", b / (b - 1)),
                 "-" if found.acceleration.value is None else f"{found.acceleration.value:.3f}",
                 "-" if phi is None else f"{phi:.3f}",
                 found.acceleration.verdict,
@@ -164,8 +163,8 @@ def losses() -> Iterator[tuple[str, ...]]:
             f"{1 - source:g}",
             f"{deep.loss.value:.3f}",
             ranged(deep),
-            f"{law(deep, 'slope'):.4f}",
-            f"{deep.constant / law(deep, 'constant'):.4f}",
+            law(deep, "slope", ".4f"),
+            f"{deep.constant / deep.predicted['constant'].value:.4f}",
         )
 
 

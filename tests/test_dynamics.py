@@ -157,7 +157,7 @@ def test_a_damped_swing_is_that_of_its_equation(stiffness):
 
 def test_nesterovs_flow_is_a_bessel_function():
     times = np.append(0.0, np.geomspace(0.01, 12, 2000))
-    motion = MOTIONS["nesterov"](1)
+    motion = MOTIONS["nesterov"](1, 1.0)
     for start, end in pairwise(times):
         motion.move(np.ones(1), start, end)
     assert motion.left[0] ** 0.5 == pytest.approx(abs(2 * j1(12) / 12), rel=0.02)
@@ -165,7 +165,7 @@ def test_nesterovs_flow_is_a_bessel_function():
 
 
 def test_a_heavy_ball_moves_slow_modes_like_gradient_flow():
-    motion = MOTIONS["heavy-ball"](2)
+    motion = MOTIONS["heavy-ball"](2, 1.0)
     for step in range(400):
         motion.move(np.array([1e-4, FRICTION]), 10.0 * step, 10.0 * (step + 1))
     assert motion.progress[0] == pytest.approx(0.4, rel=0.01)
@@ -232,6 +232,18 @@ def test_deep_suppression_has_the_slope_of_the_loss_and_its_law_of_the_frontier(
     assert found.value == pytest.approx(law.value, abs=0.02)
     paper = flow(modes, Scheme(policy="oracle", suppress="paper", source=source), step=0.01)
     assert between(paper.time, paper.loss, growth(paper.time, paper.frontier, WINDOW).times).value > -0.1
+
+
+@pytest.mark.parametrize("momentum", [None, "heavy-ball"])
+def test_the_unit_of_the_eigenvalues_does_not_matter(momentum):
+    values = np.arange(1.0, 201) ** -1.5
+    scheme = Scheme(policy="oracle", suppress="paper" if momentum else "deep", momentum=momentum)
+    one, other = (
+        flow(measured(c * values, 1.2 * c * values.sum()), scheme, horizon=60, step=COARSE) for c in (1, 50)
+    )
+    np.testing.assert_allclose(other.time, one.time / 50)
+    for name in ("frontier", "capacity", "loss", "largest"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-6)
 
 
 @pytest.mark.parametrize("pattern", ["ramp", "random"])

@@ -44,7 +44,7 @@ def closed_form(modes: Modes, scheme: Scheme) -> ClosedForm | None:
     policy, momentum, suppress = scheme.policy, scheme.momentum, scheme.suppress
     if b is None or b <= 1:
         return None
-    level, trace = modes.level, modes.trace
+    level, trace, first = modes.level, modes.trace, float(modes.values[0])
     if policy in ("static", "bounded"):
         if momentum == "nesterov":
             return ClosedForm(name="static, Nesterov: 2/b", line=lambda t: (level * (t / REACHED) ** 2) ** (1 / b))
@@ -63,7 +63,7 @@ def closed_form(modes: Modes, scheme: Scheme) -> ClosedForm | None:
             return None
         return ClosedForm(
             name="oracle, deep suppression: (b-1)/b Tr u / theta^(1-1/b)",
-            line=lambda t: (b - 1) / b * trace * t**rho * _deep(t**rho, source) ** (1 / b - 1),
+            line=lambda t: (b - 1) / b * trace * t**rho * _deep(first * t**rho, source) ** (1 / b - 1),
         )
     if not changed:
         return ClosedForm(name="oracle: (b-1)/b Tr u", line=lambda t: (b - 1) / b * trace * t**rho)
@@ -83,7 +83,8 @@ def knee(modes: Modes, scheme: Scheme) -> float | None:
     known = _capped(b, cap, modes.level, modes.trace)
     threshold = 1.0
     for _ in range(ROUNDS if scheme.suppress == "deep" else 0):
-        threshold = deep(known * threshold * b / ((b - 1) * modes.trace), scheme.source)
+        clock = known * threshold * b / ((b - 1) * modes.trace)
+        threshold = deep(float(modes.values[0]) * clock, scheme.source)
     return float(known * threshold ** (1 / b))
 
 

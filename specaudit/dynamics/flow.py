@@ -98,26 +98,26 @@ def flow(
     """
     degradation, source = scheme.degradation, scheme.source
     weigh = POLICIES[scheme.policy](modes, degradation, scheme.bounds, seed=scheme.seed)
-    threshold = SUPPRESSIONS[scheme.suppress]
-    size = len(modes.values)
-    motion = MOTIONS[scheme.momentum](size) if scheme.momentum else GradientFlow(size, rho=scheme.rho)
+    size, first = len(modes.values), float(modes.values[0])
+    motion = MOTIONS[scheme.momentum](size, first) if scheme.momentum else GradientFlow(size, rho=scheme.rho)
     observer = Observer(degradation, seed=scheme.seed)
     energy = modes.power_sums(source)
     beyond = modes.size ** (1 - source) / (source - 1)
     times = _times(modes, horizon, scheme, step)
     clock = times**scheme.rho
+    thresholds = [SUPPRESSIONS[scheme.suppress](first * now, source) for now in clock]
     rows: list[tuple[float, ...]] = []
     snapshots, spent = [], 0.0
     for number in range(len(times) - 1):
         now, after = clock[number], clock[number + 1]
-        known = contiguous(modes, motion.progress, threshold(now, source))
+        known = contiguous(modes, motion.progress, thresholds[number])
         weights = weigh.at(
             Moment(
                 modes=modes,
                 estimate=observer.look(times[number], known),
                 progress=motion.progress,
-                threshold=threshold(now, source),
-                following=threshold(after, source),
+                threshold=thresholds[number],
+                following=thresholds[number + 1],
                 step=after - now,
             )
         )

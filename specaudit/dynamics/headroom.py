@@ -38,7 +38,8 @@ LEFT, ROUNDING = 1e-3, 1e-12
 """Share of the trace that must be left beyond a rank, of the data and of the null; less is rounding, or columns that
 hardly vary."""
 NEARLY, CLOSE = 0.9, 0.97
-"""Share of the data's need that the null of the most and the chosen one must have: needs vary from draw to draw."""
+"""Share of the data's need above 1 that the null of the most and the chosen one must have: it varies from draw to
+draw."""
 MORE = 1.25
 """Factor of the null's inflation G - 1 that other homogeneous sets, such as tori, do not exceed."""
 NULL_KERNEL = "laplace"
@@ -158,10 +159,10 @@ def homogeneous(
         return of, gain(dense_operator(of, points), copies, cap, found.ranks, seed=seed)
 
     most = drawn(ladder[0], seeds[-1])[1].needs
-    place = int(np.max(np.flatnonzero(most >= NEARLY * found.needs), initial=-1))
+    place = int(np.max(np.flatnonzero(most - 1 >= NEARLY * (found.needs - 1)), initial=-1))
 
     def enough(step: tuple[str, int]) -> bool:
-        return bool(drawn(step, seeds[-1])[1].needs[place] >= CLOSE * found.needs[place])
+        return bool(drawn(step, seeds[-1])[1].needs[place] - 1 >= CLOSE * (found.needs[place] - 1))
 
     chosen = ladder[1 + _last(ladder[1:], enough)] if place >= 0 else ladder[0]
     draws = []

@@ -10,7 +10,7 @@ import numpy as np
 from specaudit.kernels import FloatArray
 
 FRICTION = 0.1
-"""1 - beta of the heavy ball with beta = .9, for a step of length 1 at which the first mode just holds."""
+"""1 - beta of the heavy ball with beta = .9, for steps of length 1 / lambda_1."""
 REACHED = 2.583839
 """x at which 2 J_1(x) / x first falls to 1/e: Nesterov's flow has learned a mode when sqrt(lambda) t = x."""
 
@@ -54,8 +54,9 @@ class GradientFlow:
 class _Damped:
     """Coefficients with a velocity: one that swings back counts as learned from when it first was."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, first: float) -> None:
         self._place, self._velocity, self._least = np.ones(size), np.zeros(size), np.ones(size)
+        self._friction = FRICTION * first
 
     @property
     def left(self) -> FloatArray:
@@ -85,15 +86,15 @@ class Nesterov(_Damped):
 
 
 class HeavyBall(_Damped):
-    """c'' + f (c' + rate c) = 0 with f = `FRICTION`: gradient flow for slow modes."""
+    """c'' + f (c' + rate c) = 0 with f = `FRICTION` lambda_1: gradient flow for slow modes."""
 
     def move(self, rates: FloatArray, start: float, end: float) -> None:
         """Go on in time."""
-        self._swing(FRICTION, FRICTION * rates, end - start)
+        self._swing(self._friction, self._friction * rates, end - start)
 
 
-MOTIONS: dict[str, Callable[[int], Motion]] = {"nesterov": Nesterov, "heavy-ball": HeavyBall}
-"""Name of a momentum -> its motion of so many blocks of modes."""
+MOTIONS: dict[str, Callable[[int, float], Motion]] = {"nesterov": Nesterov, "heavy-ball": HeavyBall}
+"""Name of a momentum -> its motion of so many blocks of modes, of which the first has the eigenvalue lambda_1."""
 
 
 def damped(

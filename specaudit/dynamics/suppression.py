@@ -13,9 +13,9 @@ def paper(clock: float, source: float) -> float:
 
 
 def deep(clock: float, source: float) -> float:
-    """Return 1 + (a - 1) ln(1 + t): what is left of learned modes falls as fast as the loss beyond them can."""
+    """Return 1 + (a - 1) ln(1 + u): what is left of learned modes falls as fast as the loss beyond them can."""
     return 1.0 + (source - 1.0) * float(np.log1p(clock))
 
 
 SUPPRESSIONS: dict[str, Callable[[float, float], float]] = {"deep": deep, "paper": paper}
-"""Name -> threshold of -ln|c/c(0)| at a clock time, for modes of energy k^-source."""
+"""Name -> threshold of -ln|c/c(0)| at a clock time in units of 1 / lambda_1, for modes of energy k^-source."""
