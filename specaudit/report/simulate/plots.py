@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from specaudit.report.facts import number
 from specaudit.report.plots import drawn, kind_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from specaudit.documents import SimulatedCurve, Simulation
 
-SIZE = (7.2, 5.2)  # inches: the width of a page
+SIZE = (7.2, 5.4)  # inches: the width of a page
+COLUMNS = 7  # of the legend
 RUN, ORACLE, STATIC, LAW, BOUND = "#0072B2", "#009E73", "#8c8c8c", "#D55E00", "#333333"
 SHADES = ("#9ecae1", "#6baed6", "#2171b5", "#08306b")  # early to late
 BAND = "#f2f2f2"
@@ -49,6 +51,7 @@ def _draw(simulation: Simulation, figure: Figure) -> None:
             if scale == "log":
                 axis.set_major_locator(LogLocator(numticks=6))
                 axis.set_minor_formatter(NullFormatter())
+    figure.legend(handles=panels[0].get_legend_handles_labels()[0], loc="outside lower center", ncols=COLUMNS)
 
 
 def _frontier(axes: Axes, simulation: Simulation) -> None:
@@ -61,14 +64,16 @@ def _frontier(axes: Axes, simulation: Simulation) -> None:
     if run.predicted is not None and measure == "frontier":
         axes.plot(run.time, _shown(run.predicted), color=LAW, linewidth=0.9, linestyle="--", label="law")
     if simulation.budget is not None:
-        axes.plot(run.time, _shown(run.spent), color=BOUND, linewidth=0.7, linestyle="-.", label="bound: spent trace")
+        most = np.asarray(run.spent) * (1 if measure == "frontier" else 2)  # since 1 - exp(-2 E) is at most 2 E
+        axes.plot(
+            run.time, _shown(most), color=BOUND, linewidth=0.7, linestyle="-.", label="bound by the spent trace"
+        )
     if simulation.knee is not None:
         axes.axhline(simulation.knee, color=LAW, linewidth=0.5, linestyle=":", label="knee of the cap")
     top = 3 * max(max(getattr(run, measure)), simulation.window[1])
     axes.set(title="Frontier", xlabel="time t", ylabel={"frontier": "mode k*", "capacity": "capacity N"}[measure])
     axes.set(xscale="log", yscale="log", ylim=(LEAST, top))
     axes.set_xlim(min(run.time[0] * 10, run.time[-1] / 10), _end(simulation))
-    axes.legend(loc="lower right")
 
 
 def _loss(axes: Axes, simulation: Simulation) -> None:
@@ -78,15 +83,14 @@ def _loss(axes: Axes, simulation: Simulation) -> None:
         axes.axvspan(*simulation.window_times, color=BAND, linewidth=0, zorder=0)
     axes.set(title="Loss", xlabel="time t", ylabel="loss", xscale="log", yscale="log")
     axes.set_xlim(min(simulation.run.time[0] * 10, simulation.run.time[-1] / 10), _end(simulation))
-    axes.legend(loc="lower left")
 
 
 def _spectra(axes: Axes, simulation: Simulation) -> None:
     for color, snapshot in zip(SHADES, simulation.snapshots, strict=False):
         values = np.asarray(snapshot.eigenvalue)
-        axes.plot(snapshot.rank, np.where(values > 0, values, np.nan), color=color, label=f"t = {snapshot.time:.2g}")
+        axes.plot(snapshot.rank, np.where(values > 0, values, np.nan), color=color, label=f"t = {number(snapshot.time, 2)}")
     axes.set(title="Weighted eigenvalues", xlabel="rank k", ylabel="λₖ wₖ", xscale="log", yscale="log")
-    axes.legend(loc="lower left")
+    axes.legend(loc="best")
 
 
 def _weights(axes: Axes, simulation: Simulation) -> None:
@@ -96,7 +100,6 @@ def _weights(axes: Axes, simulation: Simulation) -> None:
     axes.set_xlim(min(simulation.run.time[0] * 10, simulation.run.time[-1] / 10), _end(simulation))
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0.5), max(high, 2.0))
-    axes.legend(loc="upper left")
 
 
 def _runs(simulation: Simulation) -> list[tuple[str, SimulatedCurve, str, float]]:
