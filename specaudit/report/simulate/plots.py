@@ -87,8 +87,9 @@ def _loss(axes: Axes, simulation: Simulation) -> None:
 
 def _spectra(axes: Axes, simulation: Simulation) -> None:
     for color, snapshot in zip(SHADES, simulation.snapshots, strict=False):
-        values = np.asarray(snapshot.eigenvalue)
-        axes.plot(snapshot.rank, np.where(values > 0, values, np.nan), color=color, label=f"t = {number(snapshot.time, 2)}")
+        axes.plot(
+            snapshot.rank, _shown(snapshot.eigenvalue, 0.0), color=color, label=f"t = {number(snapshot.time, 2)}"
+        )
     axes.set(title="Weighted eigenvalues", xlabel="rank k", ylabel="λₖ wₖ", xscale="log", yscale="log")
     axes.legend(loc="best")
 
