@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cli_fixtures import clean, refused
 from scipy.optimize import linprog
+from scipy.sparse.linalg import ArpackNoConvergence
 
 from specaudit import api, documents
 from specaudit.cli import main
@@ -45,6 +46,19 @@ def test_the_gain_is_the_best_of_all_weights(exact_kernel, name):
         best = linprog(-left, A_eq=np.ones((1, 60)), b_eq=[60.0], bounds=(0, CAP))
         assert found.values[at] == pytest.approx(-best.fun / left.sum(), rel=1e-4)
         assert found.needs[at] == pytest.approx(np.trace(matrix) / values[:-rank].sum(), rel=1e-4)
+
+
+def test_eigenvalues_that_do_not_converge_are_worked_out_densely(monkeypatch):
+    rows, ranks = sphere(70, 2, 0), np.array([1, 3])
+    kernel, ones = choose_kernel("laplace", rows), np.ones(70, np.int64)
+    iterated = headroom(kernel, rows, ones, CAP, ranks, seed=0)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ArpackNoConvergence("no", np.empty(0), np.empty((0, 0)))
+
+    monkeypatch.setattr("specaudit.dynamics.headroom.eigsh", fail)
+    dense = headroom(kernel, rows, ones, CAP, ranks, seed=0)
+    np.testing.assert_allclose(dense.values, iterated.values, rtol=1e-5)
 
 
 def test_copies_count_as_rows():

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
 from specaudit.cells import IntArray
 from specaudit.kernels import FloatArray, Kernel, choose_kernel
+from specaudit.krylov import eigh
 from specaudit.operators import DenseOperator, dense_operator
 
 DEPTH = 30
@@ -112,7 +113,10 @@ def headroom(kernel: Kernel, rows: FloatArray, copies: IntArray, cap: float, ran
 def gain(operator: DenseOperator, copies: IntArray, cap: float, ranks: IntArray, *, seed: int) -> Gain:
     """Return the headroom under an operator W^1/2 K W^1/2, W = diag(copies), at all `ranks` (r,)."""
     start = np.random.default_rng(seed).standard_normal(operator.size).astype(operator.dtype)
-    ascending, vectors = eigsh(operator.matrix, k=int(ranks[-1]), v0=start)
+    try:
+        ascending, vectors = eigsh(operator.matrix, k=int(ranks[-1]), v0=start)
+    except ArpackNoConvergence:
+        ascending, vectors = (part[..., -int(ranks[-1]) :] for part in eigh(operator.matrix.astype(np.float64)))
     carried = (vectors.astype(np.float64) ** 2 * ascending)[:, ::-1]
     values, needs = [], []
     for rank in ranks:
@@ -148,7 +152,6 @@ def homogeneous(
     """
     seeds = np.random.SeedSequence(seed).spawn(DRAWS + 1)
     name = kernel.name if kernel.profile is not None else NULL_KERNEL
-
     smoother = SMOOTHEST[: SMOOTHEST.index(name)]
     ladder = [*((smooth, DIMENSIONS[0]) for smooth in smoother), *((name, dimension) for dimension in DIMENSIONS)]
 
