@@ -20,15 +20,17 @@ if TYPE_CHECKING:
         compare_plan,
         fit,
         frontier,
+        headroom,
         leverage,
         plan,
         prune,
         prune_plan,
         residuals,
         sample,
+        simulate,
         span,
     )
-    from specaudit.documents import Baseline, Comparison, Fit, Frontier, Pruning, Span
+    from specaudit.documents import Baseline, Comparison, Fit, Frontier, Headroom, Pruning, Simulation, Span
 
 __all__ = [
     "Baseline",
@@ -36,9 +38,11 @@ __all__ = [
     "Fit",
     "Frontier",
     "FrontierTracker",
+    "Headroom",
     "Plan",
     "Policy",
     "Pruning",
+    "Simulation",
     "Span",
     "WaiverRule",
     "__version__",
@@ -47,12 +51,14 @@ __all__ = [
     "compare_plan",
     "fit",
     "frontier",
+    "headroom",
     "leverage",
     "plan",
     "prune",
     "prune_plan",
     "residuals",
     "sample",
+    "simulate",
     "span",
 ]
 

@@ -97,6 +97,11 @@ def frontier_memory(rows: int, used: int, dimensions: int, modes: int, outputs: 
     )
 
 
+def headroom_memory(rows: int, used: int, dimensions: int) -> int:
+    """Return the bytes that the headroom of `used` of `rows` rows needs: two kernel matrices in float64 at a time."""
+    return BASE + 40 * rows + 3 * 8 * used * dimensions + 2 * 8 * used**2
+
+
 def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
     return itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
 

@@ -21,6 +21,10 @@ METHODS = (
 )  # fmt: skip
 """The pruning methods, spelled out as the kernels are, and all of them."""
 
+POLICIES = ("static", "bounded", "oracle", "whiten", "harmonic")
+SUPPRESSIONS = ("deep", "paper")
+MOMENTA = ("nesterov", "heavy-ball")
+"""Of a simulation, spelled out as the kernels are."""
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
 SPAN_CLASSES = ("in-span", "copies", "collapsed", "new-modes", "noise", "unresolved")
 OPERATORS = ("auto", "dense", "graph")

@@ -145,6 +145,8 @@ def test_a_dry_run_tells_rows_memory_and_time(capsys, sides):
         ("span", ["before.npy", "core.npy"]),
         ("frontier", ["before.npy", "core.npy"]),
         ("sample", ["before.npy", "-n", "5", "--save-rows", "picked.npy"]),
+        ("simulate", []),
+        ("headroom", ["rows.npy", "--cap", "10"]),
     ],
 )
 def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, options):
@@ -161,7 +163,7 @@ def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, o
         given.pop(name, None)
     assert given == {name: defaults[name] for name in given}
     assert set(defaults) - set(given) <= {
-        *("source", "before", "after", "real", "synthetic", "residuals", "count"),
+        *("source", "before", "after", "real", "synthetic", "residuals", "count", "fit", "cap"),
         *("policy", "command", "progress", "on_rows"),
     }
 

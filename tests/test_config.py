@@ -307,6 +307,16 @@ def test_the_methods_are_those_of_the_registry():
     assert (*METHODS, "all") == config.METHODS
 
 
+def test_the_names_of_a_simulation_are_those_of_the_registries():
+    from specaudit.dynamics import MOTIONS, POLICIES, SUPPRESSIONS
+
+    assert (tuple(POLICIES), tuple(SUPPRESSIONS), tuple(MOTIONS)) == (
+        config.POLICIES,
+        config.SUPPRESSIONS,
+        config.MOMENTA,
+    )
+
+
 def test_the_indexes_are_those_of_the_registry():
     from specaudit.graph import INDEXES
 

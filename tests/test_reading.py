@@ -18,7 +18,7 @@ from specaudit.errors import InputError
 
 SENSIBLE = sorted(set(compare_fixtures.DOCUMENTS) - {"hostile"})
 
-KNOWN = ", ".join(f"specaudit.{name}/1" for name in ("fit", "baseline", "compare", "prune", "span", "frontier"))
+KNOWN = ", ".join(f"specaudit.{name}/1" for name in documents.SCHEMAS if name != "error")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specaudit.api.baselines import baseline
+from specaudit.api.capping import HEADROOM_ROWS, headroom
 from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
@@ -10,14 +11,16 @@ from specaudit.api.fitting import fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
 from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
+from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
 from specaudit.api.tracking import FrontierTracker
-from specaudit.documents import Baseline, Comparison, Fit, Frontier, Pruning, Span
+from specaudit.documents import Baseline, Comparison, Fit, Frontier, Headroom, Pruning, Simulation, Span
 from specaudit.learning import residuals
 from specaudit.policy import Policy, WaiverRule
 
 __all__ = [
     "FRONTIER_ROWS",
+    "HEADROOM_ROWS",
     "MAX_ROWS",
     "SPAN_ROWS",
     "Baseline",
@@ -25,10 +28,12 @@ __all__ = [
     "Fit",
     "Frontier",
     "FrontierTracker",
+    "Headroom",
     "Plan",
     "Policy",
     "Pruning",
     "RowSample",
+    "Simulation",
     "Span",
     "SpanRows",
     "WaiverRule",
@@ -37,12 +42,14 @@ __all__ = [
     "compare_plan",
     "fit",
     "frontier",
+    "headroom",
     "leverage",
     "plan",
     "prune",
     "prune_plan",
     "residuals",
     "sample",
+    "simulate",
     "span",
     "span_plan",
 ]

@@ -15,10 +15,12 @@ from specaudit.cli.demo import demo
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
 from specaudit.cli.frontier import frontier
+from specaudit.cli.headroom import headroom
 from specaudit.cli.prune import prune
 from specaudit.cli.sample import sample
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
+from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
@@ -31,6 +33,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "span": span,
     "frontier": frontier,
     "sample": sample,
+    "simulate": simulate,
+    "headroom": headroom,
     "show": show,
     "explain": explain,
     "schema": schema,

@@ -20,7 +20,7 @@ PROPOSALS = (*SELECTIONS, "added")
 
 BASELINE = ".json"
 """What the name of a saved baseline ends with."""
-SOURCES = ("source", "before", "after", "real", "synthetic", "residuals")
+SOURCES = ("fit", "source", "before", "after", "real", "synthetic", "residuals")
 TARGETS = ("outputs", "format_", "report", "plot", "save_rows", "save_weights", "require")
 UNSAID = {
     *SOURCES,

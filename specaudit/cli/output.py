@@ -19,12 +19,14 @@ from specaudit.report.formats import (
     FORMATS,
     FRONTIER_FORMATS,
     GATE_FORMATS,
+    HEADROOM_FORMATS,
     PICTURES,
     PRUNING_FORMATS,
+    SIMULATION_FORMATS,
     SPAN_FORMATS,
 )
 
-Subject = Literal["fit", "compare", "prune", "span", "frontier"]
+Subject = Literal["fit", "compare", "prune", "span", "frontier", "simulate", "headroom"]
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
@@ -36,6 +38,8 @@ DOCUMENTS: dict[Subject, tuple[str, ...]] = {
     "prune": tuple(PRUNING_FORMATS),
     "span": tuple(SPAN_FORMATS),
     "frontier": tuple(FRONTIER_FORMATS),
+    "simulate": tuple(SIMULATION_FORMATS),
+    "headroom": tuple(HEADROOM_FORMATS),
 }
 """The formats of a file, by what is rendered."""
 STDOUT: dict[Subject, tuple[str, ...]] = {
@@ -44,6 +48,8 @@ STDOUT: dict[Subject, tuple[str, ...]] = {
     "prune": ("text", "json", "markdown"),
     "span": ("text", "json", "markdown"),
     "frontier": ("text", "json", "markdown"),
+    "simulate": ("text", "json", "markdown"),
+    "headroom": ("text", "json", "markdown"),
 }
 """The formats of standard output."""
 

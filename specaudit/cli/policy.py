@@ -13,7 +13,7 @@ from specaudit.cli import options, rendering, terminal
 from specaudit.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Pruning
+    from specaudit.documents import Comparison, Headroom, Pruning, Simulation
     from specaudit.policy import Policy, WaiverRule
 
 FLAGS = ("margin", "enable", "max_drop", "min_rows", "waive", "on_inconclusive", "exit_zero")
@@ -59,7 +59,7 @@ def exit_by(comparisons: Sequence[Comparison], *, exit_zero: bool, told: bool) -
         exit_with(worst, exit_zero=exit_zero, told=told)
 
 
-def exit_with(worst: Comparison | Pruning, *, exit_zero: bool, told: bool) -> None:
+def exit_with(worst: Comparison | Pruning | Simulation | Headroom, *, exit_zero: bool, told: bool) -> None:
     """Leave with the exit code of a document; where it is 0, return. The arguments are those of `exit_by`."""
     if worst.exit_code == ExitCode.PASS:
         return

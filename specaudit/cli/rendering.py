@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from specaudit.cli import terminal
 from specaudit.cli.output import Output, Subject, write_all
 from specaudit.cli.rows import KEPT_FORMATS, ROW_FORMATS, WEIGHT_FORMATS
-from specaudit.report.formats import COMPARISON_FORMATS, FORMATS, FRONTIER_FORMATS, PRUNING_FORMATS, SPAN_FORMATS
+from specaudit.report.formats import (
+    COMPARISON_FORMATS,
+    FORMATS,
+    FRONTIER_FORMATS,
+    HEADROOM_FORMATS,
+    PRUNING_FORMATS,
+    SIMULATION_FORMATS,
+    SPAN_FORMATS,
+)
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
@@ -30,6 +38,8 @@ SUBJECTS: dict[str, Subject] = {
     "specaudit.prune/1": "prune",
     "specaudit.span/1": "span",
     "specaudit.frontier/1": "frontier",
+    "specaudit.simulate/1": "simulate",
+    "specaudit.headroom/1": "headroom",
 }
 """Schema of a document -> what it is about."""
 RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], str]] = {
@@ -38,6 +48,8 @@ RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], st
     "prune": (PRUNING_FORMATS, "specaudit.report.prune"),
     "span": (SPAN_FORMATS, "specaudit.report.span"),
     "frontier": (FRONTIER_FORMATS, "specaudit.report.frontier"),
+    "simulate": (SIMULATION_FORMATS, "specaudit.report.simulate"),
+    "headroom": (HEADROOM_FORMATS, "specaudit.report.headroom"),
 }
 """Subject -> its formats, and the package of the modules `facts` and `plots`, imported on use."""
 

@@ -68,8 +68,23 @@ from specaudit.documents.frontier import (
     NextWeights,
     NoiseBegin,
 )
+from specaudit.documents.headroom import Headroom, HeadroomCurve, HeadroomNull, HeadroomVerdict
 from specaudit.documents.prune import Method, Pruned, Pruning, Reference, Search, Trial, TrialSpectrum
 from specaudit.documents.reading import Saved, read_document
+from specaudit.documents.simulate import (
+    SimulatedAcceleration,
+    SimulatedBudget,
+    SimulatedCurve,
+    SimulatedLaw,
+    SimulatedPrediction,
+    SimulatedRecovery,
+    SimulatedScheme,
+    SimulatedSlope,
+    SimulatedSnapshot,
+    SimulatedSpectrum,
+    Simulation,
+    SimulationVerdict,
+)
 from specaudit.documents.span import Span, SpanKernel, SpanReproduce, SpanSet, SpanShare, SpanSide
 
 SCHEMAS: dict[str, type[Document]] = {
@@ -79,6 +94,8 @@ SCHEMAS: dict[str, type[Document]] = {
     "prune": Pruning,
     "span": Span,
     "frontier": Frontier,
+    "simulate": Simulation,
+    "headroom": Headroom,
     "error": ErrorDocument,
 }
 """Every document that the program writes, by the name that `specaudit schema` takes."""
@@ -124,6 +141,10 @@ __all__ = [
     "GraphCheck",
     "Group",
     "Groups",
+    "Headroom",
+    "HeadroomCurve",
+    "HeadroomNull",
+    "HeadroomVerdict",
     "Interval",
     "Kernel",
     "Ladder",
@@ -148,6 +169,18 @@ __all__ = [
     "Saved",
     "Search",
     "Side",
+    "SimulatedAcceleration",
+    "SimulatedBudget",
+    "SimulatedCurve",
+    "SimulatedLaw",
+    "SimulatedPrediction",
+    "SimulatedRecovery",
+    "SimulatedScheme",
+    "SimulatedSlope",
+    "SimulatedSnapshot",
+    "SimulatedSpectrum",
+    "Simulation",
+    "SimulationVerdict",
     "Span",
     "SpanKernel",
     "SpanReproduce",

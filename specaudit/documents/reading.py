@@ -15,11 +15,13 @@ from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison
 from specaudit.documents.fit import Fit
 from specaudit.documents.frontier import Frontier
+from specaudit.documents.headroom import Headroom
 from specaudit.documents.prune import Pruning
+from specaudit.documents.simulate import Simulation
 from specaudit.documents.span import Span
 from specaudit.errors import InputError
 
-Saved = Fit | Baseline | Comparison | Pruning | Span | Frontier
+Saved = Fit | Baseline | Comparison | Pruning | Span | Frontier | Simulation | Headroom
 
 READABLE: Mapping[str, type[Saved]] = {
     "specaudit.fit": Fit,
@@ -28,6 +30,8 @@ READABLE: Mapping[str, type[Saved]] = {
     "specaudit.prune": Pruning,
     "specaudit.span": Span,
     "specaudit.frontier": Frontier,
+    "specaudit.simulate": Simulation,
+    "specaudit.headroom": Headroom,
 }
 """Name of a schema without its version -> the document."""
 
@@ -41,6 +45,9 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "Curve": (_BANDED, _SLOPES),
     "FiniteRegion": (("rank", "log_ratio", "error"),),
     "SpanKernel": (("modes", "modes_low", "modes_high"), ("level", "excess", "excess_real")),
+    "HeadroomCurve": (("rank", "gain", "need", "null", "null_low", "null_high", "null_need"),),
+    "SimulatedCurve": (("time", "frontier", "furthest", "capacity", "loss", "spent", "largest"),),
+    "SimulatedSnapshot": (("rank", "eigenvalue"),),
     "Step": (
         ("dimension", "log_kappa", "log_kappa_sd"),
         ("gain_dimension", "gain_log_kappa", "gain_log_kappa_sd"),
@@ -53,7 +60,7 @@ LARGEST = 64 * 2**20  # bytes; documents have less than a hundredth of it
 
 
 def read_document(path: str | os.PathLike[str]) -> Saved:
-    """Return the fit, baseline or comparison that a file holds; writing it again gives the same bytes.
+    """Return the document that a file holds; writing it again gives the same bytes.
 
     Raises
     ------
@@ -71,6 +78,9 @@ def read_document(path: str | os.PathLike[str]) -> Saved:
         _refuse(f"{name}: {_field(first['loc'])}: {first['msg'].lower()}{others}")
     if isinstance(found, Span | Frontier):
         _check_span(name, found) if isinstance(found, Span) else _check_frontier(name, found)
+        return found
+    if isinstance(found, Simulation | Headroom):
+        _check_dynamics(name, found)
         return found
     measured = found.fit if isinstance(found, Baseline) else found.audit if isinstance(found, Pruning) else found
     if measured is not None and measured.primary not in measured.spectra:
@@ -98,6 +108,13 @@ def _check_frontier(name: str, found: Frontier) -> None:
         _refuse(f"{name}: checkpoints: expected a time for each, or for none")
     if len(found.proposal.edges) != len(found.proposal.counts) + bool(found.proposal.counts):
         _refuse(f"{name}: proposal: edges and counts do not belong together")
+
+
+def _check_dynamics(name: str, found: Simulation | Headroom) -> None:
+    line = found.run.predicted if isinstance(found, Simulation) else None
+    if isinstance(found, Simulation) and line is not None and len(line) != len(found.run.time):
+        _refuse(f"{name}: run: columns of unequal length: time {len(found.run.time)}, predicted {len(line)}")
+    _check_parts(name, found)
 
 
 def _check_parts(name: str, found: Saved) -> None:

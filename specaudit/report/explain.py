@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textwrap import fill
 
+from specaudit.report.dynamics_explained import DYNAMICS
 from specaudit.report.explanation import Explanation
 from specaudit.report.frontier.explain import LEARNING
 
@@ -145,6 +146,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         meaning="An added row is a near copy when it is nearer to a row of BEFORE than 99 % of the rows around "
         "that one are to another. Near copies do no harm to the spectral shape, and add nothing to it but weight.",
         action="Leave them out, or keep them if they are meant as weights.",
+    ),
+    "SPA021": Explanation(
+        title="how the spectrum of a fit goes on in a simulation",
+        meaning="A resolved exponent above 1 continues the measured eigenvalues as a power law, which is an "
+        "extrapolation beyond the window on which it was measured. Without one, the measured eigenvalues alone are "
+        "followed, the rest of the trace counts as tail, and the run ends at half of them.",
+        action="Read slopes as those of this spectrum; simulate --b B follows an exact power law.",
     ),
     **LEARNING,
     "resolved": Explanation(
@@ -304,6 +312,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "the five leading modes of what is left are taken from both. A flatter tail is then nothing to learn.",
         action="Leave the rows called beyond out, or mend what makes them.",
     ),
+    **DYNAMICS,
     "exit-0": Explanation(
         title="the run finished",
         meaning="Every gate passed, or nothing was gated. A fit exits 0 whatever its status is, unless "
@@ -313,9 +322,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "exit-1": Explanation(
         title="a gate decided and failed",
         meaning="For a comparison or a pruning: at least one gate failed, and was not waived. For span: "
-        "--require-class was given, and the new rows are something else. For a frontier: --gate was given, and "
-        "weights by residuals collapse. Nothing else ever returns 1, so a pipeline may stop a change on it. A fit "
-        "has no gates.",
+        "--require-class was given, and the new rows are something else. For simulate, headroom and frontier: --gate "
+        "was given, and there is no lasting gain, or weights by residuals collapse. Nothing else ever returns 1, so "
+        "a pipeline may stop a change on it. A fit has no gates.",
         action="Read which gate failed and by how much; `specaudit explain capacity`, or the gate's name, says more.",
     ),
     "exit-2": Explanation(

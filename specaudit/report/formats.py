@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit, Frontier, Pruning, Span
+    from specaudit.documents import Comparison, Fit, Frontier, Headroom, Pruning, Simulation, Span
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -171,6 +171,54 @@ FRONTIER_FORMATS: dict[str, Callable[[Frontier, int, bool], str]] = {
     "markdown": _frontier_markdown,
 }
 """Format name -> function of the frontier document, the width in columns and whether to colour."""
+
+
+def _simulation_text(simulation: Simulation, width: int, color: bool) -> str:
+    from specaudit.report.simulate.table import render_simulation
+
+    return render_simulation(simulation, width, color)
+
+
+def _simulation_json(simulation: Simulation, width: int, color: bool) -> str:
+    return simulation.to_json()
+
+
+def _simulation_markdown(simulation: Simulation, width: int, color: bool) -> str:
+    from specaudit.report.simulate.markdown import render_simulation_markdown
+
+    return render_simulation_markdown(simulation)
+
+
+SIMULATION_FORMATS: dict[str, Callable[[Simulation, int, bool], str]] = {
+    "text": _simulation_text,
+    "json": _simulation_json,
+    "markdown": _simulation_markdown,
+}
+"""Format name -> function of the simulation, the width in columns and whether to colour."""
+
+
+def _headroom_text(headroom: Headroom, width: int, color: bool) -> str:
+    from specaudit.report.headroom.table import render_headroom
+
+    return render_headroom(headroom, width, color)
+
+
+def _headroom_json(headroom: Headroom, width: int, color: bool) -> str:
+    return headroom.to_json()
+
+
+def _headroom_markdown(headroom: Headroom, width: int, color: bool) -> str:
+    from specaudit.report.headroom.markdown import render_headroom_markdown
+
+    return render_headroom_markdown(headroom)
+
+
+HEADROOM_FORMATS: dict[str, Callable[[Headroom, int, bool], str]] = {
+    "text": _headroom_text,
+    "json": _headroom_json,
+    "markdown": _headroom_markdown,
+}
+"""Format name -> function of the headroom, the width in columns and whether to colour."""
 
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""

@@ -44,12 +44,6 @@ LEARNING: dict[str, Explanation] = {
         "all modes, or the residuals of near rows have so little in common that noise cannot be told from signal.",
         action="See SPA031 for a checkpoint; of weights, keep those that you have.",
     ),
-    "not-applicable": Explanation(
-        title="a growth exponent that would mean nothing",
-        meaning="The checkpoints have no times; or the kernel's eigenvalues fall no faster than 1/k where the "
-        "frontier moved, as for most text embeddings: there is no flatter tail to reach, whatever the weights.",
-        action="Give --times; else compare the frontiers of two runs of one optimiser at equal times.",
-    ),
     "collapse": Explanation(
         title="weights by residuals gather on noise",
         meaning="D = I_w / I_1 is below .50: I is how far residuals agree with the mean of those of the 5 nearest "
