@@ -32,9 +32,9 @@ DYNAMICS: dict[str, Explanation] = {
     ),
     "not-applicable": Explanation(
         title="an exponent that would mean nothing",
-        meaning="The kernel's eigenvalues fall no faster than 1/k where the frontier moves (b of 1 or less), as those "
-        "of most text embeddings under distance kernels: an oracle flattens to 1/k, and there is nothing to gain. Of a "
-        "logged run, its checkpoints may also have no times.",
+        meaning="The kernel's eigenvalues fall no faster than 1/k where the frontier moves (b of 1 or less), as "
+        "those of most text embeddings under distance kernels: an oracle flattens to 1/k, and there is nothing to "
+        "gain. Of a logged run, its checkpoints may also have no times.",
         action="Look at another kernel, or do not use a policy that raises the tail. Of a log, give --times; else "
         "compare the frontiers of two runs of one optimiser at equal times.",
     ),
