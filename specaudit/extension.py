@@ -17,7 +17,7 @@ from specaudit.kernels import FloatArray, Kernel, RealArray, kernel_values
 from specaudit.krylov import eigh
 from specaudit.spectrum import Eigenpairs
 
-TESTED_ROWS = 2048
+TESTED_ROWS = 4096
 """Rows on which the kernel of all rows is multiplied out."""
 BLOCK = 1 << 23
 """Kernel values of a block and thread."""
