@@ -39,7 +39,8 @@ def fit(path: Path, *arguments: str) -> tuple[dict, float, float]:
         document = Path(folder) / "fit.json"
         command = [sys.executable, "-m", "specaudit", "fit", str(path), "-q", "-o", str(document), *arguments]
         start = time.perf_counter()
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        known = {name: value for name, value in os.environ.items() if name != "SPECAUDIT_STUDY_DATA"}
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=known) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start

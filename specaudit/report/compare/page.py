@@ -31,7 +31,7 @@ from specaudit.report.pages import Plate, numbers, page, plate, typeset
 if TYPE_CHECKING:
     from specaudit.documents import Comparison, SpectrumChange
 
-NAMED = 30
+NAMED = 20
 CAPTIONS = {
     "scree": "Leading eigenvalues of K/n, both sides at equal size.",
     "capacity": "Population ridge κ at equal effective dimension. Lower is less capacity. 95 % of the random subsets "
