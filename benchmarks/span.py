@@ -4,12 +4,13 @@
     python benchmarks/span.py --only text --cases holdout jargon
     python benchmarks/span.py --table
 
-Each of 24 splits takes 2,000 random rows of a data set as the real ones (digits: 900) and judges sets of 1,000 others
-(400): `holdout`, other real rows; `copies`, real rows embedded again (moved by 0.1 % of their length); `pca32`, others
-rebuilt from the 32 leading components of the real rows; `noise`, isotropic; `real + noise`, half each; `chain`, the
-fifth generation of means of two neighbours; `topic`, rows of a topic (photograph, digits) that the real rows lack;
-`dwelling`, other rows of one topic that the real rows have; `jargon` and `bible`, text of another kind, and both mixed
-into `holdout`. The thresholds were set on topics of the large WordNet file, and after a look at the first two splits.
+Each of 24 splits takes 2,000 random rows of a data set as the real ones (digits: 900) and judges sets of 1,000
+others (400): `holdout`, other real rows; `copies`, real rows embedded again (moved by 0.1 % of their length);
+`pca32`, others rebuilt from the 32 leading components of the real rows; `noise`, isotropic; `real + noise`, half
+each; `chain`, the fifth generation of means of two neighbours; `topic`, rows of a topic (photograph, digits) that the
+real rows lack; `dwelling`, other rows of one topic that the real rows have; `jargon` and `bible`, text of another
+kind, and both mixed into `holdout`. The thresholds were set on topics of the large WordNet file, and after a look at
+the first two splits.
 """
 
 from __future__ import annotations
