@@ -30,6 +30,7 @@ COLUMNS = 128
 LEADING = 100
 MILLION = 1_000_000
 GROWTH = tuple(2**k for k in range(14, 21))
+GROWING = ("--kernel", "laplace", "--operator", "graph", "--max-rows", "8192")
 Record = dict[str, object]
 
 
@@ -113,17 +114,7 @@ def growth() -> list[Record]:
     for rows in GROWTH:
         with tempfile.TemporaryDirectory() as folder:
             path = on_sphere(folder, 5, rows)
-            arguments = (
-                "--kernel",
-                "laplace",
-                "--operator",
-                "graph",
-                "--graph-rows",
-                str(rows),
-                "--max-rows",
-                "8192",
-            )
-            found.append({"part": "growth", "name": f"{rows:,}", **described(*fit(path, *arguments))})
+            found.append({"part": "growth", "name": f"{rows:,}", **described(*fit(path, *GROWING))})
         print(found[-1], flush=True)
     return found
 
