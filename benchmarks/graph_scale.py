@@ -114,7 +114,7 @@ def growth() -> list[Record]:
     for rows in GROWTH:
         with tempfile.TemporaryDirectory() as folder:
             path = on_sphere(folder, 5, rows)
-            found.append({"part": "growth", "name": f"{rows:,}", **described(*fit(path, *GROWING))})
+            found.append({"part": "growth", "name": f"{rows:,}", "size": rows, **described(*fit(path, *GROWING))})
         print(found[-1], flush=True)
     return found
 
@@ -166,7 +166,7 @@ PARTS = {"real": real, "million": million, "growth": growth, "peers": peers}
 
 
 def exponent_of(records: list[Record], key: str) -> float:
-    rows = np.log([float(str(r["rows"])) for r in records])
+    rows = np.log([float(str(r["size"])) for r in records])
     return float(np.polyfit(rows, np.log([float(str(r[key])) for r in records]), 1)[0])
 
 
@@ -215,7 +215,7 @@ def plot(records: list[Record]) -> None:
         return
     figure, axes = pyplot.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
     for axis, key, label in zip(axes, ("seconds", "GiB"), ("time (s)", "peak memory (GiB)"), strict=True):
-        axis.loglog([r["rows"] for r in found], [r[key] for r in found], "o-", base=2)
+        axis.loglog([r["size"] for r in found], [r[key] for r in found], "o-", base=2)
         axis.set(xlabel="rows", ylabel=label)
         axis.grid(alpha=0.3)
     figure.savefig(RESULTS / "graph_scale.svg", metadata={"Date": None})
