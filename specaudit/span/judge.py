@@ -53,7 +53,8 @@ which modes are new."""
 CARRIED = 1 / 2
 """Of what the leading modes leave of real rows: they carry a row of which they leave less."""
 NOISY = 0.35
-"""Share of rows of high excess without the leading modes, under every kernel, that names a set noise."""
+"""Share of rows of high excess without the leading modes that names a set noise: under every kernel, or under any
+where none finds new modes."""
 REPEAT = 0.1
 """Distance, in bandwidths, within which rows of one set repeat one another."""
 FEWEST_REAL, FEWEST_NEW = 200, 30
@@ -378,8 +379,9 @@ def _classes(
         )
     elif not found and repeats.value - repeats.expected >= MANY and repeats.z > CERTAIN:
         found["collapsed"] = f"{100 * repeats.value:.0f} % repeat one another"
-    least = min(kernels.values(), key=lambda k: k.rest.value)
-    if least.rest.value >= NOISY and least.rest.z > CERTAIN:
+    loud = [k for k in kernels.values() if k.rest.value >= NOISY and k.rest.z > CERTAIN]
+    if loud and (len(loud) == len(kernels) or not fresh):
+        least = min(loud, key=lambda k: k.rest.value)
         found["noise"] = f"{_beyond(least, least.rest)} without the modes they have in common"
     elif fresh:
         most = max(fresh, key=lambda k: k.coherence + k.outside_z)
