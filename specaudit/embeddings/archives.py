@@ -23,8 +23,7 @@ DAMAGE = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    NotImplementedError,  # what zipfile raises for a compression that it does not know
-    RuntimeError,  # encrypted
+    RuntimeError,  # encrypted, or a compression that zipfile does not know
     ValueError,
     IndexError,
     OverflowError,

@@ -228,7 +228,7 @@ def _cause(error: Exception) -> Exception:
 
 def _may_pass(error: Exception) -> bool:
     """Return whether the same may work in a moment: what the network or a busy server does."""
-    if isinstance(error, (ImportError, InputError, FileNotFoundError, PermissionError, NotImplementedError)):
+    if isinstance(error, (ImportError, InputError, FileNotFoundError, PermissionError)):
         return False
     if 400 <= _status(error) < 500 and _status(error) not in (408, 429):
         return False
