@@ -77,7 +77,7 @@ class SpanSet(Document):
     repeats: SpanShare = Field(description="rows within a tenth of the bandwidth of another row of the set")
     row_classes: Mapping[RowClass, int] = Field(description="unique rows of each class")
     unseen: float = Field(
-        description="a smaller share of other rows cannot be seen; nor may a larger one of rows like the real ones"
+        description="a smaller share of other rows may go unseen; of rows like the real ones even a larger one"
     )
     spectra: Mapping[str, SpanKernel]
 

@@ -285,7 +285,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "in-span": Explanation(
         title="new rows lie in the span of the real ones",
         meaning="The real rows explain them as they explain one another: more of the same. They add volume, not "
-        "capability. A small share of other rows among them would not show; the report says below which.",
+        "capability. A small share of other rows among them may not show; the report says below which.",
         action="Nothing, if volume is what you want; else leave them out.",
     ),
     "copies": Explanation(

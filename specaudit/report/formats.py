@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit, Frontier, Headroom, Pruning, Simulation, Span
+    from specaudit.documents import Comparison, Fit, Frontier, Headroom, Pruning, Saved, Simulation, Span
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -17,8 +17,8 @@ def _text(fit: Fit, width: int, color: bool) -> str:
     return render_fit(fit, width, color)
 
 
-def _json(fit: Fit, width: int, color: bool) -> str:
-    return fit.to_json()
+def _json(document: Saved, width: int, color: bool) -> str:
+    return document.to_json()
 
 
 def _markdown(fit: Fit, width: int, color: bool) -> str:
@@ -55,10 +55,6 @@ def _comparison_text(comparison: Comparison, width: int, color: bool) -> str:
     return render_comparison(comparison, width, color)
 
 
-def _comparison_json(comparison: Comparison, width: int, color: bool) -> str:
-    return comparison.to_json()
-
-
 def _comparison_markdown(comparison: Comparison, width: int, color: bool) -> str:
     from specaudit.report.compare.markdown import render_comparison_markdown
 
@@ -91,7 +87,7 @@ def _comparison_html(comparison: Comparison, width: int, color: bool) -> str:
 
 COMPARISON_FORMATS: dict[str, Callable[[Comparison, int, bool], str]] = {
     "text": _comparison_text,
-    "json": _comparison_json,
+    "json": _json,
     "markdown": _comparison_markdown,
     "csv": _comparison_csv,
     "junit": _junit,
@@ -107,10 +103,6 @@ def _pruning_text(pruning: Pruning, width: int, color: bool) -> str:
     return render_pruning(pruning, width, color)
 
 
-def _pruning_json(pruning: Pruning, width: int, color: bool) -> str:
-    return pruning.to_json()
-
-
 def _pruning_markdown(pruning: Pruning, width: int, color: bool) -> str:
     from specaudit.report.prune.markdown import render_pruning_markdown
 
@@ -119,7 +111,7 @@ def _pruning_markdown(pruning: Pruning, width: int, color: bool) -> str:
 
 PRUNING_FORMATS: dict[str, Callable[[Pruning, int, bool], str]] = {
     "text": _pruning_text,
-    "json": _pruning_json,
+    "json": _json,
     "markdown": _pruning_markdown,
 }
 """Format name -> function of the pruning, the width in columns and whether to colour."""
@@ -131,10 +123,6 @@ def _span_text(span: Span, width: int, color: bool) -> str:
     return render_span(span, width, color)
 
 
-def _span_json(span: Span, width: int, color: bool) -> str:
-    return span.to_json()
-
-
 def _span_markdown(span: Span, width: int, color: bool) -> str:
     from specaudit.report.span.markdown import render_span_markdown
 
@@ -143,7 +131,7 @@ def _span_markdown(span: Span, width: int, color: bool) -> str:
 
 SPAN_FORMATS: dict[str, Callable[[Span, int, bool], str]] = {
     "text": _span_text,
-    "json": _span_json,
+    "json": _json,
     "markdown": _span_markdown,
 }
 """Format name -> function of the span document, the width in columns and whether to colour."""
@@ -155,10 +143,6 @@ def _frontier_text(found: Frontier, width: int, color: bool) -> str:
     return render_frontier(found, width, color)
 
 
-def _frontier_json(found: Frontier, width: int, color: bool) -> str:
-    return found.to_json()
-
-
 def _frontier_markdown(found: Frontier, width: int, color: bool) -> str:
     from specaudit.report.frontier.markdown import render_frontier_markdown
 
@@ -167,7 +151,7 @@ def _frontier_markdown(found: Frontier, width: int, color: bool) -> str:
 
 FRONTIER_FORMATS: dict[str, Callable[[Frontier, int, bool], str]] = {
     "text": _frontier_text,
-    "json": _frontier_json,
+    "json": _json,
     "markdown": _frontier_markdown,
 }
 """Format name -> function of the frontier document, the width in columns and whether to colour."""
@@ -179,10 +163,6 @@ def _simulation_text(simulation: Simulation, width: int, color: bool) -> str:
     return render_simulation(simulation, width, color)
 
 
-def _simulation_json(simulation: Simulation, width: int, color: bool) -> str:
-    return simulation.to_json()
-
-
 def _simulation_markdown(simulation: Simulation, width: int, color: bool) -> str:
     from specaudit.report.simulate.markdown import render_simulation_markdown
 
@@ -191,7 +171,7 @@ def _simulation_markdown(simulation: Simulation, width: int, color: bool) -> str
 
 SIMULATION_FORMATS: dict[str, Callable[[Simulation, int, bool], str]] = {
     "text": _simulation_text,
-    "json": _simulation_json,
+    "json": _json,
     "markdown": _simulation_markdown,
 }
 """Format name -> function of the simulation, the width in columns and whether to colour."""
@@ -203,10 +183,6 @@ def _headroom_text(headroom: Headroom, width: int, color: bool) -> str:
     return render_headroom(headroom, width, color)
 
 
-def _headroom_json(headroom: Headroom, width: int, color: bool) -> str:
-    return headroom.to_json()
-
-
 def _headroom_markdown(headroom: Headroom, width: int, color: bool) -> str:
     from specaudit.report.headroom.markdown import render_headroom_markdown
 
@@ -215,7 +191,7 @@ def _headroom_markdown(headroom: Headroom, width: int, color: bool) -> str:
 
 HEADROOM_FORMATS: dict[str, Callable[[Headroom, int, bool], str]] = {
     "text": _headroom_text,
-    "json": _headroom_json,
+    "json": _json,
     "markdown": _headroom_markdown,
 }
 """Format name -> function of the headroom, the width in columns and whether to colour."""

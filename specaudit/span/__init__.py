@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from specaudit.span.judge import EachRow, Judgement, KernelSpan, RowClass, Shares, SpanClass, judge_rows, judge_span
+from specaudit.span.classes import KernelSpan, Shares, SpanClass
+from specaudit.span.judge import EachRow, Judgement, RowClass, judge_rows, judge_span
 from specaudit.span.real import RealRows
 
 __all__ = [

@@ -59,7 +59,7 @@ def set_facts(found: SpanSet) -> Iterator[tuple[str, str]]:
     yield "repeat one another", _against(found.repeats)
     yield "each row", ", ".join(f"{counts[name]:,} {name}" for name in ROWS if name in counts)
     yield (
-        "cannot be seen",
+        "may go unseen",
         f"less than {100 * found.unseen:.0f} % of other rows; more where they are like real ones",
     )
 
