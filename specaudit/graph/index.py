@@ -68,6 +68,9 @@ class Index(Protocol):
         """Add points (b, d); their places follow those of the points before."""
         ...
 
+    def prepare(self, k: int) -> None:
+        """Become what a search for ``k`` points would make of the index: what it chooses is in later answers."""
+
     def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
         """Return squared distances (q, k), ascending, and places (q, k), -1 where nothing was found."""
         ...
@@ -95,6 +98,9 @@ class FlatIndex:
     def add(self, points: Points) -> None:
         """Add points (b, d)."""
         self.index.add(points)
+
+    def prepare(self, k: int) -> None:
+        """Nothing to choose."""
 
     def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
         """Return squared distances and places (q, k)."""
@@ -137,11 +143,15 @@ class IvfIndex:
         """Add points (b, d)."""
         self.index.add(points)
 
-    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
-        """Return squared distances and places (q, k)."""
+    def prepare(self, k: int) -> None:
+        """Choose how many lists are probed, where that is due."""
         rows, k_before = self.tuned
         if k != k_before or self.index.ntotal >= 2 * rows:
             self._tune(k)
+
+    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
+        """Return squared distances and places (q, k)."""
+        self.prepare(k)
         squared, places = self.index.search(queries, k)
         return squared, places
 
@@ -186,6 +196,9 @@ class HnswIndex:
         """Add points (b, d), which are linked by all threads at once."""
         self.index.add(points)
 
+    def prepare(self, k: int) -> None:
+        """Nothing to choose."""
+
     def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
         """Return squared distances and places (q, k)."""
         self.index.hnsw.efSearch = max(SEARCH_DEPTH, 4 * k)
@@ -226,10 +239,14 @@ class DescentIndex:
             raise RuntimeError("an NN-descent index cannot grow once it was searched")
         self.parts.append(points)
 
-    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
-        """Return squared distances and places (q, k)."""
+    def prepare(self, k: int) -> None:
+        """Build the graph."""
         if self.index is None:
             self.index = self._build()
+
+    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
+        """Return squared distances and places (q, k)."""
+        self.prepare(k)
         squared, places = self.index.search(queries, k)
         return squared, places
 
