@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         prune_plan,
         residuals,
         sample,
+        scan,
         simulate,
         span,
     )
@@ -58,6 +59,7 @@ __all__ = [
     "prune_plan",
     "residuals",
     "sample",
+    "scan",
     "simulate",
     "span",
 ]

@@ -150,8 +150,8 @@ def scan(
         integers that float64 cannot hold, or fewer than two different usable rows.
     """
     found = find_all(embeddings, normalize=normalize, progress=progress)
-    if not drop_bad_rows and not found.usable.all():
-        raise _bad_rows_error(embeddings, found, normalize)
+    if not drop_bad_rows:
+        check_usable(embeddings, found)
     result = _assemble(
         dtype=str(embeddings.dtype),
         defects={name: len(rows) for name, rows in found.defects.items()},
@@ -359,14 +359,37 @@ def _frozen(array: Frozen) -> Frozen:
     return array
 
 
-def _bad_rows_error(embeddings: Embeddings, found: Findings, normalize: Normalize) -> InputError:
+def kept_rows(embeddings: Embeddings, found: Findings, *, seed: int, max_rows: int) -> Integers:
+    """Return one row of each content among the ``max_rows`` of smallest key, by content and, if there are ids, by id.
+
+    They hold the sample of any data set that these rows are a part of, under the same seed and up to so many rows.
+    """
+    contents, usable = found.contents, found.usable
+    unique, copies = _count_runs(np.sort(contents[usable]))
+    orders = [(contents, row_keys(unique, seed))]
+    if embeddings.ids is not None:
+        hashes = hash_ids(embeddings.ids)
+        orders.append((hashes, _smallest_keys(hashes, contents, usable, seed)))
+    rows = np.concatenate(
+        [
+            _draw(unique, copies, keys, row_keys(hashes, seed), contents, usable, max_rows).rows
+            for hashes, keys in orders
+        ]
+    )
+    return rows[np.unique(contents[rows], return_index=True)[1]]
+
+
+def check_usable(embeddings: Embeddings, found: Findings) -> None:
+    """Raise an ``InputError`` that names the first bad rows, if there are some."""
+    if found.usable.all():
+        return
     parts = [
         f"{len(rows):,} with {DEFECTS[name]} (first: {embeddings.locate(int(rows[0]))})"
         for name, rows in found.defects.items()
-        if len(rows) and (name != "zero" or normalize == "l2")
+        if len(rows) and (name != "zero" or found.normalize == "l2")
     ]
     bad = int(np.count_nonzero(~found.usable))
-    return InputError(
+    raise InputError(
         f"{embeddings.name}: {bad:,} of {embeddings.rows:,} rows cannot be used: {', '.join(parts)}",
         next_step="--drop-bad-rows drops and counts them",
     )

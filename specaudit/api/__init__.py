@@ -9,8 +9,9 @@ from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.fitting import fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
-from specaudit.api.planning import Plan, compare_plan, plan, span_plan
+from specaudit.api.planning import Plan, compare_plan, plan, scan_plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
+from specaudit.api.scanning import ScanFile, scan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
 from specaudit.api.tracking import FrontierTracker
@@ -33,6 +34,7 @@ __all__ = [
     "Policy",
     "Pruning",
     "RowSample",
+    "ScanFile",
     "Simulation",
     "Span",
     "SpanRows",
@@ -49,6 +51,8 @@ __all__ = [
     "prune_plan",
     "residuals",
     "sample",
+    "scan",
+    "scan_plan",
     "simulate",
     "span",
     "span_plan",

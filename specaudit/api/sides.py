@@ -12,7 +12,15 @@ import numpy as np
 
 from specaudit.api.common import check_scale, fraction
 from specaudit.dataset import DataSet, IntArray
-from specaudit.embeddings import Embeddings, concatenated, open_embeddings, read_selection, read_weights
+from specaudit.embeddings import (
+    HERE,
+    Embeddings,
+    Engine,
+    concatenated,
+    open_embeddings,
+    read_selection,
+    read_weights,
+)
 from specaudit.errors import ConfigError, InputError
 from specaudit.hashing import row_keys
 from specaudit.kernels import Normalize
@@ -96,6 +104,7 @@ class Reader:
         normalize: Normalize,
         drop_bad_rows: bool,
         without: Rule | None = None,
+        engine: Engine = HERE,
     ) -> Reader:
         """Return a reader with the arguments of the verb; `without` is what is given as the groups of BEFORE."""
         return cls(
@@ -107,6 +116,7 @@ class Reader:
                 "shape": shape,
                 "column": column,
                 "max_memory": max_memory,
+                "engine": engine,
             },
             scanning={"seed": seed, "max_rows": max_rows, "normalize": normalize, "drop_bad_rows": drop_bad_rows},
         )

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 def fit(
     context: typer.Context,
-    source: Annotated[
-        str, typer.Argument(metavar="EMB", help="A file, FILE::member, URL, directory, glob, @list or - (stdin).")
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="EMB...", help="A file, FILE::member, URL, directory, glob, @list or - (stdin); scans."),
     ],
     kernel: options.Kernels = options.KERNELS,
     bandwidth: options.Bandwidth = None,
@@ -42,6 +43,8 @@ def fit(
     graph_rows: options.GraphRows = options.GRAPH_ROWS,
     index: options.IndexName = "auto",
     max_memory: options.MaxMemory = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
     report: options.Reports = None,
@@ -76,11 +79,16 @@ def fit(
 
     Exits 0 whatever the status is, unless --require says otherwise; 2 when it could not run.
     """
-    arguments = {**options.measurement(context.params), **options.graph(context.params)}
+    source = sources[0] if len(sources) == 1 else sources
+    arguments = {
+        **options.measurement(context.params),
+        **options.graph(context.params),
+        **options.engine(context),
+    }
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
     files = output.requested("fit", documents=outputs, reports=report, plots=plot)
-    carried = [output.leverage_output(text, source) for text in save_leverage or ()]
+    carried = [output.leverage_output(text, sources) for text in save_leverage or ()]
     kept = [output.baseline_output(text) for text in baseline or ()]
     if keep_sample and not kept:
         raise ConfigError(
@@ -88,7 +96,8 @@ def fit(
         )
     beside = [output.sample_output(file) for file in kept if keep_sample]
     output.check_outputs(
-        [*files, *kept, *beside, *carried], [source.partition("::")[0], *options.given(ids, config_file)]
+        [*files, *kept, *beside, *carried],
+        [*(name.partition("::")[0] for name in sources), *options.given(ids, config_file)],
     )
 
     from specaudit import api

@@ -79,7 +79,7 @@ def previous_rows(
     bounds = generations(n)
     shares = [_Share(kind=kind, k=k, number=number, shares=engine.width) for number in range(engine.width)]
     with faiss_threads(threads):
-        if engine.width == 1:
+        if engine is HERE:
             for low, found in _search_share(points, shares[0]):
                 places[low : low + len(found), : found.shape[1]] = found
                 progress((low + len(found)) / n)
