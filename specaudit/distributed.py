@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import platform
 import re
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -76,12 +78,13 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}))
         if workers is not None:
             scratch = stack.enter_context(TemporaryDirectory(prefix="specaudit-"))
-            address = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
-                    local_directory=scratch, silence_logs=logging.CRITICAL,
-                )
-            )  # fmt: skip
+            stack.enter_context(dask.config.set({"temporary-directory": scratch}))
+            with _uninterrupted():
+                cluster = distributed.LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True,
+                    dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+            address = stack.enter_context(cluster)
         try:
             client = stack.enter_context(
                 distributed.Client(address, timeout=CONNECTING, set_as_default=False, name="specaudit")
@@ -94,6 +97,20 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
             ) from None
         _check_versions(client)
         yield DaskEngine(client=client, run_name=uuid4().hex)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep an interrupt until this is over, and for good from the threads and processes that begin meanwhile.
+
+    A terminal sends it to all processes of the run; this one ends the others.
+    """
+    resource_tracker.ensure_running()  # which would let it through again in the thread that starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from specaudit.embeddings import BAND_BYTES, Band, Embeddings
+from specaudit.embeddings import Band, Embeddings
 from specaudit.hashing import row_keys
 from specaudit.kernels import FloatArray, Kernel, Normalize, prepare_rows
 from specaudit.scan import Scan
@@ -56,7 +56,7 @@ def second_moments(
     d = embeddings.dimensions
     shares = _Shares.of(scan)
     # What a band gives is at most a sixteenth of what is read for it.
-    bands = embeddings.bands(max(BAND_BYTES, 16 * len(NESTED) * 8 * d**2))
+    bands = embeddings.bands(least=16 * len(NESTED) * 8 * d**2)
     mean = np.zeros(d)
     if kernel.centered:
         mean = scan.column_mean if kernel.normalize == "none" else _mean_direction(embeddings, scan, bands)

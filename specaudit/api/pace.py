@@ -83,7 +83,7 @@ def _scanned(embeddings: Embeddings) -> float:
     """Return the bytes a second of a scan of the first rows; what is assumed where they cannot be read here."""
     if embeddings.findings is not None:
         return SCANNED
-    part = embeddings.band(embeddings.bands(PROBED)[0])
+    part = embeddings.band(embeddings.bands(most=PROBED)[0])
     begun = time.perf_counter()
     try:
         find_all(part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specaudit.embeddings.core import BAND_BYTES, Block, Embeddings, Shard, concatenated
+from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.formats import FORMATS
 from specaudit.embeddings.opening import open_embeddings
 from specaudit.embeddings.passes import HERE, Band, Engine
@@ -11,7 +11,6 @@ from specaudit.embeddings.row_values import read_groups, read_scores, read_weigh
 from specaudit.embeddings.selection import read_rows, read_selection
 
 __all__ = [
-    "BAND_BYTES",
     "FORMATS",
     "HERE",
     "SCHEMES",

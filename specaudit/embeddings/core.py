@@ -95,7 +95,7 @@ class Embeddings:
         """
         max_bytes = self._bounded(max_bytes)
         if self._distant:
-            bands = self.bands(max_bytes, max_bytes)
+            bands = self.bands(most=max_bytes)
             for band, values in zip(bands, self.each(_values, bands), strict=True):
                 values.flags.writeable = False
                 yield Block(start=band.start, values=values)
@@ -148,17 +148,19 @@ class Embeddings:
             out[place] = values
         return out
 
-    def bands(self, size: int = BAND_BYTES, max_bytes: int = BLOCK_BYTES) -> tuple[Band, ...]:
-        """Return the rows cut into bands of about ``size`` bytes, at ends of the blocks of each shard.
+    def bands(self, *, least: int = 0, most: int | None = None) -> tuple[Band, ...]:
+        """Return the rows cut into bands of 64 MiB or at ``least`` so many bytes, or of ``most``, at ends of blocks.
 
         They depend on the shape of the shards and on nothing else, such as who works on them.
         """
-        step = block_rows(self._bounded(max_bytes), self.dimensions * self.dtype.itemsize)
-        most = step * max(1, size // self._bounded(max_bytes))
+        size = max(BAND_BYTES, least) if most is None else most
+        block = min(self._bounded(BLOCK_BYTES), size)
+        step = block_rows(block, self.dimensions * self.dtype.itemsize)
+        rows = step * max(1, size // block)
         ends, last = [], 0
         for shard in self.shards:
-            for end in (*range(shard.start + most, shard.start + shard.rows, most), shard.start + shard.rows):
-                if end - last >= most:
+            for end in (*range(shard.start + rows, shard.start + shard.rows, rows), shard.start + shard.rows):
+                if end - last >= rows:
                     ends.append(end)
                     last = end
         if last < self.rows:

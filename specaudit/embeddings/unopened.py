@@ -187,7 +187,8 @@ class Unopened:
 
 
 def _open(part: Part, options: Options, run: str) -> Matrix:
-    key = (run, f"{part.label}::{part.member}", options)
+    place = part.path if isinstance(part.path, Path) else part.label
+    key = (run, f"{place}::{part.member}", options)
     if key not in _opened:
         _opened[key] = open_part(part, options)
         while len(_opened) > MOST_OPEN:
