@@ -42,9 +42,9 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rows_of(seed: int = 0, n: int = 600, d: int = 8) -> np.ndarray:
-    """Return rows on a coarse lattice: many copies, and many rows equally far from others."""
-    return np.random.default_rng(seed).integers(-2, 3, (n, d)).astype(np.float32) / 2
+def rows_of(seed: int = 0, n: int = 600, d: int = 7) -> np.ndarray:
+    """Return rows on a coarse lattice: copies, and many rows equally far from others."""
+    return np.random.default_rng(seed).integers(-1, 2, (n, d)).astype(np.float32) / 2
 
 
 def write_shards(folder: Path, values: np.ndarray) -> None:
@@ -60,6 +60,15 @@ def write_csv(folder: Path, values: np.ndarray) -> None:
 
 def write_one(folder: Path, values: np.ndarray) -> None:
     np.save(folder / "rows.npy", np.asfortranarray(values))
+
+
+def status_of(process: Path) -> tuple[str, int, int] | None:
+    """Return the state, group and session of a process; None once it is gone or waits to be forgotten."""
+    try:
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else (fields[0], int(fields[2]), int(fields[3]))
 
 
 SOURCES: dict[str, Callable[[Path, np.ndarray], None]] = {
@@ -100,7 +109,7 @@ def test_workers_find_the_same_numbers_to_the_last_bit(engine, folder, monkeypat
 @pytest.mark.parametrize("index", ["flat", "ivf"])
 def test_workers_find_the_previous_rows_that_one_process_finds(engine, monkeypatch, index):
     monkeypatch.setattr(distributed, "PIECE", 5000)
-    rows = np.concatenate([np.random.default_rng(0).standard_normal((1500, 8)), rows_of(2, 500)])
+    rows = np.concatenate([np.random.default_rng(0).standard_normal((1500, 7)), rows_of(2, 500)])
     here, there = (previous_rows(rows, 5, index=index, engine=where) for where in (HERE, engine))
     assert np.array_equal(here.places, there.places)
     assert (here.recall, here.bounds) == (there.recall, there.bounds)
@@ -132,7 +141,7 @@ def test_a_kernel_graph_on_workers_is_that_of_one_process(engine):
         estimate_graph(kernel, rows, weights, settings, dense_rows=128, seed=0, threads=1, engine=where)
         for where in (HERE, engine)
     )
-    assert here.calibration == there.calibration
+    assert repr(here.calibration) == repr(there.calibration)  # nan equals nan
     assert np.array_equal(here.estimate.measure.nodes, there.estimate.measure.nodes)
 
 
@@ -237,8 +246,7 @@ def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
     assert told
     assert (run.returncode, out, err) == (130, "", "")
     assert sorted(path.name for path in folder.iterdir()) == ["rows.npy"]
-    with pytest.raises(ProcessLookupError):
-        os.killpg(run.pid, 0)
+    assert not [status for status in map(status_of, Path("/proc").glob("[0-9]*")) if status and status[1:] == (run.pid, run.pid)]
 
 
 def test_a_local_cluster_says_nothing_on_stderr(folder):
@@ -246,4 +254,4 @@ def test_a_local_cluster_says_nothing_on_stderr(folder):
     command = [sys.executable, "-m", "specaudit", "scan", "rows.npy", "-o", "a.scan", "--workers", "1"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == "600 rows of 1 shard written to a.scan, 598 of them whole\n"
+    assert run.stdout == "600 rows of 1 shard written to a.scan, 528 of them whole\n"
