@@ -14,8 +14,8 @@ from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
 
 BASE = 400 << 20
 """Interpreter, libraries and block buffers, measured."""
-WORKER = 400 << 20
-"""A worker with the libraries and a band of rows as float32 and float64, measured."""
+WORKER = 256 << 20
+"""A worker with the libraries and blocks of rows as float32 and float64, measured."""
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -58,14 +58,14 @@ def graph_memory(
 
 
 def scan_memory(rows: int, kept: int, dimensions: int) -> int:
-    """Return the bytes that a scan of `rows` rows into a file needs, `kept` of them whole, the file's content among them."""
+    """Return the bytes that a scan of `rows` rows needs with its file, which holds `kept` of them."""
     return BASE + 64 * rows + 3 * 8 * kept * dimensions
 
 
 def worker_memory(dimensions: int, graphed: int, covariance: bool) -> int:
-    """Return the bytes that a worker needs: block buffers, moments, and the rows of a kernel graph with their index."""
+    """Return the bytes that a worker needs: buffers, moments, and the rows of a kernel graph with their index."""
     moments = 2 * 3 * 8 * dimensions**2 if covariance else 0
-    return WORKER + max(moments, 12 * graphed * dimensions)
+    return WORKER + max(moments, 16 * graphed * dimensions)
 
 
 def comparison_memory(

@@ -1,7 +1,7 @@
 """An engine of processes: bands of rows, and searches in an array that all share, on a Dask cluster.
 
-Tasks are pure, so that those of a worker that dies run again elsewhere. The rows of files are read by the workers; what
-comes back is what a task found, a few tasks ahead of what was asked for.
+Tasks are pure, so that those of a worker that dies run again elsewhere. The rows of files are read by the workers;
+what comes back is what a task found, a few tasks ahead of what was asked for.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ PATIENCE = 60.0
 """Seconds without any worker after which a run gives up."""
 PIECE = 32 << 20
 """Bytes of a message with a part of a shared array."""
+LOCAL = {
+    # Without MALLOC_TRIM_THRESHOLD_, which Dask sets: it takes thrice the processor time where arrays come and go.
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1
+    ),
+    "distributed.worker.profile.enabled": False,
+}
+"""Settings of a cluster of this machine."""
 ADDRESS = re.compile(r"[a-z]+://\S+")
 
 
@@ -78,7 +86,7 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}))
         if workers is not None:
             scratch = stack.enter_context(TemporaryDirectory(prefix="specaudit-"))
-            stack.enter_context(dask.config.set({"temporary-directory": scratch}))
+            stack.enter_context(dask.config.set({**LOCAL, "temporary-directory": scratch}))
             with _uninterrupted():
                 cluster = distributed.LocalCluster(
                     n_workers=workers, threads_per_worker=1, processes=True,
@@ -172,7 +180,7 @@ class DaskEngine:
     @property
     def width(self) -> int:
         """How many tasks run at once."""
-        return max(1, sum(self.client.ncores().values()))
+        return max(1, int(sum(self.client.ncores().values())))
 
     def open(self, parts: Sequence[Part], options: Sequence[Options]) -> list[Matrix]:
         """Return the matrix of each part, opened by workers; standard input is read here."""

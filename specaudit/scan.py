@@ -167,9 +167,7 @@ def scan(
     return result
 
 
-def find_all(
-    embeddings: Embeddings, *, normalize: Normalize = "none", progress: Progress | None = None
-) -> Findings:
+def find_all(embeddings: Embeddings, *, normalize: Normalize = "none", progress: Progress | None = None) -> Findings:
     """Return what is found in all rows, read in bands, or what earlier scans have found.
 
     Raises

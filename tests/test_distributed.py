@@ -98,8 +98,10 @@ def test_workers_find_the_same_numbers_to_the_last_bit(engine, folder, monkeypat
             blocks = np.concatenate([block.values.copy() for block in embeddings.blocks(500)])
             exact = (scanned.norm_mean, scanned.column_mean.tolist(), near.index, moments.weighted_fourth)
             found.append(
-                [scanned.digest, exact, scanned.contents, sample, moments.gram, moments.mean, blocks]
-                + [near.queries, near.rows, near.distances, match.rows, match.distances]
+                [
+                    *(scanned.digest, exact, scanned.contents, sample, moments.gram, moments.mean, blocks),
+                    *(near.queries, near.rows, near.distances, match.rows, match.distances),
+                ]
             )
     for here, there in zip(*found, strict=True):
         assert np.array_equal(here, there) if isinstance(here, np.ndarray) else here == there
@@ -126,7 +128,9 @@ def test_the_documents_are_those_of_one_process(engine, folder, capsys):
     address = engine.client.scheduler.address
     common = ["--threads", "1", "--max-rows", "200", "-q"]
     for command in (["fit", "rows"], ["compare", "rows", "rows/part-3.npy"]):
-        assert main([*command, *common, "-o", "here.json"]) == main([*command, *common, "-o", "there.json", "--dask", address])
+        assert main([*command, *common, "-o", "here.json"]) == main(
+            [*command, *common, "-o", "there.json", "--dask", address]
+        )
         assert Path("here.json").read_bytes() == Path("there.json").read_bytes()
     assert capsys.readouterr().err == ""
     assert main(["fit", "rows", "--dry-run", "--dask", address]) == 0
@@ -174,7 +178,9 @@ def _die(part: Embeddings, _: None) -> None:
 def test_rows_at_which_every_worker_dies_are_named(engine, folder):
     write_shards(folder, rows_of())
     with open_embeddings("rows", engine=engine) as embeddings:
-        with pytest.raises(InputError, match=r"part-1.npy row 0: 2 workers died at these rows; give each worker more"):
+        with pytest.raises(
+            InputError, match=r"part-1.npy row 0: 2 workers died at these rows; give each worker more"
+        ):
             list(embeddings.each(_die, [Band(start=150, stop=160)]))
         engine.client.wait_for_workers(2, timeout=30)
 
@@ -246,7 +252,11 @@ def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
     assert told
     assert (run.returncode, out, err) == (130, "", "")
     assert sorted(path.name for path in folder.iterdir()) == ["rows.npy"]
-    assert not [status for status in map(status_of, Path("/proc").glob("[0-9]*")) if status and status[1:] == (run.pid, run.pid)]
+    assert not [
+        status
+        for status in map(status_of, Path("/proc").glob("[0-9]*"))
+        if status and status[1:] == (run.pid, run.pid)
+    ]
 
 
 def test_a_local_cluster_says_nothing_on_stderr(folder):

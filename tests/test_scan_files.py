@@ -68,7 +68,9 @@ def document(*arguments: str) -> object:
 # ---------------------------------------------------------------- the same document
 
 
-@pytest.mark.parametrize("sources", [["scans/*.scan"], ["scans"], ["@list"], ["pair.scan", "scans/2.scan", "scans/3.scan"]])
+@pytest.mark.parametrize(
+    "sources", [["scans/*.scan"], ["scans"], ["@list"], ["pair.scan", "scans/2.scan", "scans/3.scan"]]
+)
 def test_a_fit_of_scans_is_that_of_their_shards(folder, sources):
     Path("list").write_text("".join(f"scans/{number}.scan\n" for number in (3, 1, 0, 2)))
     assert main(["scan", "scans/1.scan", "scans/0.scan", "-o", "pair.scan", "-q"]) == 0
@@ -195,10 +197,19 @@ BAD: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "another version": (header(schema="specaudit.scan/2"), "its header is not specaudit.scan/1"),
     "other counts": (header(rows=88), "contents has shape"),
     "no shards": (header(shards=[]), "its shards have 0 rows"),
-    "other hashes": (lambda m: m.update({"contents.npy": array(np.arange(89, dtype=np.uint64))}), "contents is not what"),
-    "huge": (lambda m: m.update({"usable.npy": m["usable.npy"].replace(b"(89,)", b"(9" + b"9" * 15 + b",)")}), "usable"),
+    "other hashes": (
+        lambda m: m.update({"contents.npy": array(np.arange(89, dtype=np.uint64))}),
+        "contents is not what",
+    ),
+    "huge": (
+        lambda m: m.update({"usable.npy": m["usable.npy"].replace(b"(89,)", b"(9" + b"9" * 15 + b",)")}),
+        "usable",
+    ),
     "objects": (lambda m: m.update({"kept.npy": pickle.dumps([1])}), "kept"),
-    "fewer rows": (lambda m: m.update({"kept.npy": array(np.zeros((3, 6), np.float32))}), "not as many as their hashes"),
+    "fewer rows": (
+        lambda m: m.update({"kept.npy": array(np.zeros((3, 6), np.float32))}),
+        "not as many as their hashes",
+    ),
     "no array": (lambda m: m.pop("first.npy"), "first.npy"),
 }
 

@@ -55,9 +55,7 @@ class Pace:
         """Return the pace of this machine: the best of three products, and a scan of the first rows."""
         matrix = np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT), np.float32)
         best = min(_seconds_of_product(matrix) for _ in range(REPEATS))
-        return cls(
-            operations=2.0 * PRODUCT**3 / best, scanned=_scanned(embeddings), threads=threads, workers=workers
-        )
+        return cls(operations=2.0 * PRODUCT**3 / best, scanned=_scanned(embeddings), threads=threads, workers=workers)
 
     @property
     def starting(self) -> float:
@@ -70,7 +68,9 @@ class Pace:
 
     def rows(self, operations: float) -> float:
         """Return the seconds of so many operations in a pass over rows, wherever that is."""
-        return operations / (self.operations if self.workers is None else self.operations * self.workers / self.threads)
+        return operations / (
+            self.operations if self.workers is None else self.operations * self.workers / self.threads
+        )
 
 
 def _seconds_of_product(matrix: np.ndarray) -> float:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
 SPREAD = (0.5, 2.5)
-"""Most runs take between these multiples of the expected time: benchmarks/results/distributed.md."""
+"""Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def plan(
     dask: str | None = None,
     **_: object,
 ) -> Plan:
-    """Return what `fit` with the same arguments would take, from the shape of the data and a probe of the machine."""
+    """Return what `fit` with the same arguments would take, from the shape of the data and a probe."""
     check_arguments(kernels, max_rows)
     graph = GraphPlan.of(
         operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows, index=index
@@ -117,9 +117,9 @@ def plan(
             bytes=n * d * embeddings.dtype.itemsize,
             peak_memory=peak_of(embeddings, kernels, max_rows, graph, max_memory),
             stages=stages_of(embeddings, kernels, max_rows, graph, pace, max_memory),
-            worker_memory=None if pace.workers is None else worker_memory(d, graphed, any(
-                on_columns(name, n, d) for name in kernels
-            )),
+            worker_memory=None
+            if pace.workers is None
+            else worker_memory(d, graphed, any(on_columns(name, n, d) for name in kernels)),
         )
 
 
@@ -219,7 +219,7 @@ def compare_plan(
     dask: str | None = None,
     **_: object,
 ) -> Plan:
-    """Return what `compare` with the same arguments would take, from the shape of the data and a probe of the machine.
+    """Return what `compare` with the same arguments would take, from the shape of the data and a probe.
 
     The smaller side is taken to be part of the larger, and some rows to have copies, which takes most memory.
     """

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from specaudit.api.common import MAX_ROWS, fraction
 from specaudit.distributed import engine_of
-from specaudit.embeddings import open_embeddings
+from specaudit.embeddings import Normalize, open_embeddings
 from specaudit.embeddings.scans import pack_scan
 from specaudit.errors import ConfigError
 from specaudit.progress import Progress, SilentProgress
-from specaudit.scan import Normalize, check_usable, find_all, kept_rows
+from specaudit.scan import check_usable, find_all, kept_rows
 from specaudit.version import __version__
 
 if TYPE_CHECKING:

@@ -22,7 +22,9 @@ def fit(
     context: typer.Context,
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="EMB...", help="A file, FILE::member, URL, directory, glob, @list or - (stdin); scans."),
+        typer.Argument(
+            metavar="EMB...", help="A file, FILE::member, URL, directory, glob, @list or - (stdin); scans."
+        ),
     ],
     kernel: options.Kernels = options.KERNELS,
     bandwidth: options.Bandwidth = None,

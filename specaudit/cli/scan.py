@@ -38,7 +38,7 @@ def scan(
 ) -> None:
     """Scan shards into a file, on any machine; fit and compare take many such files in place of the shards.
 
-    The file holds a hash of each row, counts, moments and a sample of the rows. It names the shards relative to itself:
+    The file holds a hash of each row, counts, sums and a sample of the rows, and names the shards relative to itself:
     where fit or compare needs other rows, they are read there, and must still be those that were scanned.
     """
     file = output.data_output("--output", outputs, "rows", SCANS, what="scan")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
+from specaudit.embeddings.findings import Normalize
 from specaudit.embeddings.formats import FORMATS
 from specaudit.embeddings.opening import open_embeddings
 from specaudit.embeddings.passes import HERE, Band, Engine
@@ -18,6 +19,7 @@ __all__ = [
     "Block",
     "Embeddings",
     "Engine",
+    "Normalize",
     "Shard",
     "concatenated",
     "open_embeddings",

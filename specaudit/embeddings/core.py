@@ -169,15 +169,18 @@ class Embeddings:
 
     def band(self, band: Band) -> Embeddings:
         """Return the rows of a band, numbered from 0, to be read in this process; it has no ids."""
-        shards, matrices = [], []
+        shards: list[Shard] = []
+        matrices: list[Matrix] = []
         for shard, matrix in zip(self.shards, self.matrices, strict=True):
             low, high = (min(max(end - shard.start, 0), shard.rows) for end in (band.start, band.stop))
             if low == high:
                 continue
             start = shard.start + low - band.start
             shards.append(replace(shard, rows=high - low, start=start, first=shard.first + low))
-            clip = isinstance(matrix, Unopened)
-            matrices.append(matrix.clipped(low, high) if clip else Clipped(matrix=matrix, start=low, stop=high))
+            if isinstance(matrix, Unopened):
+                matrices.append(matrix.clipped(low, high))
+            else:
+                matrices.append(Clipped(matrix=matrix, start=low, stop=high))
         return replace(
             self, rows=band.stop - band.start, shards=tuple(shards), matrices=tuple(matrices),
             ids=None, groups=None, engine=HERE, findings=None,

@@ -83,7 +83,8 @@ def open_embeddings(
         _check_rows(found, fewest)
     else:
         try:
-            names = [os.fsdecode(name) for name in (source if isinstance(source, list | tuple) else [source])]
+            places: Sequence[Any] = source if isinstance(source, list | tuple) and source else [source]
+            names = [os.fsdecode(name) for name in places]
         except TypeError:
             raise InputError(
                 f"embeddings of type {type(source).__name__}, expected a path or a 2-D numpy array",
@@ -155,7 +156,9 @@ def _open_files(names: Sequence[str], options: Options, max_memory: int | None, 
             for name, part, own in zip(_names(parts), parts, use, strict=True)
         ]
         found = _assemble(title, [part.label for part in parts], matrices, max_memory, origins)
-        return replace(found, version=_version([_stored(*pair) for pair in zip(parts, matrices, strict=True)]), engine=engine)
+        return replace(
+            found, version=_version([_stored(*pair) for pair in zip(parts, matrices, strict=True)]), engine=engine
+        )
     except BaseException:
         for matrix in matrices:
             matrix.close()

@@ -53,7 +53,9 @@ class Engine(Protocol):
     ) -> Iterator[R]:
         """Yield what the task finds in the rows of each band, in order; jobs are taken as they are needed."""
 
-    def spread(self, task: Callable[[npt.NDArray[Any], A], R], shared: npt.NDArray[Any], jobs: Sequence[A]) -> list[R]:
+    def spread(
+        self, task: Callable[[npt.NDArray[Any], A], R], shared: npt.NDArray[Any], jobs: Sequence[A]
+    ) -> list[R]:
         """Return what the task finds for each job in an array that all share."""
 
 
@@ -82,7 +84,9 @@ class Here:
         for band, argument in jobs:
             yield task(embeddings.band(band), argument)
 
-    def spread(self, task: Callable[[npt.NDArray[Any], A], R], shared: npt.NDArray[Any], jobs: Sequence[A]) -> list[R]:
+    def spread(
+        self, task: Callable[[npt.NDArray[Any], A], R], shared: npt.NDArray[Any], jobs: Sequence[A]
+    ) -> list[R]:
         """Return what the task finds for each job in an array that all share."""
         return [task(shared, job) for job in jobs]
 

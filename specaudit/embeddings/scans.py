@@ -208,7 +208,7 @@ def _assembled(part: Part, header: dict[str, Any], arrays: dict[str, Array], kep
     rows, d = int(header["rows"]), int(header["dimensions"])
     expected = {
         "contents": ((rows,), "u8"), "usable": ((rows,), "?"), "column_sum": ((2, d), "f8"), "norms": ((4,), "f8"),
-        "first": ((d,), "f8"), "constant": ((d,), "?"), **{name: ((-1,), "i8") for name in DEFECTS},
+        "first": ((d,), "f8"), "constant": ((d,), "?"), **dict.fromkeys(DEFECTS, ((-1,), "i8")),
     }  # fmt: skip
     for name, (shape, dtype) in expected.items():
         array = arrays[name]
@@ -258,7 +258,9 @@ def _shards(part: Part, entries: Sequence[Mapping[str, Any]], rows: int) -> tupl
             raise ValueError("a shard is no matrix of numbers")
         origin, options = _origin(part, entry)
         shards.append(
-            Shard(name=shown(entry["name"]), rows=entry["rows"], start=start, dtype=dtype, part=origin, options=options)
+            Shard(
+                name=shown(entry["name"]), rows=entry["rows"], start=start, dtype=dtype, part=origin, options=options
+            )
         )
         start += entry["rows"]
     if start != rows:
@@ -304,9 +306,7 @@ def _ids(arrays: Mapping[str, Array], rows: int) -> tuple[str, ...] | None:
     data, ends = arrays["ids"].tobytes(), arrays["id_ends"].tolist()
     if len(ends) != rows or ends != sorted(ends) or ends[-1:] != [len(data)]:
         raise ValueError("its ids are not as many as its rows")
-    return tuple(
-        data[low:high].decode(errors="surrogatepass") for low, high in zip([0, *ends], ends, strict=False)
-    )
+    return tuple(data[low:high].decode(errors="surrogatepass") for low, high in zip([0, *ends], ends, strict=False))
 
 
 def check_distinct(scans: Sequence[StoredScan]) -> None:
@@ -317,7 +317,7 @@ def check_distinct(scans: Sequence[StoredScan]) -> None:
             if digest in known:
                 raise InputError(
                     f"{shown(scan.label)}: {shard.name} holds the rows of {known[digest]}, which would count twice",
-                    next_step="leave one of them out; if the rows are in the data twice, scan both shards into one file",
+                    next_step="leave one out; if the rows are in the data twice, scan both shards into one file",
                 )
         known |= {
             digest: f"{shard.name} in {shown(scan.label)}"

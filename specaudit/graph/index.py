@@ -55,8 +55,16 @@ class Index(Protocol):
     deterministic: ClassVar[bool]
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
-        """Return an empty index for about so many rows; `training` (m, dimensions) is a random sample of them."""
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
+        """Return an empty index for about so many rows.
+
+        `training` (m, dimensions) is a random sample of them, and `learned` what such an index learned of it before.
+        """
+        ...
+
+    @property
+    def learned(self) -> Points | None:
+        """What was learned of the training rows; None where nothing is."""
         ...
 
     @staticmethod
@@ -86,9 +94,13 @@ class FlatIndex:
     index: Any = field(repr=False)
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index."""
         return cls(exact_index(dimensions))
+
+    @property
+    def learned(self) -> None:
+        """Nothing."""
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:
@@ -124,15 +136,24 @@ class IvfIndex:
     tuned: tuple[int, int] = (0, 0)  # points and k when the lists to probe were chosen
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index with 4 sqrt(rows) lists, or fewer where few rows train them."""
         held, used = training[:HELD], training[HELD:] if len(training) > 2 * HELD else training
         lists = max(1, min(int(LISTS * rows**0.5), len(used) // TRAINING))
-        index = load_faiss().IndexIVFFlat(exact_index(dimensions), dimensions, lists)
+        centres = exact_index(dimensions)
+        if learned is not None:
+            centres.add(learned)
+        index = load_faiss().IndexIVFFlat(centres, dimensions, lists)
         index.cp.min_points_per_centroid = 1
         index.cp.max_points_per_centroid = TRAINING
         index.train(used[: lists * TRAINING])
         return cls(index, held)
+
+    @property
+    def learned(self) -> Points | None:
+        """The centres of the lists (lists, dimensions)."""
+        centres: Points = self.index.quantizer.reconstruct_n(0, self.index.nlist)
+        return centres
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:
@@ -181,11 +202,15 @@ class HnswIndex:
     index: Any = field(repr=False)
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index."""
         index = load_faiss().IndexHNSWFlat(dimensions, LINKS)
         index.hnsw.efConstruction = BUILD_DEPTH
         return cls(index)
+
+    @property
+    def learned(self) -> None:
+        """Nothing."""
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:
@@ -218,9 +243,13 @@ class DescentIndex:
     index: Any = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index."""
         return cls(dimensions)
+
+    @property
+    def learned(self) -> None:
+        """Nothing."""
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specaudit.embeddings import Embeddings
+from specaudit.embeddings import Embeddings, Normalize
 from specaudit.errors import InputError
 from specaudit.graph.search import (
     TYPICAL,
@@ -21,7 +21,6 @@ from specaudit.graph.search import (
     frozen,
     search_rows,
 )
-from specaudit.scan import Normalize
 
 Progress = Callable[[float], None]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from specaudit.embeddings import Embeddings
+from specaudit.embeddings import Embeddings, Normalize
 from specaudit.errors import InputError
 from specaudit.graph.index import INDEXES, Index, Points, choose_index, exact_queries, training_rows
 from specaudit.graph.search import (
@@ -29,7 +29,7 @@ from specaudit.graph.search import (
     search_rows,
     split_rows,
 )
-from specaudit.scan import Normalize, Scan
+from specaudit.scan import Scan
 
 Progress = Callable[[str, float], None]
 
@@ -228,9 +228,7 @@ class _Pool:
         if not self.whole:
             copies = Copies(queries=self.scan.contents[queries], rows=self.scan.contents)
             wanted, values = _first_copies(self.scan), self.embeddings.take(queries)
-            return search_rows(
-                self.embeddings, wanted, values, self.space, k=self.k, copies=copies, progress=told
-            )
+            return search_rows(self.embeddings, wanted, values, self.space, k=self.k, copies=copies, progress=told)
         searching, best = self._search(queries), Nearest.none(len(queries), self.k)
         for block in self.blocks():
             best = searching.extend(best, block)

@@ -77,13 +77,17 @@ def previous_rows(
     kind = {"auto": "flat" if n * n * d / 2 <= CROSSING else "ivf", "nndescent": "ivf"}.get(index, index)
     places = np.full((n, k), -1, dtype=np.int32)
     bounds = generations(n)
-    shares = [_Share(kind=kind, k=k, number=number, shares=engine.width) for number in range(engine.width)]
     with faiss_threads(threads):
         if engine is HERE:
-            for low, found in _search_share(points, shares[0]):
+            for low, found in _search_share(points, _Share(kind=kind, k=k)):
                 places[low : low + len(found), : found.shape[1]] = found
                 progress((low + len(found)) / n)
         else:
+            learned = INDEXES[kind].of(d, n, points[: training_rows(n)]).learned
+            shares = [
+                _Share(kind=kind, k=k, number=number, shares=engine.width, learned=learned)
+                for number in range(engine.width)
+            ]
             for part in engine.spread(_searched, points, shares):
                 for low, found in part:
                     places[low : low + len(found), : found.shape[1]] = found
@@ -98,14 +102,16 @@ class _Share:
 
     kind: str
     k: int
-    number: int
-    shares: int
+    number: int = 0
+    shares: int = 1
+    learned: Points | None = None
 
 
 def _search_share(points: Points, share: _Share) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
     """Yield the first row of each of its generations, and the places (rows, k or fewer) that were found."""
-    bounds = generations(len(points))
-    index = INDEXES[share.kind].of(points.shape[1], len(points), points[: training_rows(len(points))])
+    n, d = points.shape
+    bounds = generations(n)
+    index = INDEXES[share.kind].of(d, n, points[: training_rows(n)], share.learned)
     for number, (before, low, high) in enumerate(zip(bounds, bounds[1:], bounds[2:], strict=False)):
         index.add(points[before:low])
         if number % share.shares == share.number:

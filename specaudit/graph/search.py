@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specaudit.embeddings import Band, Embeddings
-from specaudit.scan import Normalize
+from specaudit.embeddings import Band, Embeddings, Normalize
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
