@@ -205,10 +205,10 @@ def main() -> None:
         f"From `benchmarks/workers.py`: {rows:,} x {options.dimensions} float32 ({size / 1e9:.2f} GB) in {SHARDS} "
         f"shards in the page cache, {os.cpu_count()} cores, load {load[0]:.1f} (last minute, this benchmark among "
         f"it). Workers are processes of one thread here, so that no more than {os.cpu_count()} of them can "
-        "help. Without workers one process does it all, its products on one thread. Every digest, sample, moment and "
+        "help; peak is of a worker. Without workers one process does it all, its products on one thread. Every digest, sample, moment and "
         "neighbour was equal to that of one process, to the last bit.",
         "",
-        "| workers | start s | scan GB/s | sample MB/s | moments krow/s | neighbours krow/s | graph s | worker peak MB |",
+        "| workers | start s | scan GB/s | sample MB/s | moments krow/s | neighbours krow/s | graph s | peak MB |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for label, started, found, memory in table:
@@ -221,8 +221,8 @@ def main() -> None:
         )
     lines += [
         "",
-        "Processor seconds of all processes together, which other load on the machine stretches less: for a GB of the "
-        "scan, for a million rows of moments and of neighbours, in all for the graph.",
+        "Processor seconds of all processes together, which other load on the machine stretches less: for a GB of "
+        "the scan, for a million rows of moments and of neighbours, in all for the graph.",
         "",
         "| workers | scan s/GB | moments s/Mrow | neighbours s/Mrow | graph s |",
         "|---:|---:|---:|---:|---:|",
@@ -237,9 +237,9 @@ def main() -> None:
     lines += [
         "",
         f"Moments: 2 d^2 operations a row, {operations * options.dimensions / best['moments'] / 1e9:.1f} Gflop/s in "
-        f"float64 in one process (a symmetric product does half of them). Neighbours: {QUERIES} queries, 2 d a row and "
-        f"query, {operations * QUERIES / best['neighbours'] / 1e9:.1f} Gflop/s. Graph: the previous rows of {GRAPHED:,} "
-        "rows. Sample: 16,384 rows, spread over all shards.",
+        f"float64 in one process (a symmetric product does half of them). Neighbours: {QUERIES} queries, 2 d a row "
+        f"and query, {operations * QUERIES / best['neighbours'] / 1e9:.1f} Gflop/s. Graph: the previous rows of "
+        f"{GRAPHED:,} rows. Sample: 16,384 rows, spread over all shards.",
         "",
         "What moves for a band of rows, MB:",
         "",
@@ -247,13 +247,13 @@ def main() -> None:
         "|---|---:|---:|---:|",
         *(f"| {' | '.join(entry)} |" for entry in messages),
         "",
-        f"Merging what was found in {MERGED:,} rows takes {per_row * 1e6:.2f} s and at most {bytes_per_row:.0f} MB for "
-        "each million of them, in the process that asked.",
+        f"Merging what was found in {MERGED:,} rows takes {per_row * 1e6:.2f} s and at most {bytes_per_row:.0f} MB "
+        "for each million of them, in the process that asked.",
         "",
         "## Dry run",
         "",
-        "`specaudit fit --dry-run` measures a dense product and a scan of the first 32 MiB, and gives 0.5 to 2.5 times "
-        "the time that follows. It is of a machine that does nothing else; so processor seconds are compared.",
+        "`specaudit fit --dry-run` measures a dense product and a scan of the first 32 MiB, and gives 0.5 to 2.5 "
+        "times the time that follows. It is of a machine that does nothing else; so processor seconds are compared.",
         "",
         "| rows | dense rows | expected s | processor s | wall s | processor / centre | inside |",
         "|---:|---:|---:|---:|---:|---:|---|",

@@ -13,9 +13,9 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from importlib.metadata import version as version_of
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +31,7 @@ from specaudit.embeddings.extras import needs
 from specaudit.embeddings.formats import Options
 from specaudit.embeddings.matrices import Matrix, MemoryMatrix
 from specaudit.embeddings.sources import STDIN, Part
-from specaudit.embeddings.unopened import Unopened
+from specaudit.embeddings.unopened import Unopened, forget
 from specaudit.errors import ConfigError, InputError, SpecauditError
 from specaudit.version import ESTIMATOR_VERSION, __version__
 
@@ -104,7 +104,13 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
                 next_step="check the address, and that workers have joined: dask worker ADDRESS",
             ) from None
         _check_versions(client)
-        yield DaskEngine(client=client, run_name=uuid4().hex)
+        run = uuid4().hex
+        try:
+            yield DaskEngine(client=client, run_name=run)
+        finally:
+            if workers is None:
+                with suppress(Exception):  # a cluster that is gone has forgotten it
+                    client.run(forget, run)
 
 
 @contextmanager
@@ -136,9 +142,9 @@ def _silenced() -> Iterator[None]:
 def _versions() -> dict[str, str]:
     """Return what must be the same wherever tasks run, lest numbers differ or messages are not understood."""
     return {
-        "specaudit": f"{__version__} (estimator {ESTIMATOR_VERSION})",
+        "specaudit": _version(),
         "python": ".".join(platform.python_version_tuple()[:2]),
-        **{name: version(name) for name in ("numpy", "faiss-cpu", "distributed")},
+        **{name: version_of(name) for name in ("numpy", "faiss-cpu", "distributed")},
     }
 
 
@@ -154,10 +160,10 @@ def _check_versions(client: Any) -> None:
                 f"worker {worker}: cannot run specaudit {__version__}: {shown(theirs, 120)}",
                 next_step=f"pip install 'specaudit[dask]=={__version__}' where the workers run",
             )
-        for name, version_ in mine.items():
-            if theirs.get(name) != version_:
+        for name, version in mine.items():
+            if theirs.get(name) != version:
                 raise ConfigError(
-                    f"worker {worker}: has {name} {theirs.get(name)}, this process {version_}",
+                    f"worker {worker}: has {name} {theirs.get(name)}, this process {version}",
                     next_step="install the same versions where the workers run",
                 )
 
@@ -218,7 +224,7 @@ class DaskEngine:
             while True:
                 while len(pending) < AHEAD * self.width and (call := next(left, None)) is not None:
                     function, arguments, where = call
-                    future = self.client.submit(_guarded, function, *arguments, pure=False)
+                    future = self.client.submit(_guarded, _version(), function, *arguments, pure=False)
                     pending.append((future, where))
                 if not pending:
                     return
@@ -277,7 +283,16 @@ def _portable(part: Embeddings) -> Embeddings:
     return replace(part, matrices=tuple(matrices), shards=shards)
 
 
-def _guarded(function: Callable[..., R], *arguments: Any) -> R | _Refusal:
+def _version() -> str:
+    return f"{__version__} (estimator {ESTIMATOR_VERSION})"
+
+
+def _guarded(version: str, function: Callable[..., R], *arguments: Any) -> R | _Refusal:
+    if version != _version():  # a worker that joined after the others were asked
+        return _Refusal(
+            problem=f"a worker has specaudit {_version()}, this process {version}",
+            next_step="install the same version where the workers run",
+        )
     try:
         return function(*arguments)
     except SpecauditError as error:

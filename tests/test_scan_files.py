@@ -133,6 +133,13 @@ def test_ids_are_kept(folder):
     assert np.array_equal(sample, rows_of()[expected.sample.rows])
 
 
+def test_a_table_is_read_again_as_it_was_scanned(folder):
+    lines = ["name,a,b"] + [f"item {row},{x:.9g},{y:.9g}" for row, (x, y) in enumerate(rows_of()[:, :2].tolist())]
+    Path("table.csv").write_text("\n".join(lines) + "\n")
+    assert main(["scan", "table.csv", "--ids", "name", "-o", "table.scan", "--max-rows", "9", "-q"]) == 0
+    assert document("fit", "table.scan") == document("fit", "table.csv", "--ids", "name")
+
+
 def test_bad_rows_are_told_as_they_are_without_a_scan(folder, capsys):
     values = rows_of()
     values[5, 2], values[9] = np.nan, 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specaudit.api.common import MAX_ROWS, fraction
+from specaudit.budget import check_memory, scan_memory
 from specaudit.distributed import engine_of
 from specaudit.embeddings import Normalize, open_embeddings
 from specaudit.embeddings.scans import pack_scan
@@ -81,6 +82,9 @@ def scan(
             source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory, engine=engine, fewest=1
         ) as embeddings,
     ):
+        check_memory(
+            scan_memory(embeddings.rows, min(embeddings.rows, max_rows), embeddings.dimensions), max_memory, max_rows
+        )
         with report.stage("scan") as stage:
             found = find_all(embeddings, normalize=normalize, progress=fraction(stage.update))
         if not drop_bad_rows:

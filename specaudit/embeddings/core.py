@@ -151,7 +151,7 @@ class Embeddings:
     def bands(self, *, least: int = 0, most: int | None = None) -> tuple[Band, ...]:
         """Return the rows cut into bands of 64 MiB or at ``least`` so many bytes, or of ``most``, at ends of blocks.
 
-        They depend on the shape of the shards and on nothing else, such as who works on them.
+        They depend on the shape of the shards and on ``max_memory``, and on nothing else, such as who works on them.
         """
         size = max(BAND_BYTES, least) if most is None else most
         block = min(self._bounded(BLOCK_BYTES), size)

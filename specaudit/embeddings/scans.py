@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -137,12 +137,15 @@ def _shard_header(shard: Shard, digest: str, folder: Path) -> dict[str, Any]:
     header = {"name": shard.name, "rows": shard.rows, "dtype": shard.dtype.str, "digest": digest}
     if shard.part is None:
         return header
-    part, options = shard.part, shard.options or Options()
+    part = shard.part
     place = part.label if isinstance(part.path, Remote) else os.path.relpath(str(part.path), folder)
     return header | {
-        "path": place, "label": part.label, "member": part.member, "suffix": part.suffix,
-        "dtype_given": options.dtype, "shape": options.shape, "column": options.column, "without": options.without,
-    }  # fmt: skip
+        "path": place,
+        "label": part.label,
+        "member": part.member,
+        "suffix": part.suffix,
+        "options": asdict(shard.options or Options()),
+    }
 
 
 def read_scan(part: Part, run: str) -> StoredScan:
@@ -273,16 +276,16 @@ def _origin(part: Part, entry: Mapping[str, Any]) -> tuple[Part | None, Options 
         return None, None
     place = str(entry["path"])
     folder = part.path.parent if isinstance(part.path, Path) else Path()
-    shape = None if entry["shape"] is None else (int(entry["shape"][0]), int(entry["shape"][1]))
-    texts = {name: None if entry[name] is None else str(entry[name]) for name in ("member", "column", "without")}
     found = Part(
         path=Remote(url=place) if is_url(place) else folder / place,
         label=str(entry["label"]),
-        member=texts["member"],
+        member=None if entry["member"] is None else str(entry["member"]),
         suffix=str(entry["suffix"]),
     )
-    given = None if entry["dtype_given"] is None else str(entry["dtype_given"])
-    return found, Options(dtype=given, shape=shape, column=texts["column"], without=texts["without"])
+    given: dict[str, Any] = {name: None if text is None else str(text) for name, text in entry["options"].items()}
+    shape = entry["options"]["shape"]
+    given["shape"] = None if shape is None else (int(shape[0]), int(shape[1]))
+    return found, Options(**given)
 
 
 def _matrix(shard: Shard, findings: Findings, kept: Kept, dimensions: int, run: str) -> Unopened:

@@ -137,8 +137,7 @@ class Unopened:
 
     def close(self) -> None:
         """Give temporary files of this process back."""
-        for key in [key for key in _opened if key[0] == self.run]:
-            _opened.pop(key).close()
+        forget(self.run)
 
     def _places(self, rows: Integers | slice) -> Integers | None:
         """Return where the rows are kept, anywhere for those that are not usable; None unless all are."""
@@ -184,6 +183,12 @@ class Unopened:
             "run again when nothing writes to it; copies on several machines need one time of change (cp -p)"
         )  # fmt: skip
         return InputError(f"{shown(self.part.label)}: changed since {when}", next_step=step)
+
+
+def forget(run: str) -> None:
+    """Close what this process has opened in a run."""
+    for key in [key for key in _opened if key[0] == run]:
+        _opened.pop(key).close()
 
 
 def _open(part: Part, options: Options, run: str) -> Matrix:
