@@ -205,7 +205,8 @@ def main() -> None:
         f"From `benchmarks/workers.py`: {rows:,} x {options.dimensions} float32 ({size / 1e9:.2f} GB) in {SHARDS} "
         f"shards in the page cache, {os.cpu_count()} cores, load {load[0]:.1f} (last minute, this benchmark among "
         f"it). Workers are processes of one thread here, so that no more than {os.cpu_count()} of them can "
-        "help; peak is of a worker. Without workers one process does it all, its products on one thread. Every digest, sample, moment and "
+        "help; the peak is of a worker. Without workers one process does it all, its products on one thread. Every "
+        "digest, sample, moment and "
         "neighbour was equal to that of one process, to the last bit.",
         "",
         "| workers | start s | scan GB/s | sample MB/s | moments krow/s | neighbours krow/s | graph s | peak MB |",

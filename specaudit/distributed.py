@@ -87,12 +87,7 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
         if workers is not None:
             scratch = stack.enter_context(TemporaryDirectory(prefix="specaudit-"))
             stack.enter_context(dask.config.set({**LOCAL, "temporary-directory": scratch}))
-            with _uninterrupted():
-                cluster = distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True,
-                    dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
-                )  # fmt: skip
-            address = stack.enter_context(cluster)
+            address = stack.enter_context(_local_cluster(workers))
         try:
             client = stack.enter_context(
                 distributed.Client(address, timeout=CONNECTING, set_as_default=False, name="specaudit")
@@ -111,6 +106,22 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
             if workers is None:
                 with suppress(Exception):  # a cluster that is gone has forgotten it
                     client.run(forget, run)
+
+
+def _local_cluster(workers: int) -> Any:
+    from distributed import LocalCluster
+
+    try:
+        with _uninterrupted():
+            return LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True,
+                dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
+            )  # fmt: skip
+    except RuntimeError as error:
+        raise ConfigError(
+            f"--workers {workers}: the processes did not start: {shown(error, 100)}",
+            next_step="in a program of your own, call it under: if __name__ == '__main__'",
+        ) from None
 
 
 @contextmanager

@@ -168,13 +168,7 @@ def scan(
 
 
 def find_all(embeddings: Embeddings, *, normalize: Normalize = "none", progress: Progress | None = None) -> Findings:
-    """Return what is found in all rows, read in bands, or what earlier scans have found.
-
-    Raises
-    ------
-    InputError
-        Integers that float64 cannot hold; or the earlier scans were made under another ``normalize`` that matters.
-    """
+    """Return what is found in all rows, read in bands; what earlier scans have found is not read again."""
     known = embeddings.findings
     if known is not None:
         if known.normalize != normalize and len(known.defects["zero"]):

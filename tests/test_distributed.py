@@ -264,4 +264,4 @@ def test_a_local_cluster_says_nothing_on_stderr(folder):
     command = [sys.executable, "-m", "specaudit", "scan", "rows.npy", "-o", "a.scan", "--workers", "1"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == "600 rows of 1 shard written to a.scan, 528 of them whole\n"
+    assert run.stdout == "600 rows of 1 shard scanned to a.scan, which keeps 528 of them\n"

@@ -62,4 +62,4 @@ def scan(
     output.write_all([(file.path, found.content)])
     if not quiet:
         shards = f"{found.shards:,} shard{'s' * (found.shards != 1)}"
-        terminal.emit(f"{found.rows:,} rows of {shards} written to {file.path}, {found.kept:,} of them whole\n")
+        terminal.emit(f"{found.rows:,} rows of {shards} scanned to {file.path}, which keeps {found.kept:,} of them\n")
