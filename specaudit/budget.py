@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from specaudit.calibration import EXTENDED_VECTORS
 from specaudit.errors import BudgetError, ConfigError
 from specaudit.graph import graph_bytes
 from specaudit.learning.modes import EXACT_ROWS as EXACT_FRONTIER
@@ -55,6 +56,11 @@ def graph_memory(
     sample = (8 + 8) * unique * dimensions
     graph = graph_bytes(unique, dimensions, landmarks, neighbors, itemsize)
     return BASE + 40 * rows + sample + graph + _krylov_bytes(unique, CHECKS[2], itemsize)
+
+
+def extension_memory(rows: int, sampled: int, dimensions: int) -> int:
+    """Return the bytes that the leading eigenvalues of `rows` rows need, from the eigenvectors of sampled ones."""
+    return BASE + 40 * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
 
 
 def scan_memory(rows: int, kept: int, dimensions: int) -> int:

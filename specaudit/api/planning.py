@@ -17,6 +17,7 @@ from specaudit.api.pace import SPEED, Pace
 from specaudit.api.spanning import SPAN_ROWS, most_judged
 from specaudit.budget import (
     comparison_memory,
+    extension_memory,
     graph_memory,
     neighbours_memory,
     peak_memory,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
-SPREAD = (0.5, 2.5)
+SPREAD = (0.4, 2.5)
 """Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
 
 
@@ -367,4 +368,8 @@ def peak_of(
         return peak
     size = min(n, graph.rows)
     settings = graph.settings(size)
-    return max(peak, graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize))
+    return max(
+        peak,
+        graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize),
+        extension_memory(n, min(n, graph.sampled), d),
+    )
