@@ -52,9 +52,9 @@ def oracle_track(
     learned = -np.expm1(-progress) / modes.values
     held = across @ (modes.vectors @ (learned[:, :, None] * inside))
     left = energies * np.exp(-2 * np.vstack([np.zeros(modes.count), progress]))
-    ranks, capacity = read_modes(modes, left)
+    frontier, capacity = read_modes(modes, left)
     loss = ((held - truth) ** 2).sum(axis=(1, 2)) / (truth**2).sum()
-    return Track(times=times, ranks=ranks, capacity=capacity, loss=loss)
+    return Track(times=times, frontier=frontier, capacity=capacity, loss=loss)
 
 
 def oracle_progress(values: FloatArray, times: FloatArray, *, suppress: str, source: float) -> FloatArray:

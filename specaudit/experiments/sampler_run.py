@@ -94,11 +94,11 @@ def sampled_run(
             other.advance(weights, looks[-1:] - start)
         energies += [task.modes.energies(residuals) for residuals in path.residuals]
         loss += [float(((held - task.truth) ** 2).sum()) / total for held in path.held]
-    ranks, capacity = read_modes(task.modes, np.array(energies))
+    frontier, capacity = read_modes(task.modes, np.array(energies))
     plain, weighted = np.array(coherent).T
     return Track(
         times=schedule.times,
-        ranks=ranks,
+        frontier=frontier,
         capacity=capacity,
         loss=np.array(loss),
         starts=schedule.starts,
