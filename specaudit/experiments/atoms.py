@@ -1,9 +1,9 @@
 """Localised data in closed form: atoms that share nothing, sampled by their loss.
 
-Atom k has the share p_k of the rows, and its residual r_k moves as r_k' = -p_k w_k r_k: T = diag(p_k). Every mode is a
-set of rows here, so that weights of rows are weights of modes, and what an oracle needs can be done by a sampler that
-sees nothing but losses. Rows of label noise are rows that nothing predicts: their residual stays 1, memorisation is
-left out, and what weight they draw is lost.
+Atom k has the share p_k of the rows, and its residual r_k moves as r_k' = -p_k w_k r_k: T = diag(p_k). Every mode is
+a set of rows here, so that weights of rows are weights of modes, and a sampler that sees nothing but losses can do
+what an oracle does. Rows of label noise are rows that nothing predicts: their residual stays 1, memorisation is left
+out, and what weight they draw is lost.
 
 With w = |r|^p / Z and dS = dt / Z the residuals are r_k = (1 + p p_k S)^(-1/p), and t = int Z dS is a sum over atoms.
 """

@@ -1,4 +1,4 @@
-"""Blind spots of scores that a model gives itself: held-out rows that it gets wrong, and that the score finds harmless.
+"""Blind spots of scores that a model gives itself: held-out rows that it gets wrong, and that the score lets pass.
 
 A row is wrong where the leading output is another one than that of the truth (classes), or where its squared error is
 among the largest tenth (functions). It is confidently so where the wrong output is more than half of what a class has
@@ -45,12 +45,19 @@ class BlindSpot:
 
 
 def blind_spots(
-    task: SamplerTask, schedule: Schedule, *, labels: bool, power: float, cap: float, noise: float, seed: int | Sequence[int]
+    task: SamplerTask,
+    schedule: Schedule,
+    *,
+    labels: bool,
+    power: float,
+    cap: float,
+    noise: float,
+    seed: int | Sequence[int],
 ) -> dict[str, BlindSpot]:
     """Return the blind spots of the scores by name, of a model trained under uniform sampling.
 
-    It is looked at when its held-out loss is lowest. The loss is that against the held-out rows' own targets, of which
-    as large a share is wrong as of the training rows.
+    It is looked at when its held-out loss is lowest. The loss score is that against the held-out rows' own targets,
+    of which as large a share is wrong as of the training rows.
 
     Parameters
     ----------
@@ -70,7 +77,7 @@ def blind_spots(
     known = np.sort(rng.permutation(task.rows)[: int(PROBED * task.rows)])
     squares = np.einsum("ij,ij->i", residuals[best], residuals[best])
     logs = probe(task.components, squares, known)(task.held_components)
-    given = noisy(task.truth, noise, seed=rng.integers(1 << 32))[0]
+    given = noisy(task.truth, noise, seed=int(rng.integers(1 << 32)))[0]
     scores = {
         "loss": np.einsum("ij,ij->i", predictions[0] - given, predictions[0] - given) ** (power / 2),
         "probe": np.exp(logs - logs.max()),

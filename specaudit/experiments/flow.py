@@ -1,7 +1,8 @@
 """Gradient flow of a kernel machine under weights of rows, exact between changes of the weights.
 
-The function f = sum_i a_i k(x_i, .) moves by a' = -(1/n) W r with the residuals r = f(X) - y of the n training rows, so
-that r' = -(1/n) K W r. While W stays, W^1/2 r decays in the eigenvectors of (1/n) W^1/2 K W^1/2, and a is its integral.
+The function f = sum_i a_i k(x_i, .) moves by a' = -(1/n) W r with the residuals r = f(X) - y of the n training rows,
+so that r' = -(1/n) K W r. While W stays, W^1/2 r decays in the eigenvectors of (1/n) W^1/2 K W^1/2, and a is its
+integral.
 """
 
 from __future__ import annotations
@@ -46,14 +47,9 @@ class KernelFlow:
     def __init__(self, matrix: FloatArray, across: FloatArray, targets: FloatArray) -> None:
         self.matrix, self.across = matrix, across
         self.start = -targets
-        self.residuals = self.start
+        self.residuals: FloatArray = self.start
         self.coefficients = np.zeros_like(targets)
         self._weights = self._rates = self._basis = np.empty(0)
-
-    @property
-    def held(self) -> FloatArray:
-        """Prediction on the held-out rows (m, outputs)."""
-        return self.across @ self.coefficients
 
     def advance(self, weights: FloatArray, durations: FloatArray) -> Pathway:
         """Return where the flow is after each of the ascending `durations` (s,) from now, and go to the last.
@@ -78,5 +74,5 @@ class KernelFlow:
 
 def integrals(rates: FloatArray, duration: float) -> FloatArray:
     """Return the integral of exp(-rate s) over 0 <= s <= duration, for rates (n,) of at least 0."""
-    gone = -np.expm1(-rates * duration)
-    return np.divide(gone, rates, out=np.full(len(rates), float(duration)), where=rates * duration > 1e-12)
+    slow = np.full(len(rates), float(duration))
+    return np.asarray(np.divide(-np.expm1(-rates * duration), rates, out=slow, where=rates * duration > 1e-12))

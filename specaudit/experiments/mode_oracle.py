@@ -58,7 +58,7 @@ def oracle_track(
 
 
 def oracle_progress(values: FloatArray, times: FloatArray, *, suppress: str, source: float) -> FloatArray:
-    """Return -ln|c/c(0)| (T, m) of modes of eigenvalues (m,) at times (T,), under an oracle that keeps their trace."""
+    """Return -ln|c/c(0)| (T, m) of modes of eigenvalues (m,) at times (T,), of an oracle that keeps their trace."""
     modes = measured(values, float(values.sum()))
     scheme = Scheme(policy="oracle", suppress=suppress, source=source)
     oracle = Oracle(modes, Degradation(), scheme.bounds, seed=0)

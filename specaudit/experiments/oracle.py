@@ -1,4 +1,4 @@
-"""Samplers on the user's rows: each beside uniform sampling and the oracle in mode space, over seeds."""
+"""Samplers on the user's rows: each beside uniform sampling and the oracle in mode space, over runs."""
 
 from __future__ import annotations
 
@@ -7,45 +7,81 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from specaudit.dataset import IntArray
 from specaudit.errors import ConfigError
 from specaudit.experiments.blind_spots import BlindSpot, blind_spots
+from specaudit.experiments.learners import Problem
 from specaudit.experiments.mode_oracle import oracle_track
+from specaudit.experiments.network import Network
 from specaudit.experiments.outcomes import Outcome, estimates, outcome
+from specaudit.experiments.prunings import keep_orders, pool_of
 from specaudit.experiments.sampler_run import LOOKS, Schedule, sampled_run
-from specaudit.experiments.sampler_task import SamplerTask
+from specaudit.experiments.sampler_task import SamplerTask, sampler_task
 from specaudit.experiments.sampler_verdict import Verdict, judged
-from specaudit.experiments.samplers import SAMPLERS, Sampler
+from specaudit.experiments.samplers import SAMPLERS, fixed
 from specaudit.experiments.slopes import Estimate
+from specaudit.experiments.targets import Labels
 from specaudit.experiments.tracks import Curve, Track, window_of
 from specaudit.kernels import FloatArray
 
+UNIFORM, STATIC = "uniform", "pruned"
+"""What samplers are held against, and the arm whose weights are those of a cut from the start on."""
 ORACLES = {"oracle": "paper", "oracle-deep": "deep"}
-"""The references in mode space by name, and how far each learns a mode."""
-STATIC = "pruned"
-"""The arm of static pruning: its weights are those of a cut, from the start on."""
+"""The references in mode space, and how far each learns a mode; a network has none, since its modes move."""
 TARGET = 0.1
 """Capacity of the speed-up, as a share of the training rows."""
+NOISE = 0.2
+"""Share of label noise at which blind spots are looked for where the task has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One seed: the task with and without noise, the weights of a cut, and when runs are looked at."""
+class Comparison:
+    """What is compared, and how.
 
-    clean: SamplerTask = field(repr=False)
-    task: SamplerTask = field(repr=False)
-    cut: FloatArray = field(repr=False)
-    schedule: Schedule = field(repr=False)
-    seed: tuple[int, ...]
+    Attributes
+    ----------
+    samplers
+        Names of `SAMPLERS`, uniform among them.
+    power, cap
+        Exponent of the loss sampler, and the largest weight.
+    noise
+        Share of the training rows that get the target of another row.
+    rows
+        Training rows of a run, at most.
+    method, keep
+        The cut of the static arm.
+    network
+        What is trained; None for kernel machines.
+    """
+
+    samplers: tuple[str, ...]
+    power: float
+    cap: float
+    noise: float
+    rows: int
+    method: str
+    keep: float
+    network: Network | None = None
+
+    @property
+    def noises(self) -> tuple[float, ...]:
+        """Shares of label noise at which blind spots are looked for."""
+        return 0.0, self.noise or NOISE
+
+    @property
+    def arms(self) -> list[str]:
+        """All arms, in the order in which they are told."""
+        return [*self.samplers, STATIC, *([] if self.network else ORACLES)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One sampler, or a reference, over all trials.
+    """A sampler, the cut, or a reference, over all runs.
 
     Attributes
     ----------
     tracks, outcomes
-        Of each trial.
+        Of each run.
     curve
         By which it is judged: frontier, or capacity where the frontier loses modes again in a run.
     estimates
@@ -55,9 +91,9 @@ class Arm:
     """
 
     tracks: tuple[Track, ...] = field(repr=False)
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...] = field(repr=False)
     curve: Curve
-    estimates: dict[str, Estimate | None]
+    estimates: dict[str, Estimate | None] = field(repr=False)
     verdict: Verdict | None
 
 
@@ -68,142 +104,148 @@ class OracleExperiment:
     Attributes
     ----------
     arms
-        By name: the samplers, `STATIC`, and the oracles where the model has modes of its own.
+        By name.
+    rows, held
+        Training and held-out rows of a run.
     window, target
         Ranks between which slopes are taken, and the capacity of the speed-up.
     blind
-        Blind spots in each trial by share of label noise and score.
-    """
-
-    arms: dict[str, Arm]
-    window: tuple[float, float]
-    target: float
-    blind: dict[float, tuple[dict[str, BlindSpot], ...]] = field(repr=False)
-
-
-def compared(
-    trials: Sequence[Trial],
-    *,
-    samplers: Sequence[str],
-    power: float,
-    cap: float,
-    noise: float,
-    noises: Sequence[float],
-    labels: bool,
-    with_oracle: bool,
-    shared: float,
-    progress: Callable[[float], None] = lambda fraction: None,
-) -> OracleExperiment:
-    """Return the samplers beside each other.
-
-    Parameters
-    ----------
-    noise, noises
-        Share of label noise of the trials' tasks, and shares at which blind spots are looked for.
-    with_oracle
-        Whether the oracle in mode space is worked out: of kernel machines.
+        Blind spots in each run, by share of label noise and score.
     shared
         See `estimated`.
     """
-    names = list(dict.fromkeys(["uniform", *samplers]))
-    window, target = window_of(trials[0].task.modes), TARGET * trials[0].task.rows
-    total = len(trials) * (len(names) + 1 + len(noises))
-    done = 0
 
-    def finished() -> None:
-        nonlocal done
-        done += 1
-        progress(done / total)
+    comparison: Comparison
+    arms: dict[str, Arm]
+    rows: int
+    held: int
+    window: tuple[float, float]
+    target: float
+    blind: dict[float, tuple[dict[str, BlindSpot], ...]] = field(repr=False)
+    shared: float
 
-    tracks: dict[str, list[Track]] = {name: [] for name in [*names, STATIC, *(ORACLES if with_oracle else [])]}
-    blind: dict[float, list[dict[str, BlindSpot]]] = {share: [] for share in noises}
-    for trial in trials:
-        for place, name in enumerate([*names, STATIC]):
-            sampler = SAMPLERS[name] if name in SAMPLERS else _fixed(trial.cut)
-            tracks[name].append(
-                sampled_run(trial.task, sampler, trial.schedule, power=power, cap=cap, seed=[*trial.seed, place])
-            )
-            finished()
-        for name in ORACLES if with_oracle else []:
-            tracks[name].append(_oracle(trial, name))
-        for share in noises:
-            task = trial.clean.with_noise(share, seed=[*trial.seed, 100]) if share else trial.clean
+
+def oracle_experiment(
+    problem: Problem,
+    comparison: Comparison,
+    *,
+    runs: int,
+    threads: int = 1,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> OracleExperiment:
+    """Return the samplers beside each other, over runs of one split and one target for all of them."""
+    tracks: dict[str, list[Track]] = {name: [] for name in comparison.arms}
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in comparison.arms}
+    blind: dict[float, list[dict[str, BlindSpot]]] = {share: [] for share in comparison.noises}
+    schedule, window, target, held = None, (0.0, 0.0), 0.0, 0
+    for run in range(runs):
+        clean = sampler_task(problem, run, comparison.rows, comparison.network)
+        if schedule is None:
+            network = comparison.network
+            schedule = Schedule.of_flow(clean.modes) if network is None else Schedule.of_steps(network.steps)
+            window, target, held = window_of(clean.modes), TARGET * clean.rows, len(clean.truth)
+        seed = [problem.seed, run, 7]
+        task = clean.with_noise(comparison.noise, seed=seed) if comparison.noise else clean
+        cut = cut_weights(_order(problem, clean, comparison.method, run, threads), comparison.keep)
+        for place, name in enumerate(comparison.arms):
+            if name in ORACLES:
+                track = _oracle(task, schedule, ORACLES[name])
+            else:
+                sampler = SAMPLERS.get(name) or fixed(cut)
+                options = {"power": comparison.power, "cap": comparison.cap}
+                track = sampled_run(task, sampler, schedule, seed=[*seed, place], **options)
+            tracks[name].append(track)
+            progress((run + (place + 1) / (len(tracks) + 1)) / runs)
+        for name in comparison.arms:
+            oracle = tracks["oracle"][-1] if "oracle" in tracks else None
+            outcomes[name].append(outcome(tracks[name][-1], tracks[UNIFORM][-1], oracle, clean.modes, window, target))
+        for share in blind:
+            noisy = task if share == comparison.noise else clean.with_noise(share, seed=seed)
             blind[share].append(
                 blind_spots(
-                    task, trial.schedule, labels=labels, power=power, cap=cap, noise=share, seed=[*trial.seed, 101]
+                    noisy,
+                    schedule,
+                    labels=isinstance(problem.target, Labels),
+                    power=comparison.power,
+                    cap=comparison.cap,
+                    noise=share,
+                    seed=[*seed, len(tracks)],
                 )
             )
-            finished()
+        progress((run + 1) / runs)
+    rows = round(target / TARGET)
     return OracleExperiment(
-        arms=_arms(trials, tracks, window, target, noise=noise, shared=shared),
+        comparison=comparison,
+        arms=_judged(comparison, tracks, outcomes, window, shared=held / rows),
+        rows=rows,
+        held=held,
         window=window,
         target=target,
         blind={share: tuple(each) for share, each in blind.items()},
+        shared=held / rows,
     )
 
 
-def _arms(
-    trials: Sequence[Trial],
+def _judged(
+    comparison: Comparison,
     tracks: dict[str, list[Track]],
+    outcomes: dict[str, list[Outcome]],
     window: tuple[float, float],
-    target: float,
     *,
-    noise: float,
     shared: float,
 ) -> dict[str, Arm]:
-    """Return what is to be said of each arm's runs."""
-    oracles = tracks.get("oracle", [None] * len(trials))
-    arms: dict[str, Arm] = {}
-    for name in ["uniform", "oracle", *tracks]:
-        runs = tracks.get(name)
-        if name in arms or runs is None:
-            continue
+    found = {name: estimates(each, shared) for name, each in outcomes.items()}
+    arms = {}
+    for name, runs in tracks.items():
         curve: Curve = "capacity" if any(track.fell(window) for track in runs) else "frontier"
-        outcomes = [
-            outcome(track, uniform, oracle, trial.task.modes, window, target, curve)
-            for track, uniform, oracle, trial in zip(runs, tracks["uniform"], oracles, trials, strict=True)
-        ]
-        found, verdict = estimates(outcomes, shared), None
-        if name in SAMPLERS and name != "uniform":
+        verdict = None
+        if name in SAMPLERS and name != UNIFORM:
             statuses = [track.coherence.status for track in runs if track.coherence is not None]
-            oracle = arms["oracle"].estimates if "oracle" in arms else None
-            verdict = judged(found, arms["uniform"].estimates, oracle, statuses, curve=curve, noise=noise)
-        arms[name] = Arm(tracks=tuple(runs), outcomes=tuple(outcomes), curve=curve, estimates=found, verdict=verdict)
-    return {name: arms[name] for name in tracks}
+            verdict = judged(
+                found[name], found[UNIFORM], found.get("oracle"), statuses, curve=curve, noise=comparison.noise
+            )
+        arms[name] = Arm(
+            tracks=tuple(runs),
+            outcomes=tuple(outcomes[name]),
+            curve=curve,
+            estimates=found[name],
+            verdict=verdict,
+        )
+    return arms
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the samplers of these names, "all" for every one.
+    """Return the samplers of these names, uniform first; "all" is every one.
 
     Raises
     ------
     ConfigError
         A name is unknown.
     """
-    if "all" in names:
-        return tuple(SAMPLERS)
     for name in names:
-        if name not in SAMPLERS:
-            raise ConfigError(f"unknown sampler {name!r}", next_step=f"choose of all, {', '.join(SAMPLERS)}")
-    return tuple(dict.fromkeys(names))
+        if name not in SAMPLERS and name != "all":
+            raise ConfigError(f"unknown sampler {name!r}", next_step=f"use all, or of {', '.join(SAMPLERS)}")
+    return tuple(name for name in SAMPLERS if name in names or name == UNIFORM or "all" in names)
 
 
-def cut_weights(order: Sequence[int] | FloatArray, keep: float) -> FloatArray:
-    """Return weights (n,) of mean 1 that are 0 but on the first `keep` of an order (n,), in which rows are kept."""
+def cut_weights(order: IntArray, keep: float) -> FloatArray:
+    """Return weights (n,) of mean 1 that are 0 but on the first share `keep` of the rows in their order (n,)."""
     weights = np.zeros(len(order))
-    kept = np.asarray(order)[: max(round(keep * len(order)), 1)]
+    kept = order[: max(round(keep * len(order)), 1)]
     weights[kept] = len(order) / len(kept)
     return weights
 
 
-def _fixed(weights: FloatArray) -> Sampler:
-    return Sampler(title="static pruning", weigh=lambda seen: weights)
+def _order(problem: Problem, task: SamplerTask, method: str, run: int, threads: int) -> IntArray:
+    rows = problem.rows[problem.split(run).pool[: task.rows]]
+    pool = pool_of(rows, problem.kernel, seed=problem.seed + run, threads=threads)
+    return keep_orders((method,), pool)[method]
 
 
-def _oracle(trial: Trial, name: str) -> Track:
-    """Return a reference at the times of the others, and at earlier ones, since it is early."""
-    task, times = trial.task, trial.schedule.times
+def _oracle(task: SamplerTask, schedule: Schedule, suppress: str) -> Track:
+    """Return a reference at the times of the others, and at earlier ones, since it is fast."""
+    times = schedule.times
     earlier = np.geomspace(times[0] / 10, times[0], LOOKS, endpoint=False)
     return oracle_track(
-        task.modes, task.across, task.targets, task.truth, np.append(earlier, times), suppress=ORACLES[name]
+        task.modes, task.across, task.targets, task.truth, np.append(earlier, times), suppress=suppress
     )

@@ -22,8 +22,8 @@ class Outcome:
     ----------
     frontier_slope, capacity_slope
         d ln / d ln t of k* and of N, while each is in the window; no slope of a frontier that loses modes again.
-    frontier_gain, capacity_gain, late_gain
-        Over the uniform run; the last by the later half of the window, of whichever curve is `judged`.
+    frontier_gain, capacity_gain, frontier_late, capacity_late
+        Over the uniform run: on the window, and in the later half of that time.
     loss_slope, loss_gain
         Of the held-out loss while the uniform run's frontier is in the window, and over the uniform run.
     speed_up
@@ -46,7 +46,8 @@ class Outcome:
     frontier_gain: float | None
     capacity_slope: float | None
     capacity_gain: float | None
-    late_gain: float | None
+    frontier_late: float | None
+    capacity_late: float | None
     loss_slope: float | None
     loss_gain: float | None
     speed_up: float | None
@@ -60,13 +61,7 @@ class Outcome:
 
 
 def outcome(
-    track: Track,
-    uniform: Track,
-    oracle: Track | None,
-    modes: Modes,
-    window: tuple[float, float],
-    target: float,
-    judged: Curve,
+    track: Track, uniform: Track, oracle: Track | None, modes: Modes, window: tuple[float, float], target: float
 ) -> Outcome:
     """Return what a run gives.
 
@@ -76,21 +71,24 @@ def outcome(
         None where there is none, of a network say.
     target
         Capacity of the speed-up.
-    judged
-        The curve whose later half counts.
     """
-    frontier, capacity = track.slope("frontier", window), track.slope("capacity", window)
+
+    def gain(curve: Curve, *, late: bool = False) -> float | None:
+        own, reference = (one.slope(curve, window, late=late) for one in (track, uniform))
+        return None if own is None or reference is None else own - reference
+
     times = uniform.within(window)
     own, reference = track.reached(target), uniform.reached(target)
     ideal = None if oracle is None else oracle.reached(target)
     speed_up = None if own is None or reference is None else reference / own
     loss = None if times is None else track.loss_slope(times)
     return Outcome(
-        frontier_slope=frontier,
-        frontier_gain=_less(frontier, uniform.slope("frontier", window)),
-        capacity_slope=capacity,
-        capacity_gain=_less(capacity, uniform.slope("capacity", window)),
-        late_gain=_less(track.slope(judged, window, late=True), uniform.slope(judged, window, late=True)),
+        frontier_slope=track.slope("frontier", window),
+        frontier_gain=gain("frontier"),
+        frontier_late=gain("frontier", late=True),
+        capacity_slope=track.slope("capacity", window),
+        capacity_gain=gain("capacity"),
+        capacity_late=gain("capacity", late=True),
         loss_slope=loss,
         loss_gain=None if loss is None or times is None else loss - uniform.loss_slope(times),
         speed_up=speed_up,
@@ -116,10 +114,6 @@ def estimates(outcomes: list[Outcome], shared: float) -> dict[str, Estimate | No
         else:
             found[each.name] = estimated(values, shared)
     return found
-
-
-def _less(slope: float | None, reference: float | None) -> float | None:
-    return None if slope is None or reference is None else slope - reference
 
 
 def _phi(speed_up: float | None, reference: float | None, ideal: float | None) -> float | None:

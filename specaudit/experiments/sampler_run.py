@@ -1,4 +1,4 @@
-"""A run of one sampler on a task: weights are chosen at the start of each stretch, and the run is looked at on the way."""
+"""A run of one sampler on a task: weights are chosen at the start of each stretch, and looks are taken on the way."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Schedule:
 
     @classmethod
     def of_flow(cls, modes: Modes) -> Schedule:
-        """Return that of gradient flow: from two learned modes at the most until a quarter of the modes is learned."""
+        """Return that of gradient flow: from four learned modes, at the most, to a quarter of the rows."""
         last = min(int(DEPTH * len(modes.vectors)), modes.count) - 1
         return cls.of(np.geomspace(2 / modes.values.sum(), 1 / modes.values[last], STRETCHES * LOOKS))
 

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
 from specaudit.dataset import IntArray
 from specaudit.errors import InputError
-from specaudit.experiments.flow import KernelFlow, Pathway
+from specaudit.experiments.learners import Problem
+from specaudit.experiments.machines import Machines, halves, kernel_machines, network_machines
+from specaudit.experiments.network import Network
 from specaudit.graph import rows_around
-from specaudit.kernels import FloatArray, Kernel, choose_kernel
+from specaudit.kernels import FloatArray, RealArray
 from specaudit.krylov import eigh
 from specaudit.learning.collapse import NEAREST
 from specaudit.learning.modes import FLOOR, Modes
-from specaudit.operators import DenseOperator, dense_operator
+from specaudit.operators import DenseOperator
 
-UNLIKE = ("laplace", "rbf", "matern32", "matern52")
-"""Kernels of which the first two other than the task's are the unlike models."""
+HELD = 0.3
+"""Held-out rows for each training row, at most."""
 COMPONENTS = 32
 """Principal components that a probe sees."""
 FEWEST_MODES = 32
 """Modes below which no frontier can be followed."""
-
-
-class Machine(Protocol):
-    """A model in training."""
-
-    residuals: FloatArray
-    """Prediction less target on the training rows (n, outputs)."""
-
-    @property
-    def held(self) -> FloatArray:
-        """Prediction on the held-out rows (m, outputs)."""
-
-    def advance(self, weights: FloatArray, durations: FloatArray) -> Pathway:
-        """Train for the last of the ascending `durations` (s,), and return what was seen after each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +57,7 @@ class SamplerTask:
     targets: FloatArray = field(repr=False)
     truth: FloatArray = field(repr=False)
     wrong: IntArray = field(repr=False)
-    machines: Callable[[FloatArray, bool], list[Machine]] = field(repr=False)
+    machines: Machines = field(repr=False)
 
     @property
     def rows(self) -> int:
@@ -83,76 +70,60 @@ class SamplerTask:
         return replace(self, targets=targets, wrong=wrong)
 
 
-def sampler_task(
-    train: FloatArray,
-    held: FloatArray,
-    kernel: Kernel,
-    targets: FloatArray,
-    truth: FloatArray,
-    machines: Callable[[FloatArray, bool], list[Machine]] | None = None,
-) -> SamplerTask:
-    """Return the task without noise on `train` (n, d) and `held` (m, d) rows, normalised.
+def sampler_task(problem: Problem, run: int, rows: int, network: Network | None = None) -> SamplerTask:
+    """Return the task of a run, without noise, on at most so many training rows.
 
     Parameters
     ----------
-    machines
-        By default kernel machines, trained by gradient flow.
+    network
+        What is trained; None for a kernel machine, by gradient flow.
 
     Raises
     ------
     InputError
         The kernel has too few modes on the rows.
     """
-    n = len(train)
-    rows = np.concatenate([train, held])
-    operator = dense_operator(kernel, rows)
-    matrix, across = halves(operator, n)
-    values, vectors = eigh(matrix)
-    count = int((values > FLOOR * operator.principal(n).rounding / n).sum())
-    modes = Modes(values=values[::-1][:count], vectors=np.ascontiguousarray(vectors[:, ::-1][:, :count]), exact=True)
+    split, values = problem.split(run), problem.values(run)
+    train = split.pool[:rows]
+    held = split.test[: round(HELD * len(train))]
+    n, used = len(train), np.concatenate([train, held])
+    matrix, across = halves(problem.matrix[used], used, n)
+    modes = _modes(problem.matrix[np.ix_(train, train)])
     if modes.count < FEWEST_MODES:
         raise InputError(
-            f"{modes.count} modes of {n:,} rows under the {kernel.name} kernel, expected at least {FEWEST_MODES}",
+            f"{modes.count} modes of {n:,} rows under the {problem.kernel.name} kernel, "
+            f"expected at least {FEWEST_MODES}",
             next_step="use a kernel of distances, such as laplace, or more rows",
         )
-    mean = train.mean(axis=0)
-    centred = train - mean
+    points = problem.rows[train]
+    mean = points.mean(axis=0)
+    centred = points - mean
     axes, spread = _components(centred)
+    machines = (
+        kernel_machines(problem.kernel, problem.rows[used], matrix, across)
+        if network is None
+        else network_machines(network, points, problem.rows[held], seed=problem.seed + run)
+    )
     return SamplerTask(
         modes=modes,
         across=across,
         nearest=rows_around(centred / np.abs(centred).max(), neighbors=NEAREST).places,
         components=centred @ axes / spread,
-        held_components=(held - mean) @ axes / spread,
-        targets=targets,
-        truth=truth,
+        held_components=(problem.rows[held] - mean) @ axes / spread,
+        targets=values[train],
+        truth=values[held],
         wrong=np.empty(0, np.int64),
-        machines=machines or kernel_machines(kernel, rows, matrix, across),
+        machines=machines,
     )
 
 
-def kernel_machines(
-    kernel: Kernel, rows: FloatArray, matrix: FloatArray, across: FloatArray
-) -> Callable[[FloatArray, bool], list[Machine]]:
-    """Return what makes kernel machines; the unlike ones have other kernels, of the same trace."""
-    others: list[tuple[FloatArray, FloatArray]] = []
-
-    def made(targets: FloatArray, unlike: bool) -> list[Machine]:
-        if unlike and not others:
-            for name in [name for name in UNLIKE if name != kernel.name][:2]:
-                pair = halves(dense_operator(choose_kernel(name, rows), rows), len(matrix))
-                scale = np.trace(matrix) / np.trace(pair[0])
-                others.append((scale * pair[0], scale * pair[1]))
-        used = [(matrix, across), *(others if unlike else [])]
-        return [KernelFlow(own, held, targets) for own, held in used]
-
-    return made
-
-
-def halves(operator: DenseOperator, count: int) -> tuple[FloatArray, FloatArray]:
-    """Return K/n of the first n = `count` rows, and the values of the others with them, divided by n."""
-    whole = operator.matrix.astype(np.float64)
-    return whole[:count, :count] / count, whole[count:, :count] / count
+def _modes(matrix: RealArray) -> Modes:
+    """Return the eigenpairs of K/n above rounding."""
+    operator = DenseOperator(matrix=matrix, diagonal=np.diagonal(matrix).astype(np.float64))
+    ascending, columns = eigh(matrix.astype(np.float64))
+    count = int((ascending > FLOOR * operator.rounding).sum())
+    vectors = np.ascontiguousarray(columns[:, ::-1][:, :count])
+    return Modes(values=ascending[::-1][:count] / len(matrix), vectors=vectors, exact=True)
 
 
 def noisy(targets: FloatArray, share: float, *, seed: int | Sequence[int]) -> tuple[FloatArray, IntArray]:

@@ -15,8 +15,7 @@ SamplerVerdict = Literal[
 ]
 
 GAINED, SMALL = 0.1, 0.25
-"""Share of the oracle's gain in exponent that must be exceeded to call a run accelerated, and that must not be reached to
-say that the exponent stays."""
+"""Share of the oracle's gain in exponent above which a run is accelerated, and below which the exponent stays."""
 FACTOR = 1.05
 """Speed-up below which there is none."""
 HARMONIC = 1.001
@@ -61,10 +60,10 @@ def judged(
     if local is not None and local.value <= HARMONIC:
         return Verdict(
             verdict="not-applicable",
-            reason=f"the kernel's eigenvalues fall as k^-{local.value:.2f} on the window, no faster than 1/k, to which "
-            f"an oracle would flatten them: there is no exponent to gain{_factor_words(found)}",
+            reason=f"the kernel's eigenvalues fall as k^-{local.value:.2f} on the window, no faster than 1/k, to "
+            f"which an oracle would flatten them: there is no exponent to gain{_factor_words(found)}",
         )
-    gain, late, speed = found[f"{curve}_gain"], found["late_gain"], found["speed_up"]
+    gain, late, speed = found[f"{curve}_gain"], found[f"{curve}_late"], found["speed_up"]
     if reason := _untold(found, uniform, gain, late, speed, local):
         return Verdict(verdict="inconclusive", reason=reason + _factor_words(found))
     assert gain is not None and late is not None and speed is not None and local is not None  # noqa: PT018
@@ -98,8 +97,8 @@ def _collapsed(found: Mapping[str, Estimate | None], statuses: list[CollapseStat
         return ""
     if share.low > GATHERED * noise and ratio.low > 1:
         return (
-            f"the {noise:.0%} noise rows draw {_interval(share, '.2f')} of the weight, and the lowest held-out loss is "
-            f"{_interval(ratio, '.2f')} times that of uniform sampling"
+            f"the {noise:.0%} noise rows draw {_interval(share, '.2f')} of the weight, and the lowest held-out loss "
+            f"is {_interval(ratio, '.2f')} times that of uniform sampling"
         )
     return ""
 
@@ -128,9 +127,12 @@ def _untold(
 
 
 def _scale(
-    uniform: Mapping[str, Estimate | None], oracle: Mapping[str, Estimate | None] | None, local: Estimate, curve: Curve
+    uniform: Mapping[str, Estimate | None],
+    oracle: Mapping[str, Estimate | None] | None,
+    local: Estimate,
+    curve: Curve,
 ) -> float:
-    """Return the gain in slope of an oracle; without one, what it has where the uniform slope is 1/b and its own 1."""
+    """Return the gain in slope of an oracle; without one, b - 1 times the uniform slope, as of 1/b and 1."""
     if oracle is not None:
         gain = oracle[f"{curve}_gain"]
         return 0.0 if gain is None else gain.value

@@ -86,6 +86,11 @@ class Sampler:
     unlike: bool = False
 
 
+def fixed(weights: FloatArray) -> Sampler:
+    """Return what weighs rows by the same weights (n,) all the time."""
+    return Sampler(title="static weights", weigh=lambda seen: weights)
+
+
 def probe(components: FloatArray, squares: FloatArray, known: IntArray) -> Callable[[FloatArray], FloatArray]:
     """Return what predicts ln |r|^2 from components (., c): ridge regression on `known` rows of squares (n,)."""
     logs = np.log(np.maximum(squares[known], SMALLEST * (squares.max() or 1.0)))

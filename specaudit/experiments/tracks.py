@@ -53,7 +53,7 @@ class Track:
     coherence: Coherence | None = field(repr=False, default=None)
 
     def reached(self, target: float) -> float | None:
-        """Return the time at which the capacity first reaches a target, linear in logarithms; None if it never does."""
+        """Return the time at which the capacity first reaches a target, linear in logarithms; None if never."""
         risen = np.maximum.accumulate(self.capacity)
         if risen[-1] < target:
             return None
@@ -72,12 +72,12 @@ class Track:
             return None
         found = growth(self.times, getattr(self, curve), window)
         if found is None or not late:
-            return found and found.value
+            return None if found is None else found.value
         middle = float(np.sqrt(found.times[0] * found.times[1]))
         return between(self.times, getattr(self, curve), (middle, found.times[1])).value
 
     def fell(self, window: tuple[float, float]) -> bool:
-        """Return whether the frontier loses modes again between the first and the last time that it is in a window."""
+        """Return whether the frontier loses modes again from the first to the last time that it is in a window."""
         inside = np.flatnonzero(self._inside(window))
         ranks = self.frontier[inside[0] : inside[-1] + 1] if len(inside) else inside
         return bool((np.maximum.accumulate(ranks) > FALLEN * ranks).any())
@@ -133,7 +133,7 @@ def read_modes(modes: Modes, energies: FloatArray) -> tuple[FloatArray, FloatArr
 
 
 def tail_exponent(modes: Modes, track: Track, window: tuple[float, float]) -> float | None:
-    """Return the local exponent b of the eigenvalues over what a run saw of a window; None for less than a factor 2."""
+    """Return the local exponent b over what a run saw of a window; None for less than a factor 2."""
     if track.decades(window) < np.log10(2):
         return None
     inside = track.frontier[(track.frontier >= window[0]) & (track.frontier <= window[1])]
