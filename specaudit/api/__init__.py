@@ -10,6 +10,7 @@ from specaudit.api.comparing import compare
 from specaudit.api.experimenting import Task
 from specaudit.api.fitting import fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
+from specaudit.api.oracles import oracle_experiment
 from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.simulating import simulate
@@ -48,6 +49,7 @@ __all__ = [
     "frontier",
     "headroom",
     "leverage",
+    "oracle_experiment",
     "plan",
     "prune",
     "prune_plan",

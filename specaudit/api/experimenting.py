@@ -140,15 +140,21 @@ class Opened:
     threads: int
 
     def document(
-        self, name: doc.ExperimentName, parts: Parts, *, command: str, exploratory: bool = False
+        self,
+        name: doc.ExperimentName,
+        parts: Parts,
+        *,
+        command: str,
+        exploratory: bool = False,
+        flow: bool = False,
     ) -> doc.Experiment:
-        """Return the document of an experiment on this task."""
+        """Return the document of an experiment on this task; under `flow` its kernel machines have no ridge."""
         return experiment_document(
             name,
             parts,
             data=span_side(self.data, sampled=len(self.places)),
             kernel=self.problem.kernel,
-            settings=_settings(self.task, self.problem),
+            settings=_settings(self.task, self.problem, flow=flow),
             command=command,
             seed=self.task.seed,
             environment=environment(self.threads),
@@ -246,12 +252,12 @@ def ridge_of(task: Task) -> float:
     return RIDGE[task.kind] if task.ridge is None else task.ridge
 
 
-def _settings(task: Task, problem: Problem) -> list[tuple[str, str]]:
+def _settings(task: Task, problem: Problem, *, flow: bool) -> list[tuple[str, str]]:
     if isinstance(problem.target, Labels):
         target = f"labels, {len(problem.target.names):,} classes"
     else:
         target = f"Gaussian process, source exponent a = {task.source_exponent:g}, {OUTPUTS} outputs"
-    model = f"kernel ridge regression, ridge {ridge_of(task):g}"
+    model = "kernel machine, gradient flow" if flow else f"kernel ridge regression, ridge {ridge_of(task):g}"
     if task.model == "mlp":
         model = f"network of {task.hidden:,} hidden units, {task.steps:,} steps"
     return [("target", target), ("model", model), ("runs", f"{task.seeds:,}")]

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import typer
 
+from specaudit.cli.oracle import oracle
 from specaudit.cli.static_limit import static_limit
 
 EXPERIMENTS: dict[str, Callable[..., None]] = {
     "static-limit": static_limit,
+    "oracle": oracle,
 }
 """Name -> command; a new one is a module of its own, with the options of `training`."""
 

@@ -16,8 +16,11 @@ from specaudit.documents.span import SpanReproduce, SpanSide
 if TYPE_CHECKING:
     from pathlib import Path
 
-ExperimentName = Literal["static-limit"]
-ExperimentVerdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicable"]
+ExperimentName = Literal["static-limit", "oracle"]
+ExperimentVerdict = Literal[
+    "parallel", "worse", "steeper", "inconclusive", "not-applicable",
+    "accelerated", "constant-factor", "none", "slower", "collapsed",
+]  # fmt: skip
 
 
 class Setting(Document):

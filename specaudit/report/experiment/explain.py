@@ -26,5 +26,31 @@ EXPERIMENTS: dict[str, Explanation] = {
         "curve that starts higher and catches up.",
         action="Go to larger sizes before believing it; look where the curves would cross.",
     ),
+    "constant-factor": Explanation(
+        title="a sampler saves a factor in time, and no exponent",
+        meaning="It learns as many modes as the target asks for surely faster than uniform sampling, by the speed-up "
+        "told, while the slope of its curve gains surely less than a quarter of what an oracle gains. Bounded "
+        "weights of rows can give no more on data whose modes are not local.",
+        action="Hold the speed-up against the price of the sampler, and look at the lowest held-out loss beside it.",
+    ),
+    "slower": Explanation(
+        title="a sampler is slower than uniform sampling",
+        meaning="It surely takes more time, by a twentieth or more, to learn as many modes as the target asks for.",
+        action="Sample uniformly.",
+    ),
+    "SPA051": Explanation(
+        title="weights by the loss gather on rows that disagree with their neighbours",
+        meaning="No label noise was added, and D fell below .50 in most runs: the rows of largest residual have "
+        "little in common with their nearest rows. Wrong labels do that, and so do targets that are rough in these "
+        "embeddings.",
+        action="Look at the rows of largest residual, and do not weigh by the loss; the sampler guarded is meant for "
+        "this.",
+    ),
+    "SPA052": Explanation(
+        title="the frontier does not go far enough for a verdict",
+        meaning="An exponent takes a decade of k*. It is looked for from mode 4 to 70 % of a quarter of the training "
+        "rows, and uniform sampling goes through less than a decade of that.",
+        action="Train on more rows (--train-rows; below 250 there is no decade), or for more steps.",
+    ),
 }
 """Name -> explanation."""
