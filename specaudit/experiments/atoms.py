@@ -20,6 +20,8 @@ from specaudit.kernels import FloatArray
 
 STEP = 0.01
 """Width of a step in ln of the clock."""
+LEARNED = 400.0
+"""-ln of the smallest score under a cap: an atom past that weighs nothing that could be told."""
 FIRST, DEEPEST = 0.01, 1e5
 """Progress of the first atom at the first time, and the atom that is learned at the last."""
 
@@ -100,7 +102,7 @@ def _capped(
     progress, rows, factors = np.zeros(len(shares)), [], []
     time = clock  # a capped run is as slow as a uniform one in the end
     for step in np.diff(time, prepend=0.0):
-        scores = np.exp(-power * progress)
+        scores = np.exp(-np.minimum(power * progress, LEARNED))
         factor = _factor(scores, mass, cap, noise)
         progress = progress + shares * np.minimum(factor * scores, cap) * step
         rows.append(progress)
@@ -115,6 +117,5 @@ def _factor(scores: FloatArray, mass: FloatArray, cap: float, noise: float) -> f
     """
     falling, share = np.append(1.0, scores[::-1]), np.append(noise, mass[::-1])
     left = np.cumsum((falling * share)[::-1])[::-1]
-    over = 1 - cap * (np.cumsum(share) - share)
-    factors = np.divide(over, left, out=np.zeros(len(left)), where=left > 0)
+    factors = (1 - cap * (np.cumsum(share) - share)) / left
     return float(factors[np.argmax(factors * falling <= cap)])

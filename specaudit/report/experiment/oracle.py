@@ -195,7 +195,7 @@ def _share(measure: doc.Measure) -> doc.Measure:
 
 
 def _curves(found: OracleExperiment) -> Iterator[doc.Series]:
-    """Yield geometric means over the runs at the ends of stretches; bands would hide one another but for three arms."""
+    """Yield geometric means over the runs at the ends of stretches; only of three arms bands can be told apart."""
     for panel in PANELS:
         for name in [one for one in ARMS if one in found.arms] if panel == "arms" else found.arms:
             tracks = found.arms[name].tracks
