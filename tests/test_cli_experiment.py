@@ -151,7 +151,7 @@ def test_samplers_are_told_in_every_form(capsys, model):
     assert [one["arm"] for one in data["verdicts"]] == ["loss", "ensemble"]
     assert {"arms", "frontier", "capacity", "loss", "on_noise"} == {panel["id"] for panel in data["panels"]}
     told = {one["quantity"] for one in data["measures"]}
-    assert {"loss_ratio", "capacity_slope", "on_noise", "blind_clean", "blind_noisy", "wrong_noisy"} <= told
+    assert {"loss_ratio", "on_noise", "blind_clean", "blind_noisy", "wrong_noisy"} <= told
     assert ("phi" in told) == (model == "krr")
     if model == "krr":
         assert "gradient flow" in Path("a.html").read_text()
