@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ SAMPLERS = ("all",)
 POWER = 2.0
 TRAIN_ROWS = 500
 """Rows that are trained on in a run: kernel matrices of them are decomposed some two hundred times."""
+OUTPUTS = 8
+"""Functions that are drawn of a process. Weights by the loss adapt to single ones, and to hardly any of very many."""
 LEAST_ROWS, MOST_ROWS = 100, 4000
 METHOD, KEEP = "prototypes", 0.2
 """Of the static arm: an aggressive cut."""
@@ -95,10 +98,11 @@ def oracle_experiment(
         keep=checked_share(keep),
         network=Network(hidden=task.hidden, steps=task.steps) if task.model == "mlp" else None,
     )
-    with opened(task, progress) as of:
+    with opened(task, progress) as found:
+        of = replace(found, problem=replace(found.problem, outputs=OUTPUTS))
         with of.report.stage("train") as stage:
-            found = trained(of.problem, comparison, runs=of.task.seeds, threads=of.threads, progress=stage.update)
-        return of.document("oracle", oracle_parts(found), command=command, flow=True)
+            compared = trained(of.problem, comparison, runs=of.task.seeds, threads=of.threads, progress=stage.update)
+        return of.document("oracle", oracle_parts(compared), command=command, flow=True)
 
 
 def _check(flag: str, value: float, above: float, most: float) -> None:
