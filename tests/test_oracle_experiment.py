@@ -280,10 +280,10 @@ def estimate(value, half=0.01):
     )
 
 
-def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None, ratio=1.0, half=0.01):
+def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None, ratio=1.0, half=0.01, capacity=0.1):
     return {
         "frontier_slope": estimate(0.5), "frontier_gain": estimate(gain, half), "frontier_late": estimate(late, half),
-        "capacity_slope": None, "capacity_gain": None, "capacity_late": None, "speed_up": estimate(speed, half),
+        "capacity_slope": None, "capacity_gain": estimate(capacity), "capacity_late": None, "speed_up": estimate(speed, half),
         "loss_ratio": estimate(ratio), "decades": estimate(decades), "local_exponent": estimate(local),
         "on_noise": None if noise is None else estimate(noise),
     }  # fmt: skip
@@ -292,7 +292,10 @@ def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None,
 @pytest.mark.parametrize(
     ("found", "uniform", "statuses", "noise", "verdict"),
     [
-        (outcomes(gain=0.2), outcomes(), [], 0.0, "accelerated"),
+        (outcomes(gain=0.2, speed=1.1), outcomes(), [], 0.0, "accelerated"),
+        (outcomes(gain=0.2, speed=1.1, capacity=0.0), outcomes(), [], 0.0, "inconclusive"),
+        (outcomes(gain=0.2), outcomes(), [], 0.0, "inconclusive"),
+        (outcomes(gain=0.2, speed=1.1), outcomes(local=1.005), [], 0.0, "inconclusive"),
         (outcomes(gain=0.2, late=0.0), outcomes(), [], 0.0, "inconclusive"),
         (outcomes(gain=0.0, speed=1.3), outcomes(), [], 0.0, "constant-factor"),
         (outcomes(), outcomes(), ["none"] * 5, 0.0, "none"),
@@ -304,7 +307,7 @@ def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None,
         (outcomes(gain=0.2), outcomes(decades=0.9), [], 0.0, "inconclusive"),
         (outcomes(gain=0.2, decades=0.9), outcomes(), [], 0.0, "inconclusive"),
         (outcomes(gain=0.2), outcomes(local=1.0), ["collapse"] * 3 + ["none"] * 2, 0.0, "collapsed"),
-        (outcomes(gain=0.2), outcomes(), ["collapse"] * 2 + ["undecided"] * 3, 0.0, "accelerated"),
+        (outcomes(gain=0.2, speed=1.1), outcomes(), ["collapse"] * 2 + ["undecided"] * 3, 0.0, "accelerated"),
         (outcomes(noise=0.4, ratio=1.1), outcomes(), [], 0.2, "collapsed"),
         (outcomes(noise=0.4, ratio=0.99, speed=1.3), outcomes(), [], 0.2, "constant-factor"),
     ],
@@ -318,7 +321,7 @@ def test_a_verdict_is_never_a_pass_where_nothing_can_be_told(found, uniform, sta
 
 def test_without_an_oracle_the_gain_is_held_against_the_law():
     """b = 2 and a uniform slope of .5: an oracle would gain .5."""
-    said = judged(outcomes(gain=0.2), outcomes(), None, [], curve="frontier", noise=0.0)
+    said = judged(outcomes(gain=0.2, speed=1.1), outcomes(), None, [], curve="frontier", noise=0.0)
     assert said.verdict == "accelerated"
     assert "an oracle has +0.500" in said.reason
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,6 +125,15 @@ class OracleExperiment:
     shared: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What all arms give on one split and one target."""
+
+    tracks: dict[str, Track]
+    outcomes: dict[str, Outcome]
+    blind: dict[float, dict[str, BlindSpot]]
+
+
 def oracle_experiment(
     problem: Problem,
     comparison: Comparison,
@@ -134,84 +143,90 @@ def oracle_experiment(
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> OracleExperiment:
     """Return the samplers beside each other, over runs of one split and one target for all of them."""
-    tracks: dict[str, list[Track]] = {name: [] for name in comparison.arms}
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in comparison.arms}
-    blind: dict[float, list[dict[str, BlindSpot]]] = {share: [] for share in comparison.noises}
-    schedule, window, target, held = None, (0.0, 0.0), 0.0, 0
-    for run in range(runs):
-        clean = sampler_task(problem, run, comparison.rows, comparison.network)
-        if schedule is None:
-            network = comparison.network
-            schedule = Schedule.of_flow(clean.modes) if network is None else Schedule.of_steps(network.steps)
-            window, target, held = window_of(clean.modes), TARGET * clean.rows, len(clean.truth)
-        seed = [problem.seed, run, 7]
-        task = clean.with_noise(comparison.noise, seed=seed) if comparison.noise else clean
-        cut = cut_weights(_order(problem, clean, comparison.method, run, threads), comparison.keep)
-        for place, name in enumerate(comparison.arms):
-            if name in ORACLES:
-                track = _oracle(task, schedule, ORACLES[name])
-            else:
-                sampler = SAMPLERS.get(name) or fixed(cut)
-                options = {"power": comparison.power, "cap": comparison.cap}
-                track = sampled_run(task, sampler, schedule, seed=[*seed, place], **options)
-            tracks[name].append(track)
-            progress((run + (place + 1) / (len(tracks) + 1)) / runs)
-        for name in comparison.arms:
-            oracle = tracks["oracle"][-1] if "oracle" in tracks else None
-            outcomes[name].append(outcome(tracks[name][-1], tracks[UNIFORM][-1], oracle, clean.modes, window, target))
-        for share in blind:
-            noisy = task if share == comparison.noise else clean.with_noise(share, seed=seed)
-            blind[share].append(
-                blind_spots(
-                    noisy,
-                    schedule,
-                    labels=isinstance(problem.target, Labels),
-                    power=comparison.power,
-                    cap=comparison.cap,
-                    noise=share,
-                    seed=[*seed, len(tracks)],
-                )
-            )
-        progress((run + 1) / runs)
-    rows = round(target / TARGET)
+    first = sampler_task(problem, 0, comparison.rows, comparison.network)
+    network = comparison.network
+    schedule = Schedule.of_flow(first.modes) if network is None else Schedule.of_steps(network.steps)
+    window, target = window_of(first.modes), TARGET * first.rows
+
+    def trained(run: int) -> Run:
+        def finished(share: float) -> None:
+            progress((run + share) / runs)
+
+        return _trained(problem, comparison, run, schedule, window, target, threads, finished)
+
+    found = [trained(run) for run in range(runs)]
+    shared = len(first.truth) / first.rows
     return OracleExperiment(
         comparison=comparison,
-        arms=_judged(comparison, tracks, outcomes, window, shared=held / rows),
-        rows=rows,
-        held=held,
+        arms=dict(_arms(comparison, found, window, shared)),
+        rows=first.rows,
+        held=len(first.truth),
         window=window,
         target=target,
-        blind={share: tuple(each) for share, each in blind.items()},
-        shared=held / rows,
+        blind={share: tuple(run.blind[share] for run in found) for share in comparison.noises},
+        shared=shared,
     )
 
 
-def _judged(
+def _trained(
+    problem: Problem,
     comparison: Comparison,
-    tracks: dict[str, list[Track]],
-    outcomes: dict[str, list[Outcome]],
+    run: int,
+    schedule: Schedule,
     window: tuple[float, float],
-    *,
-    shared: float,
-) -> dict[str, Arm]:
-    found = {name: estimates(each, shared) for name, each in outcomes.items()}
-    arms = {}
-    for name, runs in tracks.items():
-        curve: Curve = "capacity" if any(track.fell(window) for track in runs) else "frontier"
+    target: float,
+    threads: int,
+    finished: Callable[[float], None],
+) -> Run:
+    clean = sampler_task(problem, run, comparison.rows, comparison.network)
+    seed = [problem.seed, run]
+    task = clean.with_noise(comparison.noise, seed=seed) if comparison.noise else clean
+    order = _order(problem, clean, comparison.method, run, threads)
+    arms = {**SAMPLERS, STATIC: fixed(cut_weights(order, comparison.keep))}
+    options = {"power": comparison.power, "cap": comparison.cap}
+    tracks: dict[str, Track] = {}
+    for place, name in enumerate(comparison.arms, 1):
+        if name in ORACLES:
+            tracks[name] = _oracle(task, schedule, ORACLES[name])
+        else:
+            tracks[name] = sampled_run(task, arms[name], schedule, seed=[*seed, *name.encode()], **options)
+        finished(place / (len(comparison.arms) + len(comparison.noises)))
+    blind = {
+        share: blind_spots(
+            task if share == comparison.noise else clean.with_noise(share, seed=seed),
+            schedule,
+            labels=isinstance(problem.target, Labels),
+            noise=share,
+            seed=seed,
+            **options,
+        )
+        for share in comparison.noises
+    }
+    finished(1.0)
+    uniform, oracle = tracks[UNIFORM], tracks.get("oracle")
+    return Run(
+        tracks=tracks,
+        outcomes={
+            name: outcome(track, uniform, oracle, clean.modes, window, target) for name, track in tracks.items()
+        },
+        blind=blind,
+    )
+
+
+def _arms(
+    comparison: Comparison, runs: list[Run], window: tuple[float, float], shared: float
+) -> Iterator[tuple[str, Arm]]:
+    found = {name: estimates([run.outcomes[name] for run in runs], shared) for name in comparison.arms}
+    for name in comparison.arms:
+        tracks = tuple(run.tracks[name] for run in runs)
+        curve: Curve = "capacity" if any(track.fell(window) for track in tracks) else "frontier"
         verdict = None
         if name in SAMPLERS and name != UNIFORM:
-            statuses = [track.coherence.status for track in runs if track.coherence is not None]
-            verdict = judged(
-                found[name], found[UNIFORM], found.get("oracle"), statuses, curve=curve, noise=comparison.noise
-            )
-        arms[name] = Arm(
-            tracks=tuple(runs),
-            outcomes=tuple(outcomes[name]),
-            curve=curve,
-            estimates=found[name],
-            verdict=verdict,
-        )
-    return arms
+            statuses = [track.coherence.status for track in tracks if track.coherence is not None]
+            beside = found[UNIFORM], found.get("oracle")
+            verdict = judged(found[name], *beside, statuses, curve=curve, noise=comparison.noise)
+        outcomes = tuple(run.outcomes[name] for run in runs)
+        yield name, Arm(tracks=tracks, outcomes=outcomes, curve=curve, estimates=found[name], verdict=verdict)
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

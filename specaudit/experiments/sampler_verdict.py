@@ -75,6 +75,11 @@ def judged(
         return Verdict(verdict="inconclusive", reason=f"{slopes}, and the oracle gains nothing to hold that against")
     beside = f"{slopes}, where an oracle has {scale:+.3f}{_factor_words(found)}"
     if gain.low > GAINED * scale and late.low > 0:
+        capacity = found["capacity_gain"]
+        if capacity is None or capacity.low is None or capacity.low <= 0 or speed.low <= 1:
+            return Verdict(
+                verdict="inconclusive", reason=f"{beside}: the number of modes learned does not bear it out"
+            )
         return Verdict(verdict="accelerated", reason=beside)
     if speed.high < 1 / FACTOR:
         return Verdict(verdict="slower", reason=beside)
@@ -119,8 +124,10 @@ def _untold(
             return f"under {name} k* goes {seen:.1f}-fold in the window, and it takes 10"
     if gain is None or late is None or local is None:
         return "the curve is in the window for too short a time"
-    if gain.low is None:
+    if gain.low is None or local.low is None:
         return "one run has no interval"
+    if local.low <= HARMONIC:
+        return f"the local exponent b may be as low as {local.low:.2f}, and at 1 and below there is nothing to gain"
     if speed is None or speed.low is None:
         return "the target of the speed-up is not reached"
     return ""
