@@ -282,9 +282,10 @@ def estimate(value, half=0.01):
 
 def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None, ratio=1.0, half=0.01, capacity=0.1):
     return {
-        "frontier_slope": estimate(0.5), "frontier_gain": estimate(gain, half), "frontier_late": estimate(late, half),
-        "capacity_slope": None, "capacity_gain": estimate(capacity), "capacity_late": None, "speed_up": estimate(speed, half),
-        "loss_ratio": estimate(ratio), "decades": estimate(decades), "local_exponent": estimate(local),
+        "frontier_slope": estimate(0.5), "frontier_gain": estimate(gain, half),
+        "frontier_late": estimate(late, half), "capacity_slope": None, "capacity_gain": estimate(capacity),
+        "capacity_late": None, "speed_up": estimate(speed, half), "loss_ratio": estimate(ratio),
+        "decades": estimate(decades), "local_exponent": estimate(local),
         "on_noise": None if noise is None else estimate(noise),
     }  # fmt: skip
 
