@@ -12,7 +12,7 @@ from specaudit.documents.reading import read_document
 from specaudit.errors import InputError
 from specaudit.experiments.network import Network
 from specaudit.experiments.ridge import predicted, predicted_by_modes
-from specaudit.experiments.slopes import estimated, log_slope
+from specaudit.experiments.slopes import SHARED, estimated, log_slope
 from specaudit.experiments.tail import local_tail
 from specaudit.experiments.targets import Labels, ProcessTarget, split
 from specaudit.kernels import choose_kernel
@@ -132,7 +132,7 @@ def test_an_interval_is_the_t_interval_and_wider_for_runs_that_share_rows():
     found = estimated(values)
     assert found.value == 2.5
     assert found.high - found.value == pytest.approx(3.182446 * np.std(values, ddof=1) / 2)
-    assert estimated(values, 0.25).high - 2.5 == pytest.approx((found.high - 2.5) * 2**0.5)
+    assert estimated(values, 0.25 / SHARED).high - 2.5 == pytest.approx((found.high - 2.5) * 2**0.5)
     assert estimated(values[:1]).low is None
 
 

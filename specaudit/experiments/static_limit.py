@@ -6,19 +6,23 @@ tail. Nothing is said of how much worse they can be, so that both sides are meas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from specaudit.dataset import IntArray
 from specaudit.experiments.learners import Problem
 from specaudit.experiments.prunings import Pruning, keep_orders, kept_rows, pool_of
+from specaudit.experiments.saturation import ROWS, Saturation, losses_by_size, model_sizes, saturation
 from specaudit.experiments.slopes import Estimate, estimated, log_slope
 from specaudit.experiments.tail import LocalTail, local_tail
 from specaudit.kernels import FloatArray
 
+RANDOM = "random"
 Verdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicable"]
 
 SIZES, RATIO = 5, 2.0
@@ -45,19 +49,23 @@ class ArmCurve:
         (r, s) relative error on held-out rows, by run and size.
     slope
         d ln loss / d ln n.
-    difference
-        Slope less that of the unpruned rows in the same run; None of these.
+    difference, beside_random
+        Slope less that of the unpruned rows in the same run, and less that of as many random rows; None of these.
     share
         Share of the largest pool, unpruned, that gives the arm's loss there; None of the unpruned rows.
     verdict, reason
-        By the difference; None of the unpruned rows.
+        By the differences; None of the unpruned rows.
+    saturation
+        Loss over model size; None where the rows are too few for it.
     """
 
     pruning: Pruning | None
     rows: tuple[int, ...]
     losses: FloatArray = field(repr=False)
     slope: Estimate
+    saturation: Saturation | None
     difference: Estimate | None = None
+    beside_random: Estimate | None = None
     share: Share | None = None
     verdict: Verdict | None = None
     reason: str = ""
@@ -99,9 +107,13 @@ class StaticLimit:
         Local exponent b of the kernel's eigenvalues; None where the rows do not tell.
     tested
         Rows held out in each run.
+    models, model_rows
+        Sizes of the models that are compared, and rows of the pool that they are trained on before pruning.
     """
 
     sizes: tuple[int, ...]
+    models: tuple[int, ...]
+    model_rows: int
     arms: tuple[ArmCurve, ...]
     tail: LocalTail | None
     tested: int
@@ -137,24 +149,70 @@ def static_limit(
     arms: list[Pruning | None] = [None, *prunings]
     first = problem.split(0)
     grid = tuple(sizes) if sizes is not None else pool_sizes(len(first.pool), prunings)
-    losses = np.empty((len(arms), runs, len(grid)))
-    counts = [tuple(size if arm is None else max(round(arm.keep * size), 1) for size in grid) for arm in arms]
-    done, total = 0.0, float(runs * sum(sum(count) for count in counts))
-    for run in range(runs):
-        parts, values = problem.split(run), problem.values(run)
-        kept = kept_by_arm(problem, prunings, parts.pool, run=run, scores=scores, threads=threads)
-        for place, (rows, sizes_of) in enumerate(zip(kept, counts, strict=True)):
-            for at, count in enumerate(sizes_of):
-                losses[place, run, at] = problem.loss(rows[:count], values, parts.test, run)
-                done += count
-                progress(done / total)
-    tail = local_tail(problem.eigenvalues)
-    shared = len(first.test) / len(first.pool)
-    curves = [
-        _judged(arm, count, grid, found, losses[0], tail, shared)
-        for arm, count, found in zip(arms, counts, losses, strict=True)
+    plan = _Plan(
+        problem=problem,
+        arms=arms,
+        sizes=grid,
+        models=model_sizes(problem, len(first.pool), [one.keep for one in prunings]),
+        model_rows=min(len(first.pool), ROWS),
+    )
+    kept = [
+        kept_by_arm(problem, prunings, problem.split(run).pool, run=run, scores=scores, threads=threads)
+        for run in range(runs)
     ]
-    return StaticLimit(sizes=grid, arms=tuple(curves), tail=tail, tested=len(first.test))
+    found = []
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:  # a run a core: solves are small
+        for one in pool.map(plan.trained, range(runs), kept):
+            found.append(one)
+            progress(len(found) / runs)
+    losses, by_model = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    judge_ = _Judge(
+        sizes=grid,
+        tail=local_tail(problem.eigenvalues),
+        shared=len(first.test) / len(first.pool),
+        unpruned=losses[0],
+        random={arm.keep: found for arm, found in zip(arms, losses, strict=True) if arm and arm.method == RANDOM},
+    )
+    curves = []
+    for place, arm in enumerate(arms):
+        own, base = by_model[place], by_model[0] if arm else None
+        size = saturation(plan.models, own, base, judge_.shared) if plan.models else None
+        curves.append(judge_.curve(arm, _kept(arm, grid), losses[place], size))
+    return StaticLimit(
+        sizes=grid,
+        arms=tuple(curves),
+        tail=judge_.tail,
+        tested=len(first.test),
+        models=plan.models,
+        model_rows=plan.model_rows,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is trained in each run."""
+
+    problem: Problem
+    arms: Sequence[Pruning | None]
+    sizes: tuple[int, ...]
+    models: tuple[int, ...]
+    model_rows: int
+
+    def trained(self, run: int, kept: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:
+        """Return the losses of the arms (a, s) at each size of the pool, and (a, m) of the model."""
+        problem, test, values = self.problem, self.problem.split(run).test, self.problem.values(run)
+        losses, by_model = np.empty((len(kept), len(self.sizes))), np.empty((len(kept), len(self.models)))
+        for place, (arm, rows) in enumerate(zip(self.arms, kept, strict=True)):
+            losses[place] = [problem.loss(rows[:count], values, test, run) for count in _kept(arm, self.sizes)]
+            if self.models:
+                (few,) = _kept(arm, (self.model_rows,))
+                by_model[place] = losses_by_size(problem, rows[:few], values, test, run, self.models)
+        return losses, by_model
+
+
+def _kept(arm: Pruning | None, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return how many rows an arm keeps of pools of these sizes."""
+    return tuple(size if arm is None else max(round(arm.keep * size), 1) for size in sizes)
 
 
 def kept_by_arm(
@@ -179,39 +237,59 @@ def kept_by_arm(
     return [pool, *(pool[kept_rows(one, orders[one.method], seed=seed)] for one in prunings)]
 
 
-def _judged(
-    arm: Pruning | None,
-    rows: tuple[int, ...],
-    sizes: tuple[int, ...],
-    losses: FloatArray,
-    unpruned: FloatArray,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What every arm is held against: the unpruned rows and, by share kept, random ones."""
+
+    sizes: tuple[int, ...]
+    tail: LocalTail | None
+    shared: float
+    unpruned: FloatArray
+    random: Mapping[float, FloatArray]
+
+    def curve(
+        self, arm: Pruning | None, rows: tuple[int, ...], losses: FloatArray, size: Saturation | None
+    ) -> ArmCurve:
+        x = np.array(self.sizes, float)
+        slopes, base = log_slope(x, losses), log_slope(x, self.unpruned)
+        slope = estimated(slopes, self.shared)
+        if arm is None:
+            return ArmCurve(pruning=None, rows=rows, losses=losses, slope=slope, saturation=size)
+        difference, beside = estimated(slopes - base, self.shared), None
+        if arm.method != RANDOM and arm.keep in self.random:
+            beside = estimated(slopes - log_slope(x, self.random[arm.keep]), self.shared)
+        verdict, reason = judge(
+            difference, float(base.mean()), self.sizes, self.tail, beside=beside, random=arm.method == RANDOM
+        )
+        return ArmCurve(
+            pruning=arm,
+            rows=rows,
+            losses=losses,
+            slope=slope,
+            saturation=size,
+            difference=difference,
+            beside_random=beside,
+            share=equal_loss(x, losses[:, -1], self.unpruned, self.shared),
+            verdict=verdict,
+            reason=reason,
+        )
+
+
+def judge(
+    difference: Estimate,
+    slope: float,
+    sizes: Sequence[int],
     tail: LocalTail | None,
-    shared: float,
-) -> ArmCurve:
-    x = np.array(sizes, float)
-    slopes, base = log_slope(x, losses), log_slope(x, unpruned)
-    slope = estimated(slopes, shared)
-    if arm is None:
-        return ArmCurve(pruning=None, rows=rows, losses=losses, slope=slope)
-    difference = estimated(slopes - base, shared)
-    verdict, reason = judge(difference, float(base.mean()), sizes, tail)
-    return ArmCurve(
-        pruning=arm,
-        rows=rows,
-        losses=losses,
-        slope=slope,
-        difference=difference,
-        share=equal_loss(x, losses[:, -1], unpruned, shared),
-        verdict=verdict,
-        reason=reason,
-    )
+    *,
+    beside: Estimate | None = None,
+    random: bool = False,
+) -> tuple[Verdict, str]:
+    """Return the verdict on a slope's difference to the unpruned `slope`, and why.
 
-
-def judge(difference: Estimate, slope: float, sizes: Sequence[int], tail: LocalTail | None) -> tuple[Verdict, str]:
-    """Return the verdict on a slope's difference to the unpruned `slope`, and why."""
-    told = f"slope differs by {difference.value:+.3f}"
-    if difference.low is not None:
-        told += f" [{difference.low:+.3f}, {difference.high:+.3f}] from {slope:.3f}"
+    Where the curve bends, fewer rows are further back on it and have another slope however they were chosen: a
+    pruning is worse, or steeper, only where it surely is so `beside` as many random rows too, and random rows never.
+    """
+    told = f"slope differs by {_told(difference)} from {slope:.3f}"
     if len(sizes) < FEWEST_SIZES or sizes[-1] < SHORTEST * sizes[0]:
         return "not-applicable", f"the curve is too short ({len(sizes)} sizes, {sizes[0]:,} to {sizes[-1]:,}); {told}"
     if tail is not None and tail.value <= 1:
@@ -225,11 +303,21 @@ def judge(difference: Estimate, slope: float, sizes: Sequence[int], tail: LocalT
         if tail is None:
             return "inconclusive", f"these rows do not tell how fast the eigenvalues fall; {told}"
         return "parallel", told
-    if difference.low > 0 and difference.value > margin:
-        return "worse", told
-    if difference.high < 0 and difference.value < -margin:
-        return "steeper", told
-    return "inconclusive", f"{told}: more than a tenth cannot be excluded, nor told"
+    worse = difference.low > 0 and difference.value > margin
+    steeper = difference.high < 0 and difference.value < -margin
+    if not (worse or steeper):
+        return "inconclusive", f"{told}: more than a tenth is neither excluded nor sure"
+    if random:
+        return "inconclusive", f"{told}: random rows are only further back on a curve that bends"
+    if beside is not None and beside.low is not None and beside.high is not None:
+        told += f", and by {_told(beside)} from as many random rows"
+        if (worse and beside.low <= 0) or (steeper and beside.high >= 0):
+            return "inconclusive", f"{told}: the curve bends"
+    return ("worse" if worse else "steeper"), told
+
+
+def _told(of: Estimate) -> str:
+    return f"{of.value:+.3f}" + ("" if of.low is None else f" [{of.low:+.3f}, {of.high:+.3f}]")
 
 
 def equal_loss(sizes: FloatArray, reached: FloatArray, unpruned: FloatArray, shared: float) -> Share:
@@ -249,12 +337,11 @@ def equal_loss(sizes: FloatArray, reached: FloatArray, unpruned: FloatArray, sha
     found = np.array(places)
     inside = found[np.isfinite(found)]
     if len(inside) == len(found):
-        of = estimated(found, shared)
-        ends = [None if end is None else float(np.exp(end)) for end in (of.low, of.high)]
-        return Share(value=float(np.exp(of.value)), low=ends[0], high=ends[1])
-    if (found == -np.inf).any() and (found == np.inf).any():
+        of = estimated(found, shared).exponential
+        return Share(value=of.value, low=of.low, high=of.high)
+    if (found > 0).any() and (found == -np.inf).any():
         return Share(value=None, low=None, high=None)
-    if (found == np.inf).any():
+    if (found > 0).any():
         return Share(value=None, low=float(np.exp(inside.min(initial=0.0))), high=None)
     least = np.log(sizes[0] / sizes[-1])
     return Share(value=None, low=None, high=float(np.exp(inside.max(initial=least))))
