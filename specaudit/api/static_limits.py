@@ -77,7 +77,12 @@ def static_limit(
                 threads=of.threads,
                 progress=stage.update,
             )
-        return of.document("static-limit", static_limit_parts(found), command=command)
+        # a process under a ridge, where the operator has a tail to speak of
+        known = of.task.kind == "gp" and of.task.model == "krr" and found.tail is not None and found.tail.value > 1
+        parts = static_limit_parts(
+            found, network=of.task.model == "mlp", law=1 - of.task.source_exponent if known else None
+        )
+        return of.document("static-limit", parts, command=command)
 
 
 def _prunings(methods: Sequence[str], keep: Sequence[float], *, soft: bool, scores: bool) -> list[Pruning]:

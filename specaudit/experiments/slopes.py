@@ -12,7 +12,7 @@ from specaudit.kernels import FloatArray
 LEVEL = 0.95
 SHARED = 0.5
 """Of what is added to the variance for runs that share rows: with all of it intervals cover .97 to 1 in place of .95,
-with none .84 to .96. Found on circle, sphere2 and gmmzipf at 400 rows; benchmarks/results/static_limit.md has others."""
+with none .84 to .96. Found on circle, sphere2 and gmmzipf; benchmarks/results/static_limit.md has others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

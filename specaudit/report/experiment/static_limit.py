@@ -53,7 +53,7 @@ OF_MODELS = (
         id="model-slope-difference",
         label="Δ model slope",
         unit="",
-        note="less that of the unpruned rows in the same run; hold it against that of random rows, which are fewer too",
+        note="less that of the unpruned rows in the same run; hold it against that of random rows, as few",
     ),
     doc.Quantity(
         id="model-level",
@@ -70,8 +70,16 @@ NOTES = (
 )
 
 
-def static_limit_parts(found: StaticLimit) -> Parts:
-    """Return what the document says of the learning curves."""
+def static_limit_parts(found: StaticLimit, *, network: bool, law: float | None) -> Parts:
+    """Return what the document says of the learning curves.
+
+    Parameters
+    ----------
+    network
+        Whether the models are networks; else their sizes are modes.
+    law
+        Slope that theory gives the curve of the unpruned rows; None without one.
+    """
     first, *pruned = found.arms
     counts = Counter(arm.verdict for arm in pruned)
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
@@ -93,24 +101,40 @@ def static_limit_parts(found: StaticLimit) -> Parts:
             ),
             doc.Panel(
                 id="ratio",
-                title="Loss over unpruned loss: level is parallel",
+                title="Loss over unpruned loss",
                 x_label="pool size n",
                 y_label="ratio",
                 x_log=True,
                 y_log=True,
             ),
-            *([_model_panel(found)] if found.models else []),
+            *([_model_panel(found, network=network)] if found.models else []),
         ],
-        curves=list(_curves(found)),
+        curves=[*_curves(found), *([] if law is None else [_law(found, law)])],
         notes=NOTES,
     )
 
 
-def _model_panel(found: StaticLimit) -> doc.Panel:
+def _law(found: StaticLimit, slope: float) -> doc.Series:
+    """Return the line of this slope through the middle of the unpruned curve."""
+    x, y = np.log(np.array(found.sizes, float)), np.log(found.arms[0].losses).mean(axis=0)
+    line = y.mean() + slope * (x - x.mean())
+    return doc.Series(
+        panel="loss",
+        arm="none",
+        label=f"n^{slope:g}",
+        x=floats(np.exp(x)),
+        y=floats(np.exp(line)),
+        low=None,
+        high=None,
+        reference=True,
+    )
+
+
+def _model_panel(found: StaticLimit, *, network: bool) -> doc.Panel:
     return doc.Panel(
         id="model",
-        title=f"Size of the model, {found.model_rows:,} rows before pruning",
-        x_label="leading modes, or hidden units",
+        title=f"Model size, {found.model_rows:,} rows",
+        x_label="hidden units" if network else "leading modes",
         y_label="loss",
         x_log=True,
         y_log=True,
