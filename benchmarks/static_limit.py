@@ -44,7 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
     "circle": {"rows": 4000, "source_exponent": 2.0},
     "sphere2": {"rows": 4000, "source_exponent": 1.5},
     "digits": {"rows": 1797, "labelled": True},
-    "digits, mlp": {"rows": 1797, "labelled": True, "model": "mlp", "steps": 500},
+    "digits, mlp": {"rows": 1797, "labelled": True, "model": "mlp"},
     "wordnet": {"rows": 2500},
 }
 """Name -> the task; what is before the comma is the data set."""

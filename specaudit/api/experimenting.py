@@ -34,7 +34,7 @@ EXPERIMENT_ROWS = 2500
 FEWEST = 100
 """Different rows below which nothing is trained."""
 SEEDS = 8
-HIDDEN, STEPS = 64, 1000
+HIDDEN, STEPS = 64, 500
 OUTPUTS = {"krr": 32, "mlp": 8}
 """Model -> functions that are drawn of a Gaussian process; many make the runs alike, and cost a ridge little."""
 MODELS = ("krr", "mlp")

@@ -29,7 +29,7 @@ SIZES, RATIO = 5, 2.0
 """Pool sizes of a curve by default, each twice the one before."""
 FEWEST_ROWS = 10
 """Rows that are trained on at the smallest size, at least."""
-FEWEST_SIZES, SHORTEST = 4, 8.0
+FEWEST_SIZES, SHORTEST = 4, 10.0
 """Below so many sizes, or so large a ratio of the last to the first, a curve has no slope worth judging."""
 MARGIN = 0.1
 """Slopes that surely differ by less than this share of the unpruned one are parallel."""
@@ -300,8 +300,8 @@ def judge(
         return "inconclusive", f"one run has no interval; {told}"
     margin = MARGIN * abs(slope)
     if -margin < difference.low and difference.high < margin:
-        if tail is None:
-            return "inconclusive", f"these rows do not tell how fast the eigenvalues fall; {told}"
+        if tail is None or tail.low <= 1:
+            return "inconclusive", f"these rows do not tell that eigenvalues fall faster than 1/k; {told}"
         return "parallel", told
     worse = difference.low > 0 and difference.value > margin
     steeper = difference.high < 0 and difference.value < -margin
