@@ -110,14 +110,14 @@ def drawn_problem(kind: str, seed: int) -> Problem:
     rng = np.random.default_rng([seed, sum(map(ord, kind))])
     rows = (circle3 if kind == "circle3" else SETS[kind])(ROWS, rng)
     kernel = choose_kernel("laplace", rows)
-    matrix = dense_operator(kernel, rows - rows.mean(axis=0)).matrix
-    target: Labels | ProcessTarget = ProcessTarget.of(matrix, 1.5)
+    operator = dense_operator(kernel, rows)
+    target: Labels | ProcessTarget = ProcessTarget.of(operator, 1.5)
     if COVERED[kind] == "labels":
         scores = rows[:, 0] + 0.7 * rows[:, 1] + np.sin(3 * rows[:, 2])
         target = Labels.of([str(code) for code in np.digitize(scores, np.quantile(scores, [1 / 3, 2 / 3]))])
-    learner = RidgeLearner(matrix=matrix, ridge=RIDGE[COVERED[kind]])
+    learner = RidgeLearner(matrix=operator.matrix, ridge=RIDGE[COVERED[kind]])
     return Problem(
-        rows=rows, matrix=matrix, kernel=kernel, target=target, outputs=32, learner=learner, seed=100 * seed
+        rows=rows, matrix=operator.matrix, kernel=kernel, target=target, outputs=32, learner=learner, seed=100 * seed
     )
 
 

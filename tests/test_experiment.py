@@ -16,7 +16,7 @@ from specaudit.experiments.slopes import SHARED, estimated, log_slope
 from specaudit.experiments.tail import local_tail
 from specaudit.experiments.targets import Labels, ProcessTarget, split
 from specaudit.kernels import choose_kernel
-from specaudit.operators import dense_operator
+from specaudit.operators import DenseOperator, dense_operator
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_all_modes_are_the_whole_model_and_fewer_are_the_projection(points):
 
 def test_a_process_has_the_energies_of_its_source_in_the_kernels_modes(points):
     _, matrix, _ = points
-    target = ProcessTarget.of(matrix, 1.5)
+    target = ProcessTarget.of(DenseOperator(matrix=matrix, diagonal=np.ones(60)), 1.5)
     values = target.draw(4000, seed=0)
     np.testing.assert_allclose((values**2).mean(axis=0), 1.0)
     vectors = np.linalg.eigh(matrix)[1][:, ::-1]

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit import documents as doc
@@ -219,20 +220,20 @@ def _problem(
 ) -> Problem:
     if kernel.profile is not None or kernel.centered:
         rows = rows - rows.mean(axis=0)
-    matrix = dense_operator(kernel, rows, threads=threads).matrix
+    operator = dense_operator(kernel, rows, threads=threads)
     target: Labels | ProcessTarget
     if task.kind == "labels":
         names = data.embeddings.groups or ()
         target = Labels.of([names[place] for place in data.places[order]], f"{data.embeddings.name}: labels")
     else:
         with report.stage("modes"):
-            target = ProcessTarget.of(matrix, task.source_exponent)
-    learner: Learner = RidgeLearner(matrix=matrix, ridge=ridge_of(task))
+            target = ProcessTarget.of(operator, task.source_exponent)
+    learner: Learner = RidgeLearner(matrix=operator.matrix, ridge=ridge_of(task))
     if task.model == "mlp":
         learner = NetworkLearner(rows=rows, network=Network(hidden=task.hidden, steps=task.steps))
     return Problem(
         rows=rows,
-        matrix=matrix,
+        matrix=operator.matrix,
         kernel=kernel,
         target=target,
         outputs=OUTPUTS[task.model],
@@ -250,7 +251,10 @@ def _settings(task: Task, problem: Problem) -> list[tuple[str, str]]:
     if isinstance(problem.target, Labels):
         target = f"labels, {len(problem.target.names):,} classes"
     else:
-        target = f"Gaussian process, source exponent a = {task.source_exponent:g}, {problem.outputs} outputs"
+        target = (
+            f"Gaussian process, source exponent a = {task.source_exponent:g}, {problem.outputs} outputs, "
+            f"{problem.target.modes:,} modes"
+        )
     model = f"kernel ridge regression, ridge {ridge_of(task):g}"
     if task.model == "mlp":
         model = f"network of {task.hidden:,} hidden units, {task.steps:,} steps"
@@ -258,12 +262,32 @@ def _settings(task: Task, problem: Problem) -> list[tuple[str, str]]:
 
 
 def _warnings(data: DataSet) -> list[doc.Warning_]:
-    if not data.dropped:
-        return []
-    return [
-        doc.Warning_(
-            id="SPA003",
-            message=f"{data.embeddings.name}: {data.dropped:,} bad rows were dropped",
-            next_step="find out why their embedding failed",
+    name, found = data.embeddings.name, []
+    if data.dropped:
+        found.append(
+            doc.Warning_(
+                id="SPA003",
+                message=f"{name}: {data.dropped:,} bad rows were dropped",
+                next_step="find out why their embedding failed",
+            )
         )
-    ]
+    if disputed := _disputed(data):
+        found.append(
+            doc.Warning_(
+                id="SPA041",
+                message=f"{name}: {disputed:,} different rows have copies with other labels; one of them is used",
+                next_step="look at these rows: one of the labels is wrong, or the embedding cannot tell them apart",
+            )
+        )
+    return found
+
+
+def _disputed(data: DataSet) -> int:
+    """Return how many different rows have copies whose labels differ."""
+    labels = data.embeddings.groups
+    if labels is None:
+        return 0
+    used = np.flatnonzero(data.times)
+    codes = np.unique(np.asarray(labels, dtype=str)[used], return_inverse=True)[1]
+    pairs = np.unique(np.stack([data.labels[used], codes.astype(np.uint64)]), axis=1)[0]
+    return int((np.unique(pairs, return_counts=True)[1] > 1).sum())
