@@ -34,7 +34,7 @@ from specaudit.experiments.learners import Problem, RidgeLearner
 from specaudit.experiments.prunings import Pruning
 from specaudit.experiments.ridge import RIDGE
 from specaudit.experiments.slopes import estimated, log_slope
-from specaudit.experiments.static_limit import static_limit
+from specaudit.experiments.static_limit import pool_sizes, static_limit
 from specaudit.experiments.targets import Labels, ProcessTarget
 from specaudit.kernels import choose_kernel
 from specaudit.operators import dense_operator
@@ -125,7 +125,9 @@ def coverage(kind: str, batch: int) -> Record:
     """Return slopes, and differences of slopes, of each split of a batch of data sets, and the verdicts."""
     values, verdicts = [], []
     for seed in range(FIRST + batch * BATCH, FIRST + (batch + 1) * BATCH):
-        found = static_limit(drawn_problem(kind, seed), ARMS, runs=SPLITS)
+        problem = drawn_problem(kind, seed)
+        sizes = pool_sizes(len(problem.split(0).pool), ARMS)
+        found = static_limit(problem, ARMS, runs=SPLITS, sizes=sizes)
         slopes = np.array([log_slope(np.array(found.sizes, float), arm.losses) for arm in found.arms])
         values.append(np.round(np.concatenate([slopes[:1], slopes[1:] - slopes[0]]), 5).tolist())
         verdicts.append([arm.verdict for arm in found.arms[1:]])

@@ -49,6 +49,11 @@ def test_ridge_regression_interpolates_without_a_ridge(points):
     np.testing.assert_allclose(predicted(matrix, matrix, values, ridge=1e-12), values, atol=1e-7)
 
 
+def test_a_ridge_below_rounding_is_refused():
+    with pytest.raises(InputError, match="singular to rounding with a ridge of 1e-12"):
+        predicted(np.ones((9, 9)) - 1e-9 * np.eye(9), np.ones((1, 9)), np.ones((9, 1)), ridge=1e-12)
+
+
 def test_all_modes_are_the_whole_model_and_fewer_are_the_projection(points):
     _, matrix, values = points
     k, across, y = matrix[:40, :40], matrix[40:, :40], values[:40]

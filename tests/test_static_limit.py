@@ -281,6 +281,7 @@ def test_a_network_learns_too():
         ({"sizes": [100]}, ConfigError, "at least two"),
         ({"sizes": [5, 100]}, InputError, "expected 20 to the 160 rows"),
         ({"sizes": [100, 1000]}, InputError, "expected 20 to the 160 rows"),
+        ({"keep": [0.05]}, InputError, "160 rows to train on, of which a share of 0.05 leaves too few"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments, error, told):

@@ -131,7 +131,7 @@ def static_limit(
     prunings: Sequence[Pruning],
     *,
     runs: int,
-    sizes: Sequence[int] | None = None,
+    sizes: Sequence[int],
     scores: FloatArray | None = None,
     threads: int = 1,
     progress: Callable[[float], None] = lambda done: None,
@@ -143,12 +143,14 @@ def static_limit(
 
     Parameters
     ----------
+    sizes
+        Of the pool before pruning, rising, two at least; `pool_sizes` gives the default.
     scores
         (n,) of all rows, for the method ``scores``.
     """
     arms: list[Pruning | None] = [None, *prunings]
     first = problem.split(0)
-    grid = tuple(sizes) if sizes is not None else pool_sizes(len(first.pool), prunings)
+    grid = tuple(sizes)
     plan = _Plan(
         problem=problem,
         arms=arms,
