@@ -216,6 +216,12 @@ def table(records: list[Record]) -> str:
     return "\n".join([*lines, *covers(parts["coverage"])]) + "\n"
 
 
+def picture() -> api.Experiment:
+    """Return the document whose figure the documentation shows."""
+    data = HERE.parent / "sample_data"
+    return api.static_limit(api.Task(data / "digits.npy", labels=data / "digits_labels.npy"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = sorted({*(name.partition(",")[0] for name in CASES), *COVERED})
@@ -233,6 +239,8 @@ def main() -> None:
         with log.open("a") as file:
             file.write(json.dumps(records[-1]) + "\n")
     (arguments.results / "static_limit.md").write_text(table(records))
+    if not (arguments.results / "static_limit.svg").exists():
+        picture().plot(arguments.results / "static_limit.svg")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from specaudit.experiments.network import Network
 from specaudit.experiments.prunings import Pruning, keep_orders, kept_rows, pool_of
 from specaudit.experiments.saturation import losses_by_size, model_sizes, saturation
 from specaudit.experiments.slopes import Estimate
-from specaudit.experiments.static_limit import equal_loss, judge, kept_by_arm, pool_sizes, static_limit
+from specaudit.experiments.static_limit import kept_by_arm, pool_sizes, static_limit
+from specaudit.experiments.static_verdict import equal_loss, judge
 from specaudit.experiments.tail import LocalTail
 from specaudit.experiments.targets import ProcessTarget
 from specaudit.kernels import choose_kernel

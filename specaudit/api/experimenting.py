@@ -195,7 +195,8 @@ def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
                 f"{data.embeddings.name}: {size} different rows, of which nothing can be learned",
                 next_step=f"use at least {FEWEST}, better a thousand",
             )
-        check_memory(experiment_memory(data.rows, size, data.embeddings.dimensions), task.max_memory, task.max_rows)
+        need = experiment_memory(data.rows, size, data.embeddings.dimensions, min(threads, task.seeds))
+        check_memory(need, task.max_memory, task.max_rows)
         order = data.keyed(task.seed)[1][:size]
         rows = data.read(order, task.normalize)
         kernel = choose_kernel(
