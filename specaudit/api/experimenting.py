@@ -67,6 +67,8 @@ class Task:
         Units and optimiser steps of the network.
     seeds
         Runs, each with its own split and target; the intervals are over these.
+    kernels
+        The first one is used.
     max_rows
         Rows that are used; more are sampled.
     """
