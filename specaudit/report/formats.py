@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from specaudit.documents import Saved
 
-Subject = Literal["fit", "compare", "prune", "span", "frontier", "simulate", "headroom"]
+Subject = Literal["fit", "compare", "prune", "span", "frontier", "simulate", "headroom", "experiment"]
 
 MODULES = {
     "text": "table",
@@ -66,6 +66,11 @@ RENDERED: dict[Subject, Rendered] = {
     "frontier": Rendered(schemas=("specaudit.frontier/1",), package="specaudit.report.frontier"),
     "simulate": Rendered(schemas=("specaudit.simulate/1",), package="specaudit.report.simulate"),
     "headroom": Rendered(schemas=("specaudit.headroom/1",), package="specaudit.report.headroom"),
+    "experiment": Rendered(
+        schemas=("specaudit.experiment/1",),
+        package="specaudit.report.experiment",
+        formats=(*FORMATS, "csv", "html"),
+    ),
 }
 """Subject -> its documents and renderers."""
 SUBJECTS: dict[str, Subject] = {schema: name for name, found in RENDERED.items() for schema in found.schemas}
