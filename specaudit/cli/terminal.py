@@ -39,15 +39,34 @@ def emit(text: str, *, exact: bool = False) -> None:
 
 def discard_stdout() -> None:
     """Send what is left for stdout nowhere, so that the interpreter can flush it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    _discard(sys.__stdout__, 1)
+
+
+def _discard(stream: TextIO | None, number: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else number)
+
+
+def open_streams() -> None:
+    """Give the process the standard streams that it was started without.
+
+    Else a file that is opened would take the place of one, and get what a library says to it.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def note(text: str) -> None:
-    """Write a line to stderr, under the program's name."""
+    """Write a line to stderr, under the program's name; nobody to read it is no error."""
     line = f"specaudit: {text}\n"
     encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(line.encode(encoding, "replace").decode(encoding))
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(line.encode(encoding, "replace").decode(encoding))
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.__stderr__, 2)
 
 
 def width() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,7 +57,7 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """Model of a curve -> the groups of its columns that have one length, which no schema can say."""
 
-LARGEST = 64 * 2**20  # bytes; documents have less than a hundredth of it
+LARGEST = 16 * 2**20  # bytes; documents have less than a twentieth of it
 
 
 def read_document(path: str | os.PathLike[str]) -> Saved:
@@ -140,8 +141,15 @@ def _object(name: str, text: str) -> dict[str, Any]:
     def no_number(constant: str) -> NoReturn:
         _refuse(f"{name}: holds {constant}, which is no JSON")
 
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            _refuse(f"{name}: several fields {ascii(twice):.80}, of which only one can be meant")
+        return found
+
     try:
-        data = json.loads(text, parse_constant=no_number)
+        data = json.loads(text, parse_constant=no_number, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         what = "is cut off or no JSON" if error.pos >= len(text.rstrip()) else "is no JSON"
         _refuse(f"{name}: {what}: line {error.lineno} column {error.colno}: {error.msg.lower()}")

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from specaudit.report.plots import COLORS, INK, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def save_frontier(found: Frontier, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(found, kind_of(path)))
+    write_files([(Path(path), picture(found, kind_of(path)))])
 
 
 def picture(found: Frontier, kind: str) -> bytes:
