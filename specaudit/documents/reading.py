@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
-from specaudit.documents.compare import Comparison
+from specaudit.documents.compare import Comparison, DeepGain
 from specaudit.documents.fit import Fit
 from specaudit.documents.frontier import Frontier
 from specaudit.documents.headroom import Headroom
@@ -39,10 +39,12 @@ READABLE: Mapping[str, type[Saved]] = {
 _BANDED = ("kappa", "kappa_low", "kappa_high", "n1")
 _SLOPES = ("n2", "exponent", "exponent_low", "exponent_high")
 COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Spectrum": (("eigenvalues", "eigenvalue_errors"),),
     "Counting": (("eigenvalue", "count"),),
     "Capacity": (("kappa", "kappa_low", "kappa_high", "n1", "n2"),),
     "LocalExponent": (("n2", "value", "low", "high", "b1", "b3"),),
     "Gain": (("dimension", "kappa_ratio", "low", "high"),),
+    "DeepGain": (("dimension", "kappa_ratio", "low", "high"),),
     "Curve": (_BANDED, _SLOPES),
     "FiniteRegion": (("rank", "log_ratio", "error"),),
     "SpanKernel": (("modes", "modes_low", "modes_high"), ("level", "excess", "excess_real")),
@@ -56,6 +58,14 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 """Model of a curve -> the groups of its columns that have one length, which no schema can say."""
+
+POSITIVE: Mapping[str, tuple[str, ...]] = {
+    "Capacity": ("kappa", "n1", "n2"),
+    "LocalExponent": ("n2",),
+    "Exponent": ("window",),
+    "Curve": ("kappa", "n1", "n2"),
+}
+"""Model -> columns of which logarithms are taken, so that all are above 0."""
 
 LARGEST = 16 * 2**20  # bytes; documents have less than a twentieth of it
 
@@ -120,7 +130,7 @@ def _check_dynamics(name: str, found: Simulation | Headroom) -> None:
 
 def _check_parts(name: str, found: Saved) -> None:
     for where, part in _parts(found):
-        _check_lengths(f"{name}: {where}", part)
+        _check_columns(f"{name}: {where}", part)
 
 
 def _text(name: str) -> str:
@@ -193,8 +203,13 @@ def _parts(value: object, where: str = "") -> Iterator[tuple[str, Document]]:
         yield from _parts(item, (where + name).lstrip("."))
 
 
-def _check_lengths(where: str, part: Document) -> None:
-    """Refuse a curve whose columns do not belong together."""
+def _check_columns(where: str, part: Document) -> None:
+    """Refuse a curve whose columns do not belong together, that falls to 0, or that is none."""
+    if isinstance(part, DeepGain) and not part.dimension:
+        _refuse(f"{where}: dimension: is empty")
+    for column in POSITIVE.get(type(part).__name__, ()):
+        if any(value <= 0 for value in getattr(part, column) or ()):
+            _refuse(f"{where}: {column}: expected numbers above 0, got {min(getattr(part, column)):g}")
     for columns in COLUMNS.get(type(part).__name__, ()):
         lengths = {column: len(getattr(part, column)) for column in columns}
         if len(set(lengths.values())) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,7 +87,9 @@ def read_header(stream: Readable, label: str) -> Header:
     try:
         version = np.lib.format.read_magic(counted)
         # Version 3 differs from 2 only in the encoding of field names, and arrays with fields are refused.
-        shape, fortran, dtype = read.get(version, np.lib.format.read_array_header_2_0)(counted)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a header that Python 2 wrote
+            shape, fortran, dtype = read.get(version, np.lib.format.read_array_header_2_0)(counted)
     except InputError:
         raise
     except OSError as error:

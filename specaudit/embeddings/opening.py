@@ -82,6 +82,7 @@ def open_embeddings(
             id_column=_column(ids),
             group_column=_column(groups),
             without=_column(without),
+            max_memory=max_memory,
         )
         found = _open_files(name, options, max_memory)
         if options.id_column is not None and all(matrix.ids is not None for matrix in found.matrices):

@@ -84,7 +84,7 @@ def run(name: str, index: int, folder: Path) -> Verdict:
             verdict = Verdict(outcome="exception", detail=f"{type(error).__name__}: {error} at {_place(error)}")
         else:
             verdict = _compared(found, folder)
-        mine = [str(w.message) for w in told if "specaudit" in w.filename]
+        mine = [f"{w.message} at {w.filename}:{w.lineno}" for w in told if "specaudit" in w.filename]
     return Verdict(outcome="warning", detail=mine[0]) if mine and verdict.outcome in SOUND else verdict
 
 
