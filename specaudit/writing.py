@@ -52,8 +52,13 @@ def staged(contents: Sequence[tuple[Path, bytes]]) -> Iterator[Callable[[], None
             # Never the name of another run: one of the same process number may have left it on a shared disk.
             temporary = os.path.join(os.path.dirname(real), f".specaudit-{secrets.token_hex(8)}.tmp")
             pending.append((temporary, real))
-            # Not tempfile: its files are private, and these get the user's usual permissions.
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            try:
+                # Not tempfile: its files are private, and these get the user's usual permissions.
+                number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            except FileExistsError:
+                pending.pop()  # it is not ours
+                raise
+            with os.fdopen(number, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())  # some disks are found to be full only now

@@ -24,6 +24,7 @@ from specaudit.cli.signals import Stopped, raised
 from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note, open_streams
+from specaudit.embeddings.display import escaped
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
 from specaudit.version import __version__
 
@@ -139,8 +140,7 @@ def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
 
 
 def _one_line(text: str) -> str:
-    text = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped(" ".join(text.split()))
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -72,7 +72,7 @@ def show(document: Saved, format_: str, *, quiet: bool = False, about: str | Non
     if format_ == "github" and document.schema_ == "specaudit.compare/1":
         from specaudit.report.compare.github import render_github
 
-        terminal.emit(render_github(document, file=about), exact=True)
+        terminal.emit(render_github(_measured(document), file=about), exact=True)
         return
     text = _text(document, format_, terminal.width(), terminal.colored(sys.stdout))
     terminal.emit(text, exact=format_ in ("json", "junit"))
@@ -152,5 +152,7 @@ def _module(document: Saved, name: str) -> ModuleType:
 
 
 def _measured(document: Saved) -> Saved:
-    """Return the document that is rendered: of a baseline the fit that it holds."""
-    return document.fit if document.schema_ == "specaudit.baseline/1" else document
+    """Return the document that is rendered, its texts on a line each: of a baseline the fit that it holds."""
+    from specaudit.report.printable import printable
+
+    return printable(document.fit if document.schema_ == "specaudit.baseline/1" else document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 WIDTH = 80  # of text that no terminal shows
 WIDEST = 120
 PATIENCE = 1.0  # seconds before a stage shows its bar
+COMMAND = re.compile(r"^[^\S\n]*::|##\[", re.MULTILINE)
 LONG = 20.0  # expected seconds of a run whose stages are told before it starts
 
 
+def disarmed(text: str) -> str:
+    """Return ``text`` without what the log of a CI job obeys: ``::`` at the beginning of a line, ``##[`` anywhere."""
+    return COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
+
+
 def emit(text: str, *, exact: bool = False) -> None:
-    """Write ``text`` to stdout; ``exact`` (a document) is UTF-8 whatever the locale.
+    """Write ``text`` to stdout; ``exact`` (a document) is UTF-8 whatever the locale, and stays as it is.
 
     A reader that has gone is no error: the answer, and so the exit code, are the same without it.
     """
+    text = text if exact else disarmed(text)
     encoding, errors = ("utf-8", "backslashreplace") if exact else (sys.stdout.encoding or "utf-8", "replace")
     try:
         sys.stdout.flush()
@@ -60,7 +68,7 @@ def open_streams() -> None:
 
 def note(text: str) -> None:
     """Write a line to stderr, under the program's name; nobody to read it is no error."""
-    line = f"specaudit: {text}\n"
+    line = disarmed(f"specaudit: {text}\n")
     encoding = sys.stderr.encoding or "utf-8"
     try:
         sys.stderr.write(line.encode(encoding, "replace").decode(encoding))

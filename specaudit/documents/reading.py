@@ -64,8 +64,9 @@ POSITIVE: Mapping[str, tuple[str, ...]] = {
     "LocalExponent": ("n2",),
     "Exponent": ("window",),
     "Curve": ("kappa", "n1", "n2"),
+    "FrontierGrowth": ("local_exponent",),
 }
-"""Model -> columns of which logarithms are taken, so that all are above 0."""
+"""Model -> fields of which logarithms are taken, so that all are above 0."""
 
 LARGEST = 16 * 2**20  # bytes; documents have less than a twentieth of it
 
@@ -208,8 +209,9 @@ def _check_columns(where: str, part: Document) -> None:
     if isinstance(part, DeepGain) and not part.dimension:
         _refuse(f"{where}: dimension: is empty")
     for column in POSITIVE.get(type(part).__name__, ()):
-        if any(value <= 0 for value in getattr(part, column) or ()):
-            _refuse(f"{where}: {column}: expected numbers above 0, got {min(getattr(part, column)):g}")
+        value = getattr(part, column)
+        if value is not None and (least := min(value if isinstance(value, tuple) else (value,), default=1.0)) <= 0:
+            _refuse(f"{where}: {column}: expected numbers above 0, got {least:g}")
     for columns in COLUMNS.get(type(part).__name__, ()):
         lengths = {column: len(getattr(part, column)) for column in columns}
         if len(set(lengths.values())) > 1:

@@ -23,12 +23,12 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 PATIENCE = 10.0
-"""Seconds of a case."""
-GRACE = 20.0
+"""Seconds of computing of a case: a busy machine is no finding."""
+GRACE = 120.0
 """Seconds after which a worker that says nothing is ended: code outside Python hears no alarm."""
 MEMORY = 1 << 30
 """Bytes of addresses that a worker may take beyond what it has before its first case."""
@@ -50,7 +50,7 @@ def work() -> None:
     def stop(number: int, frame: Any) -> None:
         raise fuzz_cases.TooLong
 
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
     with tempfile.TemporaryDirectory() as place, fuzz_cases.working_in(Path(place)) as folder:
         for name in fuzz_cases.formats():  # libraries are loaded, and their pools filled
             fuzz_cases.run(name, 0, folder)
@@ -60,11 +60,11 @@ def work() -> None:
         for errand in sys.stdin:
             name, start, end = json.loads(errand)
             for index in range(start, end):
-                signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+                signal.setitimer(signal.ITIMER_PROF, PATIENCE)
                 try:
                     verdict = fuzz_cases.run(name, index, folder)
                 finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    signal.setitimer(signal.ITIMER_PROF, 0)
                 print(json.dumps([index, verdict.outcome, verdict.detail[:300]]), file=answers)
 
 
@@ -78,20 +78,24 @@ class Worker:
         """Return number, outcome and detail of each case."""
         found: list[tuple[int, str, str]] = []
         while start + len(found) < end:
-            streams = self._streams()
-            streams[0].write((json.dumps([name, start + len(found), end]) + "\n").encode())
-            streams[0].flush()
-            while start + len(found) < end and (line := self._line(streams[1], GRACE)):
+            process = self._started()
+            assert process.stdin is not None
+            process.stdin.write((json.dumps([name, start + len(found), end]) + "\n").encode())
+            process.stdin.flush()
+            while start + len(found) < end and (line := self._line(process, GRACE)):
                 found.append(tuple(json.loads(line)))
             if start + len(found) < end:
-                died = self.process is not None and self.process.poll() is not None
-                found.append((start + len(found), "crash" if died else "hang", ""))
+                try:
+                    what = "crash" if process.wait(1.0) is not None else "hang"
+                except subprocess.TimeoutExpired:
+                    what = "hang"
+                found.append((start + len(found), what, f"exit {process.poll()}"))
                 self.close()
         return found
 
     def formats(self) -> list[str]:
         """Return the names of the formats."""
-        self._streams()
+        self._started()
         return self.names
 
     def close(self) -> None:
@@ -101,21 +105,24 @@ class Worker:
             self.process.wait()
         self.process = None
 
-    def _streams(self) -> tuple[IO[bytes], IO[bytes]]:
+    def _started(self) -> subprocess.Popen[bytes]:
         if self.process is None:
             command = [sys.executable, __file__, "--worker"]
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            assert self.process.stdout is not None
-            self.names: list[str] = json.loads(self._line(self.process.stdout, 600.0))[1]
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        return self.process.stdin, self.process.stdout
+            self.left = b""
+            self.names: list[str] = json.loads(self._line(self.process, 600.0))[1]
+        return self.process
 
-    @staticmethod
-    def _line(stream: IO[bytes], patience: float) -> bytes:
+    def _line(self, process: subprocess.Popen[bytes], patience: float) -> bytes:
         """Return the next line, or nothing where none comes."""
-        ready = getattr(stream, "peek", None) and select.select([stream], [], [], 0)[0]
-        return stream.readline() if ready or select.select([stream], [], [], patience)[0] else b""
+        assert process.stdout is not None
+        while b"\n" not in self.left:
+            ready = select.select([process.stdout], [], [], patience)[0]
+            if not ready or not (more := os.read(process.stdout.fileno(), 1 << 16)):
+                return b""
+            self.left += more
+        line, _, self.left = self.left.partition(b"\n")
+        return line
 
 
 def render(counts: dict[str, Counter[str]], findings: list[str], seconds: float) -> str:
