@@ -197,8 +197,12 @@ def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
                 f"{data.embeddings.name}: {size} different rows, of which nothing can be learned",
                 next_step=f"use at least {FEWEST}, better a thousand",
             )
-        need = experiment_memory(data.rows, size, data.embeddings.dimensions, min(threads, task.seeds))
-        check_memory(need, task.max_memory, task.max_rows)
+        dimensions, at_once = data.embeddings.dimensions, min(threads, task.seeds)
+        check_memory(
+            lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once),
+            task.max_memory,
+            task.max_rows,
+        )
         order = data.keyed(task.seed)[1][:size]
         rows = data.read(order, task.normalize)
         kernel = choose_kernel(
