@@ -1,0 +1,275 @@
+"""Does a teacher move the slope of the student's learning curve? An open question: figures, no claim.
+
+A student of n rows with true labels gets further rows, in proportion to n, whose labels are a teacher's. Frozen
+teachers were fitted to rows of their own, as many at every n. Updated ones are fitted to the student's n rows anew at
+every n, and again to what they said of the further rows.
+
+Learning curves are bent: rows that are worth a constant factor in the amount of data change a slope all the same. The
+labels that an arm is worth, n_eq, are those with which true labels alone reach its loss; they grow as n^g with g = 1
+where a teacher is worth a constant factor, whatever the curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from specaudit.dataset import IntArray
+from specaudit.errors import InputError
+from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner, relative_error
+from specaudit.experiments.ridge import RIDGE
+from specaudit.experiments.slopes import Estimate, estimated, log_slope
+from specaudit.experiments.tail import LocalTail, local_tail
+from specaudit.kernels import FloatArray, choose_kernel
+from specaudit.operators import dense_operator
+
+SIZES, RATIO = 5, 2.0
+"""Numbers of true labels by default, each twice the one before."""
+FEWEST_ROWS = 10
+ADDED = 2
+"""Rows with a teacher's labels for each with a true one."""
+FEWEST_SIZES, SHORTEST = 4, 8.0
+"""Below so many sizes, or so large a ratio of the last to the first, nothing is said of a curve."""
+ROUNDING = 1e-9
+ROUNDS = 3
+"""Of updated teachers at every size."""
+KINDS = ("laplace", "matern32", "matern52")
+"""Kernels of heterogeneous teachers, each with the bandwidth that is its default; rbf is off by far at few rows."""
+WIDTHS = (0.25, 1.0, 2.0)
+"""Hidden units of heterogeneous teachers, in units of the student's; kernel ridge regression is one more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where the labels of the further rows come from.
+
+    Attributes
+    ----------
+    peers
+        Whether the mean of several unlike models teaches, and not one that is like the student.
+    frozen
+        Share of the largest n that frozen teachers have seen; 0 of teachers that are updated; None without a teacher.
+    """
+
+    id: str
+    label: str
+    note: str
+    peers: bool = False
+    frozen: float | None = None
+
+
+ALONE = Way(id="true", label="true labels alone", note="n rows, no further ones")
+MORE = Way(id="more", label="more true labels", note="the further rows with true labels: what is lost by a teacher")
+WAYS = (
+    Way(id="frozen-small", label="frozen", note="one, fitted to a quarter of the largest n", frozen=0.25),
+    Way(id="frozen", label="frozen, larger", note="one, fitted to as many rows as the largest n", frozen=1.0),
+    Way(id="mixed", label="frozen, mixed", note="the mean of unlike models, fitted to those rows", peers=True, frozen=1.0),
+    Way(id="updated", label="updated", note="one like the student, fitted to its rows at every n", frozen=0.0),
+    Way(
+        id="updated-mixed",
+        label="updated, mixed",
+        note="unlike models, fitted to the student's rows at every n and to their mean",
+        peers=True,
+        frozen=0.0,
+    ),
+    MORE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistilledCurve:
+    """A learning curve over the runs.
+
+    Attributes
+    ----------
+    losses
+        (r, s) relative error on held-out rows.
+    slope, difference
+        d ln loss / d ln n, and what it is more than that of true labels alone in the same run; None of these.
+    worth
+        (r, s) true labels n_eq that give the loss; NaN off the curve of true labels.
+    growth
+        g = d ln n_eq / d ln n over the sizes at which all runs have it; None where these are too few.
+    """
+
+    way: Way
+    losses: FloatArray = field(repr=False)
+    slope: Estimate
+    difference: Estimate | None
+    worth: FloatArray = field(repr=False)
+    growth: Estimate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distillation:
+    """All learning curves; `sizes` (s,) are numbers of true labels, rising, and `added` the further rows for each."""
+
+    sizes: tuple[int, ...]
+    added: int
+    curves: tuple[DistilledCurve, ...]
+    tail: LocalTail | None
+    tested: int
+
+
+def distillation(
+    problem: Problem, *, runs: int, added: int = ADDED, progress: Callable[[float], None] = lambda done: None
+) -> Distillation:
+    """Return the student's learning curves by way of labelling, over paired runs.
+
+    Raises
+    ------
+    InputError
+        There are too few rows.
+    """
+    first = problem.split(0)
+    sizes = sizes_of(len(first.pool), added)
+    beyond = tuple(sizes[-1] * factor for factor in range(2, 2 + added))
+    peers = unlike(problem)
+    losses = np.empty((len(WAYS), runs, len(sizes)))
+    true = np.empty((runs, len(sizes) + added))
+    for run in range(runs):
+        lesson = Lesson.of(problem, peers, sizes[-1], added, run)
+        true[run] = [lesson.alone(size) for size in (*sizes, *beyond)]
+        for at, size in enumerate(sizes):
+            losses[:, run, at] = [lesson.loss(way, size) for way in WAYS]
+            progress((run + (at + 1) / len(sizes)) / runs)
+    shared = len(first.test) / len(first.pool)
+    alone = true[:, : len(sizes)]
+    worth = [equal_labels(np.array((*sizes, *beyond), float), true, of) for of in (alone, *losses)]
+    return Distillation(
+        sizes=sizes,
+        added=added,
+        curves=tuple(
+            _curve(way, np.array(sizes, float), of, alone, labels, shared)
+            for way, of, labels in zip((ALONE, *WAYS), (alone, *losses), worth, strict=True)
+        ),
+        tail=local_tail(problem.eigenvalues),
+        tested=len(first.test),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """One run: the student's rows, in their order, further ones, those of frozen teachers, and what these say."""
+
+    problem: Problem
+    peers: tuple[Learner, ...]
+    own: IntArray = field(repr=False)
+    further: IntArray = field(repr=False)
+    added: int
+    test: IntArray = field(repr=False)
+    values: FloatArray = field(repr=False)
+    frozen: dict[Way, FloatArray] = field(repr=False)
+    run: int
+
+    @classmethod
+    def of(cls, problem: Problem, peers: tuple[Learner, ...], largest: int, added: int, run: int) -> Lesson:
+        """Return a run, its frozen teachers fitted."""
+        parts, values, seed = problem.split(run), problem.values(run), problem.seed + run
+        own, further, theirs = np.split(parts.pool[: (2 + added) * largest], [largest, (1 + added) * largest])
+        frozen = {
+            way: _mean(_teachers(way, problem, peers), theirs[: round(way.frozen * largest)], values, further, seed)
+            for way in WAYS
+            if way.frozen
+        }
+        return cls(
+            problem=problem,
+            peers=peers,
+            own=own,
+            further=further,
+            added=added,
+            test=parts.test,
+            values=values,
+            frozen=frozen,
+            run=run,
+        )
+
+    def alone(self, size: int) -> float:
+        """Return the loss after so many true labels alone."""
+        return self._loss(np.concatenate([self.own, self.further])[:size], self.values)
+
+    def loss(self, way: Way, size: int) -> float:
+        """Return the loss after so many true labels and further ones."""
+        rows, more = self.own[:size], self.further[: self.added * size]
+        both, labelled = np.concatenate([rows, more]), self.values.copy()
+        if way.frozen:
+            labelled[more] = self.frozen[way][: len(more)]
+        elif way is not MORE:
+            teachers, seed = _teachers(way, self.problem, self.peers), self.problem.seed + self.run
+            labelled[more] = _mean(teachers, rows, self.values, more, seed)
+            for _ in range(ROUNDS - 1):
+                labelled[more] = _mean(teachers, both, labelled, more, seed)
+        return self._loss(both, labelled)
+
+    def _loss(self, rows: IntArray, labelled: FloatArray) -> float:
+        found = self.problem.learner(rows, labelled, self.test, self.problem.seed + self.run)
+        return relative_error(found, self.values[self.test])
+
+
+def equal_labels(sizes: FloatArray, true: FloatArray, losses: FloatArray) -> FloatArray:
+    """Return how many true labels give losses (r, s), on curves (r, m) over sizes (m,) that are made monotone.
+
+    Read in ln-ln; NaN where a loss is off its run's curve.
+    """
+    falling = np.minimum.accumulate(true, axis=1)
+    found = np.full(losses.shape, np.nan)
+    for run, curve in enumerate(falling):
+        inside = (losses[run] <= curve[0] * (1 + ROUNDING)) & (losses[run] >= curve[-1] * (1 - ROUNDING))
+        found[run, inside] = np.exp(np.interp(-np.log(losses[run, inside]), -np.log(curve), np.log(sizes)))
+    return found
+
+
+def sizes_of(pool: int, added: int) -> tuple[int, ...]:
+    """Return numbers of true labels, so that a pool of rows has the further ones and the frozen teachers' own.
+
+    Raises
+    ------
+    InputError
+        There are too few rows for so many sizes.
+    """
+    largest = pool // (2 + added)
+    sizes = tuple(round(largest / RATIO**step) for step in reversed(range(SIZES)))
+    if sizes[0] < FEWEST_ROWS:
+        raise InputError(
+            f"{pool:,} rows to train on give {sizes[0]:,} to {largest:,} true labels, beside further rows and teachers",
+            next_step=f"use more rows: from {FEWEST_ROWS} labels on there is something to learn",
+        )
+    return sizes
+
+
+def unlike(problem: Problem) -> tuple[Learner, ...]:
+    """Return models that are unlike each other, on the rows of a problem."""
+    learner = problem.learner
+    if isinstance(learner, NetworkLearner):
+        widths = [max(2, round(width * learner.network.hidden)) for width in WIDTHS]
+        networks = [replace(learner, network=replace(learner.network, hidden=width)) for width in widths]
+        return (*networks, RidgeLearner(matrix=problem.matrix, ridge=RIDGE["labels"]))
+    assert isinstance(learner, RidgeLearner)
+    kernels = (choose_kernel(name, problem.rows) for name in KINDS)
+    return tuple(replace(learner, matrix=dense_operator(kernel, problem.rows).matrix) for kernel in kernels)
+
+
+def _curve(
+    way: Way, sizes: FloatArray, losses: FloatArray, alone: FloatArray, worth: FloatArray, shared: float
+) -> DistilledCurve:
+    slopes = log_slope(sizes, losses)
+    told = np.isfinite(worth).all(axis=0)
+    enough = told.sum() >= FEWEST_SIZES and sizes[told][-1] >= SHORTEST * sizes[told][0]
+    return DistilledCurve(
+        way=way,
+        losses=losses,
+        slope=estimated(slopes, shared),
+        difference=None if way is ALONE else estimated(slopes - log_slope(sizes, alone), shared),
+        worth=worth,
+        growth=estimated(log_slope(sizes[told], worth[:, told]), shared) if enough and way is not ALONE else None,
+    )
+
+
+def _teachers(way: Way, problem: Problem, peers: tuple[Learner, ...]) -> tuple[Learner, ...]:
+    return peers if way.peers else (problem.learner,)
+
+
+def _mean(models: Sequence[Learner], rows: IntArray, values: FloatArray, at: IntArray, seed: int) -> FloatArray:
+    return np.asarray(np.mean([model(rows, values, at, seed) for model in models], axis=0))
