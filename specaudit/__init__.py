@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         FrontierTracker,
         Plan,
         Policy,
+        Task,
         WaiverRule,
         baseline,
         compare,
@@ -29,12 +30,24 @@ if TYPE_CHECKING:
         sample,
         simulate,
         span,
+        static_limit,
     )
-    from specaudit.documents import Baseline, Comparison, Fit, Frontier, Headroom, Pruning, Simulation, Span
+    from specaudit.documents import (
+        Baseline,
+        Comparison,
+        Experiment,
+        Fit,
+        Frontier,
+        Headroom,
+        Pruning,
+        Simulation,
+        Span,
+    )
 
 __all__ = [
     "Baseline",
     "Comparison",
+    "Experiment",
     "Fit",
     "Frontier",
     "FrontierTracker",
@@ -44,6 +57,7 @@ __all__ = [
     "Pruning",
     "Simulation",
     "Span",
+    "Task",
     "WaiverRule",
     "__version__",
     "baseline",
@@ -60,6 +74,7 @@ __all__ = [
     "sample",
     "simulate",
     "span",
+    "static_limit",
 ]
 
 

@@ -13,7 +13,7 @@ import pytest
 from report_fixtures import GOLDEN, HOSTILE, STATUSES, WARNINGS, goldens, make_fit
 
 from specaudit import config, documents
-from specaudit.documents import HeadroomVerdict, SimulationVerdict
+from specaudit.documents import ExperimentVerdict, HeadroomVerdict, SimulationVerdict
 from specaudit.documents.compare import GateId, TailChange
 from specaudit.errors import ConfigError, ExitCode
 from specaudit.report import plots
@@ -162,7 +162,7 @@ def test_every_warning_status_and_exit_code_is_explained():
     wanted = {f"SPA{number:03d}" for number in range(1, 22)} | {*config.STATUSES, *config.SPAN_CLASSES}
     wanted |= {*get_args(GateId), *get_args(TailChange), "inconclusive", "skipped", "waived"}
     wanted |= {*LEARNING}
-    wanted |= {*get_args(SimulationVerdict), *get_args(HeadroomVerdict)}
+    wanted |= {*get_args(SimulationVerdict), *get_args(HeadroomVerdict), *get_args(ExperimentVerdict)}
     wanted |= {f"exit-{code.value}" for code in ExitCode}
     assert wanted == set(EXPLANATIONS)
     assert len(render_all().splitlines()) == len(EXPLANATIONS)

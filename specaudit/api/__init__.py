@@ -7,14 +7,16 @@ from specaudit.api.capping import HEADROOM_ROWS, headroom
 from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
+from specaudit.api.experimenting import Task
 from specaudit.api.fitting import fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
 from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
+from specaudit.api.static_limits import static_limit
 from specaudit.api.tracking import FrontierTracker
-from specaudit.documents import Baseline, Comparison, Fit, Frontier, Headroom, Pruning, Simulation, Span
+from specaudit.documents import Baseline, Comparison, Experiment, Fit, Frontier, Headroom, Pruning, Simulation, Span
 from specaudit.learning import residuals
 from specaudit.policy import Policy, WaiverRule
 
@@ -25,6 +27,7 @@ __all__ = [
     "SPAN_ROWS",
     "Baseline",
     "Comparison",
+    "Experiment",
     "Fit",
     "Frontier",
     "FrontierTracker",
@@ -36,6 +39,7 @@ __all__ = [
     "Simulation",
     "Span",
     "SpanRows",
+    "Task",
     "WaiverRule",
     "baseline",
     "compare",
@@ -52,4 +56,5 @@ __all__ = [
     "simulate",
     "span",
     "span_plan",
+    "static_limit",
 ]

@@ -12,6 +12,7 @@ import typer
 
 from specaudit.cli.compare import compare
 from specaudit.cli.demo import demo
+from specaudit.cli.experiment import experiment
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
 from specaudit.cli.frontier import frontier
@@ -40,6 +41,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "schema": schema,
     "demo": demo,
 }
+
+GROUPS: dict[str, typer.Typer] = {"experiment": experiment}
+"""Commands that have commands of their own."""
 
 INTERNAL = "internal error"
 LONGEST = 200  # characters of what an unexpected exception says
@@ -71,6 +75,8 @@ def _build() -> typer.Typer:
     app.callback()(_program)
     for name, command in COMMANDS.items():
         app.command(name)(command)
+    for name, group in GROUPS.items():
+        app.add_typer(group, name=name)
     return app
 
 

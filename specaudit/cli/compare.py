@@ -172,7 +172,7 @@ def command_line(context: typer.Context) -> str:
     """
     found = (context.params.get(name) for name in SOURCES)
     sources = [word for value in found for word in (value if isinstance(value, list | tuple) else (value,))]
-    words = ["specaudit", context.command.name or "", *options.given(*sources)]
+    words = [*context.command_path.split(), *options.given(*sources)]
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)

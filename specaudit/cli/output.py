@@ -16,6 +16,7 @@ from specaudit.errors import ConfigError, InputError
 from specaudit.report.formats import (
     COMPARISON_FORMATS,
     COMPARISON_SUFFIXES,
+    EXPERIMENT_FORMATS,
     FORMATS,
     FRONTIER_FORMATS,
     GATE_FORMATS,
@@ -26,7 +27,7 @@ from specaudit.report.formats import (
     SPAN_FORMATS,
 )
 
-Subject = Literal["fit", "compare", "prune", "span", "frontier", "simulate", "headroom"]
+Subject = Literal["fit", "compare", "prune", "span", "frontier", "simulate", "headroom", "experiment"]
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
@@ -40,6 +41,7 @@ DOCUMENTS: dict[Subject, tuple[str, ...]] = {
     "frontier": tuple(FRONTIER_FORMATS),
     "simulate": tuple(SIMULATION_FORMATS),
     "headroom": tuple(HEADROOM_FORMATS),
+    "experiment": tuple(EXPERIMENT_FORMATS),
 }
 """The formats of a file, by what is rendered."""
 STDOUT: dict[Subject, tuple[str, ...]] = {
@@ -50,6 +52,7 @@ STDOUT: dict[Subject, tuple[str, ...]] = {
     "frontier": ("text", "json", "markdown"),
     "simulate": ("text", "json", "markdown"),
     "headroom": ("text", "json", "markdown"),
+    "experiment": ("text", "json", "markdown"),
 }
 """The formats of standard output."""
 

@@ -15,6 +15,7 @@ from specaudit.cli.output import Output, Subject, write_all
 from specaudit.cli.rows import KEPT_FORMATS, ROW_FORMATS, WEIGHT_FORMATS
 from specaudit.report.formats import (
     COMPARISON_FORMATS,
+    EXPERIMENT_FORMATS,
     FORMATS,
     FRONTIER_FORMATS,
     HEADROOM_FORMATS,
@@ -40,6 +41,7 @@ SUBJECTS: dict[str, Subject] = {
     "specaudit.frontier/1": "frontier",
     "specaudit.simulate/1": "simulate",
     "specaudit.headroom/1": "headroom",
+    "specaudit.experiment/1": "experiment",
 }
 """Schema of a document -> what it is about."""
 RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], str]] = {
@@ -50,6 +52,7 @@ RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], st
     "frontier": (FRONTIER_FORMATS, "specaudit.report.frontier"),
     "simulate": (SIMULATION_FORMATS, "specaudit.report.simulate"),
     "headroom": (HEADROOM_FORMATS, "specaudit.report.headroom"),
+    "experiment": (EXPERIMENT_FORMATS, "specaudit.report.experiment"),
 }
 """Subject -> its formats, and the package of the modules `facts` and `plots`, imported on use."""
 

@@ -34,7 +34,8 @@ DYNAMICS: dict[str, Explanation] = {
         title="an exponent that would mean nothing",
         meaning="The kernel's eigenvalues fall no faster than 1/k where the frontier moves (b of 1 or less), as "
         "those of most text embeddings under distance kernels: an oracle flattens to 1/k, and there is nothing to "
-        "gain. Of a logged run, its checkpoints may also have no times.",
+        "gain, and no static limit to be tested. Of a logged run, its checkpoints may also have no times; of an "
+        "experiment, its curves may be too short.",
         action="Look at another kernel, or do not use a policy that raises the tail. Of a log, give --times; else "
         "compare the frontiers of two runs of one optimiser at equal times.",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import fill
 
 from specaudit.report.dynamics_explained import DYNAMICS
+from specaudit.report.experiment.explain import EXPERIMENTS
 from specaudit.report.explanation import Explanation
 from specaudit.report.frontier.explain import LEARNING
 
@@ -313,6 +314,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Leave the rows called beyond out, or mend what makes them.",
     ),
     **DYNAMICS,
+    **EXPERIMENTS,
     "exit-0": Explanation(
         title="the run finished",
         meaning="Every gate passed, or nothing was gated. A fit exits 0 whatever its status is, unless "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit, Frontier, Headroom, Pruning, Saved, Simulation, Span
+    from specaudit.documents import Comparison, Experiment, Fit, Frontier, Headroom, Pruning, Saved, Simulation, Span
 
 # The renderers are imported on use: help and error messages need only the names.
 
@@ -195,6 +195,40 @@ HEADROOM_FORMATS: dict[str, Callable[[Headroom, int, bool], str]] = {
     "markdown": _headroom_markdown,
 }
 """Format name -> function of the headroom, the width in columns and whether to colour."""
+
+
+def _experiment_text(experiment: Experiment, width: int, color: bool) -> str:
+    from specaudit.report.experiment.table import render_experiment
+
+    return render_experiment(experiment, width, color)
+
+
+def _experiment_markdown(experiment: Experiment, width: int, color: bool) -> str:
+    from specaudit.report.experiment.markdown import render_experiment_markdown
+
+    return render_experiment_markdown(experiment)
+
+
+def _experiment_csv(experiment: Experiment, width: int, color: bool) -> str:
+    from specaudit.report.experiment.facts import to_csv
+
+    return to_csv(experiment)
+
+
+def _experiment_html(experiment: Experiment, width: int, color: bool) -> str:
+    from specaudit.report.experiment.page import render_experiment_page
+
+    return render_experiment_page(experiment)
+
+
+EXPERIMENT_FORMATS: dict[str, Callable[[Experiment, int, bool], str]] = {
+    "text": _experiment_text,
+    "json": _json,
+    "markdown": _experiment_markdown,
+    "csv": _experiment_csv,
+    "html": _experiment_html,
+}
+"""Format name -> function of the experiment, the width in columns and whether to colour."""
 
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""

@@ -1,0 +1,145 @@
+"""From learning curves under static prunings to the parts of the document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from specaudit import documents as doc
+from specaudit.experiments.slopes import Estimate, estimated
+from specaudit.experiments.static_limit import ArmCurve, StaticLimit
+from specaudit.kernels import FloatArray
+from specaudit.report.experiment.assemble import Parts, floats
+
+QUANTITIES = (
+    doc.Quantity(
+        id="slope",
+        label="slope",
+        unit="",
+        note="d ln loss / d ln n over the pool sizes n before pruning; loss is the squared error on held-out rows "
+        "over the target's own",
+    ),
+    doc.Quantity(
+        id="slope-difference",
+        label="slope − unpruned",
+        unit="",
+        note="of the same run; above 0 the curve is flatter than that of all rows",
+    ),
+    doc.Quantity(
+        id="equal-loss-share",
+        label="equal-loss share",
+        unit="",
+        note="share of the largest pool, unpruned, that gives the loss of the arm; random rows have about the share "
+        "kept",
+    ),
+    doc.Quantity(id="loss", label="loss", unit="", note="at the largest size"),
+)
+NOTES = (
+    "Held equal in a run: the split, the target, and the order of the rows. A rule is made once from the whole pool, "
+    "so that it gives a row the same weight at every size.",
+    "Slopes are of these sizes only and no asymptote. A pruning that is made anew at each size, or keeps another "
+    "share there, is no static weighting.",
+)
+
+
+def static_limit_parts(found: StaticLimit) -> Parts:
+    """Return what the document says of the learning curves."""
+    first, *pruned = found.arms
+    counts = Counter(arm.verdict for arm in pruned)
+    told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    b = "" if found.tail is None else f", b = {found.tail.value:.2f}"
+    return Parts(
+        summary=f"of {len(pruned)} static prunings {told}; unpruned loss ∝ n^{first.slope.value:.2f}{b}.",
+        settings=[
+            ("pool sizes", ", ".join(f"{size:,}" for size in found.sizes)),
+            ("held out", f"{found.tested:,} rows"),
+            ("local exponent b", _tail(found)),
+        ],
+        arms=[_arm(arm) for arm in found.arms],
+        quantities=QUANTITIES,
+        measures=[measure for arm in found.arms for measure in _measures(arm)],
+        verdicts=[doc.Finding(arm=arm.id, verdict=arm.verdict, reason=arm.reason) for arm in pruned if arm.verdict],
+        panels=[
+            doc.Panel(
+                id="loss", title="Learning curves", x_label="pool size n", y_label="loss", x_log=True, y_log=True
+            ),
+            doc.Panel(
+                id="ratio",
+                title="Loss over unpruned loss: level is parallel",
+                x_label="pool size n",
+                y_label="ratio",
+                x_log=True,
+                y_log=True,
+            ),
+        ],
+        curves=list(_curves(found)),
+        notes=NOTES,
+    )
+
+
+def _tail(found: StaticLimit) -> str:
+    tail = found.tail
+    if tail is None:
+        return "not told by these rows"
+    window = "{:.3g} to {:.3g}".format(*tail.window)
+    return f"{tail.value:.2f} over effective dimensions {window} (halves {tail.low:.2f} to {tail.high:.2f})"
+
+
+def _arm(arm: ArmCurve) -> doc.Arm:
+    if arm.pruning is None:
+        return doc.Arm(id="none", label="unpruned", note="all rows of the pool")
+    kept = f"{100 * arm.pruning.keep:g} %"
+    note = f"{kept} of the rows, the first in the order of the method"
+    if arm.pruning.method == "random":
+        note = f"{kept} of the rows at random, the reference"
+    elif arm.pruning.soft:
+        note = f"{kept} of the rows, by weights of at most {1 / arm.pruning.keep:.3g} and mean 1"
+    return doc.Arm(id=arm.id, label=arm.pruning.label, note=note)
+
+
+def _measures(arm: ArmCurve) -> Iterator[doc.Measure]:
+    runs = arm.slope.runs
+    yield measured(arm.id, "slope", arm.slope)
+    if arm.difference is not None:
+        yield measured(arm.id, "slope-difference", arm.difference)
+    if arm.share is not None:
+        share = arm.share
+        yield doc.Measure(
+            arm=arm.id, quantity="equal-loss-share", value=share.value, low=share.low, high=share.high, runs=runs
+        )
+    yield measured(arm.id, "loss", estimated(arm.losses[:, -1]))
+
+
+def measured(arm: str, quantity: str, of: Estimate) -> doc.Measure:
+    """Return an estimate as a measure of an arm."""
+    return doc.Measure(arm=arm, quantity=quantity, value=of.value, low=of.low, high=of.high, runs=of.runs)
+
+
+def _curves(found: StaticLimit) -> Iterator[doc.Series]:
+    x = np.array(found.sizes, float)
+    unpruned = found.arms[0].losses
+    for arm in found.arms:
+        yield over_runs("loss", arm.id, x, arm.losses)
+        if arm.pruning is not None:
+            yield over_runs("ratio", arm.id, x, arm.losses / unpruned)
+
+
+def over_runs(panel: str, arm: str, x: FloatArray, values: FloatArray) -> doc.Series:
+    """Return the geometric mean over runs of positive curves (r, s), with 95 % intervals of more than one run."""
+    points = [estimated(column) for column in np.log(values).T]
+    ends = [
+        None
+        if any(getattr(point, end) is None for point in points)
+        else floats([float(np.exp(getattr(point, end))) for point in points])
+        for end in ("low", "high")
+    ]
+    return doc.Series(
+        panel=panel,
+        arm=arm,
+        x=floats(x),
+        y=floats([float(np.exp(point.value)) for point in points]),
+        low=ends[0],
+        high=ends[1],
+    )
