@@ -15,6 +15,7 @@ from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
 from specaudit.api.static_limits import static_limit
+from specaudit.api.teaching import distillation, synthetic_span
 from specaudit.api.tracking import FrontierTracker
 from specaudit.documents import Baseline, Comparison, Experiment, Fit, Frontier, Headroom, Pruning, Simulation, Span
 from specaudit.learning import residuals
@@ -44,6 +45,7 @@ __all__ = [
     "baseline",
     "compare",
     "compare_plan",
+    "distillation",
     "fit",
     "frontier",
     "headroom",
@@ -57,4 +59,5 @@ __all__ = [
     "span",
     "span_plan",
     "static_limit",
+    "synthetic_span",
 ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from specaudit.experiments.tail import LocalTail, local_tail
 from specaudit.kernels import FloatArray, choose_kernel
 from specaudit.operators import dense_operator
 
+DistillVerdict = Literal["moved", "not-moved", "inconclusive", "not-applicable"]
+
 SIZES, RATIO = 5, 2.0
 """Numbers of true labels by default, each twice the one before."""
 FEWEST_ROWS = 10
@@ -32,7 +35,10 @@ ADDED = 2
 """Rows with a teacher's labels for each with a true one."""
 FEWEST_SIZES, SHORTEST = 4, 8.0
 """Below so many sizes, or so large a ratio of the last to the first, nothing is said of a curve."""
+MARGIN = 0.1
+"""An exponent g that surely differs from 1 by less has not moved."""
 ROUNDING = 1e-9
+"""Relative difference of a loss to the end of a curve that is none."""
 ROUNDS = 3
 """Of updated teachers at every size."""
 KINDS = ("laplace", "matern32", "matern52")
@@ -92,6 +98,8 @@ class DistilledCurve:
         (r, s) true labels n_eq that give the loss; NaN off the curve of true labels.
     growth
         g = d ln n_eq / d ln n over the sizes at which all runs have it; None where these are too few.
+    verdict, reason
+        By g; None of true labels alone.
     """
 
     way: Way
@@ -100,17 +108,34 @@ class DistilledCurve:
     difference: Estimate | None
     worth: FloatArray = field(repr=False)
     growth: Estimate | None
+    verdict: DistillVerdict | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
-    """All learning curves; `sizes` (s,) are numbers of true labels, rising, and `added` the further rows for each."""
+    """All learning curves.
+
+    Attributes
+    ----------
+    sizes
+        (s,) numbers of true labels, rising.
+    added
+        Further rows for each.
+    curves
+        That of true labels alone first.
+    tail
+        Local exponent b of the kernel's eigenvalues; None where the rows do not tell.
+    tested, shared
+        Rows held out, and these over those that may be trained on, for the intervals.
+    """
 
     sizes: tuple[int, ...]
     added: int
     curves: tuple[DistilledCurve, ...]
     tail: LocalTail | None
     tested: int
+    shared: float
 
 
 def distillation(
@@ -135,18 +160,19 @@ def distillation(
         for at, size in enumerate(sizes):
             losses[:, run, at] = [lesson.loss(way, size) for way in WAYS]
             progress((run + (at + 1) / len(sizes)) / runs)
-    shared = len(first.test) / len(first.pool)
+    shared, tail = len(first.test) / len(first.pool), local_tail(problem.eigenvalues)
     alone = true[:, : len(sizes)]
-    worth = [equal_labels(np.array((*sizes, *beyond), float), true, of) for of in (alone, *losses)]
+    reached = [equal_labels(np.array((*sizes, *beyond), float), true, of) for of in (alone, *losses)]
     return Distillation(
         sizes=sizes,
         added=added,
         curves=tuple(
-            _curve(way, np.array(sizes, float), of, alone, labels, shared)
-            for way, of, labels in zip((ALONE, *WAYS), (alone, *losses), worth, strict=True)
+            _curve(way, np.array(sizes, float), of, alone, worth, tail, shared)
+            for way, of, worth in zip((ALONE, *WAYS), (alone, *losses), reached, strict=True)
         ),
-        tail=local_tail(problem.eigenvalues),
+        tail=tail,
         tested=len(first.test),
+        shared=shared,
     )
 
 
@@ -251,19 +277,56 @@ def unlike(problem: Problem) -> tuple[Learner, ...]:
     return tuple(replace(learner, matrix=dense_operator(kernel, problem.rows).matrix) for kernel in kernels)
 
 
+def judge(growth: Estimate | None, base: Estimate, tail: LocalTail | None) -> tuple[DistillVerdict, str]:
+    """Return whether g moved, and why; `base` is the slope of true labels alone."""
+    told = f"n_eq ∝ n^{growth.value:.2f}" if growth is not None else ""
+    if growth is not None and growth.low is not None and growth.high is not None:
+        told += f" [{growth.low:.2f}, {growth.high:.2f}]"
+    if tail is not None and tail.value <= 1:
+        return "not-applicable", f"the kernel's eigenvalues fall as k^-{tail.value:.2f}, no faster than 1/k; {told}"
+    if growth is None:
+        return "inconclusive", "the losses leave the curve of true labels alone at too many sizes"
+    if base.high is None or base.high >= 0:
+        return "inconclusive", f"that more true labels alone are learned from is not shown; {told}"
+    if growth.low is None or growth.high is None:
+        return "inconclusive", f"one run has no interval; {told}"
+    if 1 - MARGIN < growth.low and growth.high < 1 + MARGIN:
+        if tail is None:
+            return "inconclusive", f"these rows do not tell how fast the eigenvalues fall; {told}"
+        return "not-moved", told
+    if growth.low > 1 and growth.value > 1 + MARGIN:
+        return "moved", f"{told}: steeper on these sizes"
+    if growth.high < 1 and growth.value < 1 - MARGIN:
+        return "moved", f"{told}: flatter on these sizes"
+    return "inconclusive", f"{told}: more than a tenth is neither excluded nor told"
+
+
 def _curve(
-    way: Way, sizes: FloatArray, losses: FloatArray, alone: FloatArray, worth: FloatArray, shared: float
+    way: Way,
+    sizes: FloatArray,
+    losses: FloatArray,
+    alone: FloatArray,
+    worth: FloatArray,
+    tail: LocalTail | None,
+    shared: float,
 ) -> DistilledCurve:
-    slopes = log_slope(sizes, losses)
+    slopes, base = log_slope(sizes, losses), log_slope(sizes, alone)
+    slope = estimated(slopes, shared)
+    if way is ALONE:
+        return DistilledCurve(way=way, losses=losses, slope=slope, difference=None, worth=worth, growth=None)
     told = np.isfinite(worth).all(axis=0)
-    enough = told.sum() >= FEWEST_SIZES and sizes[told][-1] >= SHORTEST * sizes[told][0]
+    long = told.sum() >= FEWEST_SIZES and sizes[told][-1] >= SHORTEST * sizes[told][0]
+    growth = estimated(log_slope(sizes[told], worth[:, told]), shared) if long else None
+    verdict, reason = judge(growth, estimated(base, shared), tail)
     return DistilledCurve(
         way=way,
         losses=losses,
-        slope=estimated(slopes, shared),
-        difference=None if way is ALONE else estimated(slopes - log_slope(sizes, alone), shared),
+        slope=slope,
+        difference=estimated(slopes - base, shared),
         worth=worth,
-        growth=estimated(log_slope(sizes[told], worth[:, told]), shared) if enough and way is not ALONE else None,
+        growth=growth,
+        verdict=verdict,
+        reason=reason,
     )
 
 

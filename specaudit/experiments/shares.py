@@ -29,4 +29,4 @@ def share(part: FloatArray, whole: FloatArray, shared: float = 0.0) -> Estimate 
     if not (a > 0 and w > 0):
         return None
     half = float(np.sqrt(max(b * b - a * c, 0.0)))
-    return Estimate(value=p / w, low=(b - half) / a, high=(b + half) / a, runs=runs)
+    return Estimate(value=p / w, low=float((b - half) / a), high=float((b + half) / a), runs=runs)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from specaudit.experiments.shares import share
 from specaudit.experiments.slopes import Estimate, estimated
 from specaudit.experiments.synthetic_span import FRESH, SpanStudy
+from specaudit.kernels import FloatArray
 
 SpanVerdict = Literal["helps", "in-span-only", "no-change", "hurts", "inconclusive", "not-applicable"]
 
@@ -50,27 +49,30 @@ def _found(study: SpanStudy, source: str) -> SourceFinding:
     return SourceFinding(source=source, outside=outside, inside=inside, share=ratio, verdict=verdict, reason=reason)
 
 
-def judge(outside: Estimate, inside: Estimate, best: np.ndarray, shared: float) -> tuple[SpanVerdict, str]:
+def judge(outside: Estimate, inside: Estimate, best: FloatArray, shared: float) -> tuple[SpanVerdict, str]:
     """Return the verdict on gains, and why; `best` (r, 2) are those of fresh real rows, outside and inside."""
-    told = f"the error outside the teacher's span falls by {_interval(outside)}, inside by {_interval(inside)}"
-    measure = estimated(best[:, 0], shared)
-    if outside.low is None or outside.high is None or inside.low is None or measure.low is None:
+    told = f"gain outside the teacher's span {interval(outside)}, inside {interval(inside)}"
+    fresh = estimated(best[:, 0], shared)
+    if outside.low is None or outside.high is None or inside.low is None or fresh.low is None:
         return "inconclusive", f"one run has no interval; {told}"
-    if measure.low <= 0:
-        return "not-applicable", f"fresh real rows themselves give {_interval(measure)} outside; {told}"
-    margin = MARGIN * measure.value
+    if fresh.value <= 0:
+        return "not-applicable", f"fresh real rows gain nothing outside either ({interval(fresh)}); {told}"
+    if fresh.low <= 0:
+        return "inconclusive", f"what fresh real rows gain outside is not told from 0 ({interval(fresh)}); {told}"
+    margin = MARGIN * fresh.value
     if outside.low > margin:
         return "helps", told
     if outside.high < -margin:
         return "hurts", told
     if outside.low < -margin or outside.high > margin:
-        return "inconclusive", f"{told}: a gain or loss outside of {margin:.2g} is neither shown nor excluded"
+        return "inconclusive", f"{told}: {margin:.2g} either way is neither shown nor excluded outside"
     if inside.low > MARGIN * abs(float(best[:, 1].mean())):
         return "in-span-only", told
     return "no-change", told
 
 
-def _interval(of: Estimate) -> str:
+def interval(of: Estimate) -> str:
+    """Return an estimate with its interval, in brackets."""
     if of.low is None or of.high is None:
-        return f"{of.value:.3f}"
-    return f"{of.value:.3f} [{of.low:.3f}, {of.high:.3f}]"
+        return f"{of.value:+.3f}"
+    return f"{of.value:+.3f} [{of.low:+.3f}, {of.high:+.3f}]"

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from specaudit.dataset import IntArray
 from specaudit.errors import InputError
 from specaudit.experiments.generator import LEADING, Generator
-from specaudit.experiments.learners import Learner
+from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner
 from specaudit.experiments.spans import Modes, errors
-from specaudit.experiments.targets import Labels, ProcessTarget, Split
-from specaudit.kernels import FloatArray, Kernel, RealArray
+from specaudit.experiments.targets import Labels, ProcessTarget
+from specaudit.kernels import FloatArray, RealArray
 from specaudit.operators import dense_operator
 
 RARE = 8
 """Of the classes that the teacher does not know the student has one of so many rows."""
-FEWEST_REAL = 20
-OUTPUTS = 4
-"""Functions that are drawn of a Gaussian process."""
-
-MakeLearner = Callable[[FloatArray, RealArray], Learner]
-"""From all rows (n, d) and their kernel matrix (n, n) to what learns among them."""
+FEWEST_REAL, MOST_REAL, MOST_TESTED = 20, 100, 400
+"""Rows of a run: all of them and the generated ones have one kernel matrix, whose modes a process is drawn in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,39 +31,60 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanTask:
-    """Rows, their target, the teacher and the student.
+    """A problem and a teacher of it.
 
     Attributes
     ----------
-    rows
-        (n, d), different, in the kernel's coordinates.
-    labels
-        None for random functions over all rows, generated ones too, of the source exponent `source`.
-    student
-        What learns.
-    epochs
-        For networks: the student with only as many steps as the largest volume leaves the real rows at equal epochs.
+    problem
+        Rows, target and student. A process is drawn anew in each run, over generated rows too.
     volumes
         Added rows in units of the real ones, rising, the first 0.
+    real
+        Real rows of the student; by default as many as leave fresh ones for the largest volume, at most `MOST_REAL`.
     leading, noise
         Of the generator.
     """
 
-    rows: FloatArray = field(repr=False)
-    kernel: Kernel
-    labels: Labels | None
-    source: float
+    problem: Problem
     teacher: Teacher
-    student: MakeLearner
-    epochs: MakeLearner | None = None
     volumes: tuple[float, ...]
+    real: int | None = None
     leading: int = LEADING
     noise: bool = True
+
+    def count(self) -> int:
+        """Return how many real rows the student has.
+
+        Raises
+        ------
+        InputError
+            There are too few rows.
+        """
+        pool = len(self.problem.split(0).pool)
+        most = int(pool / (1 + self.volumes[-1]))
+        wanted = min(most, MOST_REAL) if self.real is None else self.real
+        if not FEWEST_REAL <= wanted <= most:
+            raise InputError(
+                f"{pool:,} rows to train on give {most:,} real ones and {self.volumes[-1]:g} times as many fresh ones; "
+                f"expected {max(wanted, FEWEST_REAL):,} or more",
+                next_step=f"use more rows, smaller --volumes, or --real from {FEWEST_REAL} on",
+            )
+        return wanted
+
+    @property
+    def size(self) -> int:
+        """Rows of a run, generated ones too."""
+        real = self.count()
+        return real + 2 * self.added(self.volumes[-1]) + min(len(self.problem.split(0).test), MOST_TESTED)
+
+    def added(self, volume: float) -> int:
+        """Return how many rows a volume is."""
+        return round(volume * self.count())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Who is who in one run, as row numbers of all rows, those of the data before generated ones.
+    """Who is who among the rows of a run.
 
     Attributes
     ----------
@@ -99,6 +115,10 @@ class Scene:
         (n, J) what is true; 0 at generated rows of labelled data, of which nobody knows.
     modes
         Of the real rows.
+    student
+        What learns; a network for as many steps whatever the rows.
+    epochs
+        The same with the steps that the real rows alone have at equal epochs.
     seed
         Of the student: the same for all arms, which so are paired.
     """
@@ -109,7 +129,7 @@ class Scene:
     values: FloatArray = field(repr=False)
     modes: Modes
     student: Learner
-    epochs: Learner | None
+    epochs: Learner
     seed: int
 
     def learned(self, rows: IntArray, values: FloatArray, at: IntArray) -> FloatArray:
@@ -146,71 +166,80 @@ def one_hot(codes: IntArray, classes: int) -> FloatArray:
     return np.asarray(np.eye(classes)[codes] - 1 / classes)
 
 
-def count_of_real(pool: int, volumes: Sequence[float]) -> int:
-    """Return how many real rows there are of a pool, so that fresh ones reach the largest volume."""
-    real = int(pool / (1 + volumes[-1]))
-    if real < FEWEST_REAL:
-        raise InputError(
-            f"{pool:,} rows to train on give {real} real ones and {volumes[-1]:g} times as many fresh ones",
-            next_step=f"at least {FEWEST_REAL} real ones are needed: use more rows, or smaller --volumes",
-        )
-    return real
-
-
-def scene_of(task: SpanTask, parts: Split, seed: tuple[int, int]) -> Scene:
-    """Return a run on a split of the rows.
+def scene_of(task: SpanTask, run: int) -> Scene:
+    """Return a run, ready to train in.
 
     Raises
     ------
     InputError
         There are too few rows, or the teacher's modes or classes leave nothing out.
     """
-    streams = np.random.SeedSequence(seed).generate_state(3)
-    real, known, fresh = _roles(task, parts)
+    problem, target = task.problem, task.problem.target
+    seeds = [int(state) for state in np.random.SeedSequence([problem.seed, run, 4]).generate_state(4)]
+    real, known, fresh, test = _roles(task, run)
+    seen = np.concatenate([real, fresh, test])
     generator = Generator.fitted(
-        task.rows[known], seed=int(streams[0]), normalize=task.kernel.normalize, leading=task.leading, noise=task.noise
+        problem.rows[known],
+        seed=seeds[0],
+        normalize=problem.kernel.normalize,
+        leading=task.leading,
+        noise=task.noise,
     )
-    made = generator.draw(round(task.volumes[-1] * len(real)), seed=int(streams[1]))
-    everything = np.vstack([task.rows, made])
-    matrix = dense_operator(task.kernel, everything).matrix
-    if task.labels is None:
-        values = ProcessTarget.of(matrix, task.source).draw(OUTPUTS, seed=int(streams[2]))
+    made = generator.draw(task.added(task.volumes[-1]), seed=seeds[1])
+    everything = np.vstack([problem.rows[seen], made])
+    matrix = dense_operator(problem.kernel, everything).matrix
+    if isinstance(target, Labels):
+        values = np.vstack([target.values[seen], np.zeros((len(made), len(target.names)))])
     else:
-        values = np.vstack([task.labels.values, np.zeros((len(made), len(task.labels.names)))])
-    modes = Modes.of(matrix[real][:, real])
+        values = ProcessTarget.of(matrix, target.source).draw(problem.outputs, seed=seeds[2])
+    ends = np.cumsum([len(real), len(fresh), len(test), len(made)])
+    rows = Rows(
+        real=np.arange(ends[0]),
+        known=np.flatnonzero(np.isin(real, known)),
+        fresh=np.arange(ends[0], ends[1]),
+        test=np.arange(ends[1], ends[2]),
+        made=np.arange(ends[2], ends[3]),
+    )
+    modes = Modes.of(matrix[: ends[0], : ends[0]])
     if task.teacher.modes is not None:
         modes.check(task.teacher.modes)
     return Scene(
         task=task,
-        rows=Rows(
-            real=real, known=known, fresh=fresh, made=np.arange(len(task.rows), len(everything)), test=parts.test
-        ),
+        rows=rows,
         matrix=matrix,
         values=values,
         modes=modes,
-        student=task.student(everything, matrix),
-        epochs=None if task.epochs is None else task.epochs(everything, matrix),
-        seed=int(streams[2]),
+        student=student_of(problem.learner, everything, matrix),
+        epochs=student_of(problem.learner, everything, matrix, epochs=1 + task.volumes[-1]),
+        seed=seeds[3],
     )
 
 
-def _roles(task: SpanTask, parts: Split) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the real rows, those that the teacher knows, and the fresh ones."""
-    count = count_of_real(len(parts.pool), task.volumes)
-    classes = task.teacher.classes
+def student_of(learner: Learner, rows: FloatArray, matrix: RealArray, *, epochs: float = 1.0) -> Learner:
+    """Return what learns like `learner` among other rows (n, d); a network for a share 1/epochs of the steps."""
+    if isinstance(learner, NetworkLearner):
+        network = replace(learner.network, steps=max(1, round(learner.network.steps / epochs)))
+        return replace(learner, rows=rows, network=network)
+    assert isinstance(learner, RidgeLearner)
+    return replace(learner, matrix=matrix)
+
+
+def _roles(task: SpanTask, run: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Return the real rows, those that the teacher knows, fresh ones and held-out ones, as numbers of the data."""
+    parts, target, classes = task.problem.split(run), task.problem.target, task.teacher.classes
+    pool, test, count, more = parts.pool, parts.test[:MOST_TESTED], task.count(), task.added(task.volumes[-1])
     if classes is None:
-        return parts.pool[:count], parts.pool[:count], parts.pool[count:]
-    assert task.labels is not None
-    known = np.isin(task.labels.codes[parts.pool], classes)
+        return pool[:count], pool[:count], pool[count : count + more], test
+    assert isinstance(target, Labels)
+    known = np.isin(target.codes[pool], classes)
     rare = max(1, round(count * (~known).sum() / ((~known).sum() + RARE * known.sum())))
-    if known.sum() < count - rare or not np.isin(task.labels.codes[parts.test], classes, invert=True).any():
+    both = {bool(inside) for inside in np.isin(target.codes[test], classes)}
+    if known.sum() < count - rare or (~known).sum() < rare or len(both) < 2:
         raise InputError(
-            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows, expected "
-            f"{count - rare:,} at least, and some held-out rows of other classes",
-            next_step="name more or fewer --teacher-classes",
+            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows; expected "
+            f"{count - rare:,} of them, {rare:,} others, and both among the {len(test):,} held out",
+            next_step="name other --teacher-classes, or fewer --real rows",
         )
-    first = np.flatnonzero(known)[: count - rare]
-    others = np.flatnonzero(~known)[:rare]
+    first, others = np.flatnonzero(known)[: count - rare], np.flatnonzero(~known)[:rare]
     chosen = np.sort(np.concatenate([first, others]))
-    left = np.setdiff1d(np.arange(len(known)), chosen)
-    return parts.pool[chosen], parts.pool[first], parts.pool[left]
+    return pool[chosen], pool[first], np.delete(pool, chosen)[:more], test

@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specaudit.dataset import IntArray
+from specaudit.experiments.learners import NetworkLearner
 from specaudit.experiments.synthetic_rows import Scene, SpanTask, scene_of
-from specaudit.experiments.targets import split
+from specaudit.experiments.targets import ProcessTarget
 from specaudit.kernels import FloatArray
 
 VOLUMES = (0.0, 1.0, 2.0, 4.0, 8.0)
 """Added rows, in units of the real ones."""
+DIGITS = 12
+"""Of a gain; what is left beyond is rounding."""
 HALVINGS = 3
 """Smaller and larger teachers than the chosen one, each by a factor of two."""
 
@@ -31,24 +34,18 @@ class Source:
     id: str
     label: str
     note: str
-    taught: bool
-    """By a teacher, or the student itself."""
 
 
 SELF = Source(
-    id="self", label="own labels, generated rows", note="what the student says after the real rows", taught=True
+    id="self", label="own labels", note="generated rows with what the student says of them after the real rows"
 )
-TAUGHT = Source(id="teacher-generated", label="teacher, generated rows", note="", taught=True)
+TAUGHT = Source(id="teacher-generated", label="teacher, generated", note="generated rows that the teacher labels")
 TAUGHT_REAL = Source(
-    id="teacher-real", label="teacher, new real rows", note="the rows of fresh, without their labels", taught=True
+    id="teacher-fresh", label="teacher, fresh rows", note="new real rows that the teacher labels in place of their own labels"
 )
-TRUE = Source(
-    id="true-generated", label="true labels, generated rows", note="the target itself at generated rows", taught=False
-)
-REPEATED = Source(
-    id="repeated", label="known rows again", note="copies of the real rows that the teacher knows", taught=False
-)
-FRESH = Source(id="fresh", label="fresh real rows", note="new real rows with their labels", taught=False)
+TRUE = Source(id="true-generated", label="truth, generated", note="generated rows with the target itself there")
+REPEATED = Source(id="repeated", label="known rows again", note="copies of the real rows that the teacher knows")
+FRESH = Source(id="fresh", label="fresh real rows", note="new real rows with their own labels")
 SOURCES = (SELF, TAUGHT, TAUGHT_REAL, TRUE, REPEATED, FRESH)
 
 
@@ -111,11 +108,11 @@ class SpanStudy:
     def gain(self, source: str) -> FloatArray:
         """Return how much lower the errors (r, 2) are at the largest volume than those of the real rows alone."""
         of = self.errors(source)
-        return np.asarray(of[:, 0] - of[:, -1])
+        return np.asarray(np.round(of[:, 0] - of[:, -1], DIGITS) + 0.0)
 
 
 def synthetic_span(
-    task: SpanTask, *, runs: int, seed: int, progress: Callable[[float], None] = lambda done: None
+    task: SpanTask, *, runs: int, progress: Callable[[float], None] = lambda done: None
 ) -> SpanStudy:
     """Return the errors by source and volume; in a run all sources have one split, target and student's seed.
 
@@ -126,22 +123,24 @@ def synthetic_span(
     """
     found = []
     for run in range(runs):
-        parts = split(len(task.rows), seed=(seed, run))
-        found.append(one_run(scene_of(task, parts, (seed, run))))
+        found.append(one_run(scene_of(task, run)))
         progress((run + 1) / runs)
+    parts = task.problem.split(0)
     return SpanStudy(volumes=task.volumes, runs=tuple(found), shared=len(parts.test) / len(parts.pool))
 
 
 def one_run(scene: Scene) -> SpanRun:
     """Return the errors in one run."""
     rows, task = scene.rows, scene.task
+    known = task.teacher.modes
+    sizes = () if known is None else teacher_sizes(known, scene.modes.count)
+    network = isinstance(scene.student, NetworkLearner)
     alone = scene.learned(rows.real, scene.values, rows.test)
     start = scene.error(alone)
     found, drift = {}, 0.0
     for source, (at, labels) in _labelled(scene).items():
         predictions = [
-            _with(scene, at[: round(volume * len(rows.real))], labels[: round(volume * len(rows.real))])
-            for volume in task.volumes[1:]
+            _with(scene, at[:count], labels[:count]) for count in map(task.added, task.volumes[1:])
         ]
         found[source.id] = np.array([start, *map(scene.error, predictions)])
         if source is SELF:
@@ -150,10 +149,11 @@ def one_run(scene: Scene) -> SpanRun:
         real=len(rows.real),
         tested=len(rows.test),
         errors=found,
-        epochs=None if scene.epochs is None else np.array(scene.error(_hurried(scene))),
+        epochs=np.array(scene.error(scene.epochs(rows.real, scene.values, rows.test, scene.seed))) if network else None,
         drift=drift,
         teacher=np.array(scene.error(scene.taught(rows.test))),
-        **_sized(scene, alone),
+        sizes=sizes,
+        sized=np.array([_sized(scene, alone, size) for size in sizes]).reshape(len(sizes), 2),
     )
 
 
@@ -172,9 +172,9 @@ def _labelled(scene: Scene) -> dict[Source, tuple[IntArray, FloatArray]]:
         TAUGHT_REAL: (rows.fresh, scene.taught(rows.fresh)),
         FRESH: (rows.fresh, values[rows.fresh]),
     }
-    if task.labels is None:
+    if isinstance(task.problem.target, ProcessTarget):
         found[TRUE] = (rows.made, values[rows.made])
-    if scene.epochs is not None and task.teacher.classes is not None:
+    if isinstance(scene.student, NetworkLearner) and task.teacher.classes is not None:
         again = np.resize(rows.known, len(rows.made))
         found[REPEATED] = (again, values[again])
     return found
@@ -187,18 +187,8 @@ def _with(scene: Scene, at: IntArray, labels: FloatArray) -> FloatArray:
     return scene.learned(np.concatenate([scene.rows.real, at]), values, scene.rows.test)
 
 
-def _hurried(scene: Scene) -> FloatArray:
-    assert scene.epochs is not None
-    return scene.epochs(scene.rows.real, scene.values, scene.rows.test, scene.seed)
-
-
-def _sized(scene: Scene, alone: FloatArray) -> dict[str, object]:
-    """Return teachers of several sizes, and the errors outside the span of each."""
-    modes = scene.task.teacher.modes
-    sizes = () if modes is None else teacher_sizes(modes, scene.modes.count)
+def _sized(scene: Scene, alone: FloatArray, modes: int) -> tuple[float, float]:
+    """Return the errors outside the span of a teacher of so many modes: of its student, and of the real rows alone."""
     made = scene.rows.made
-    errors = [
-        (scene.error(_with(scene, made, scene.taught(made, size)), size)[0], scene.error(alone, size)[0])
-        for size in sizes
-    ]
-    return {"sizes": sizes, "sized": np.array(errors).reshape(len(sizes), 2)}
+    taught = _with(scene, made, scene.taught(made, modes))
+    return scene.error(taught, modes)[0], scene.error(alone, modes)[0]
