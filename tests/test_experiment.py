@@ -230,21 +230,21 @@ def test_a_document_that_does_not_hold_together_is_refused(tmp_path, change, tol
 
 def test_every_rendering_says_the_finding_and_escapes_what_others_wrote():
     from specaudit.report.experiment import plots
-    from specaudit.report.formats import EXPERIMENT_FORMATS
+    from specaudit.report.formats import RENDERED, render
 
     made = document(exploratory=True)
-    for name, render in EXPERIMENT_FORMATS.items():
-        text = render(made, 80, False)
+    for name in RENDERED["experiment"].formats:
+        text = render(made, name, 80, False)
         assert name == "csv" or "one of two is parallel" in text
         assert "<b>" not in text or name in ("text", "json")
         assert name in ("csv", "json") or "Exploratory" in text
-    assert EXPERIMENT_FORMATS["csv"](made, 80, False) == (
+    assert render(made, "csv", 80, False) == (
         "arm,quantity,value,low,high,runs\nnone,slope,-0.5,-0.6,-0.4,3\nhard,slope,,,0.25,3\n"
     )
-    text = EXPERIMENT_FORMATS["text"](made, 80, False)
+    text = render(made, "text", 80, False)
     assert "at most 0.25" in text
     assert max(map(len, text.splitlines())) <= 80
-    page = EXPERIMENT_FORMATS["html"](made, 80, False)
+    page = render(made, "html", 80, False)
     assert "<script" not in page
     assert page.count("<svg") == 1
     assert plots.picture(made, "png").startswith(b"\x89PNG")

@@ -17,14 +17,16 @@ from specaudit.documents import ExperimentVerdict, HeadroomVerdict, SimulationVe
 from specaudit.documents.compare import GateId, TailChange
 from specaudit.errors import ConfigError, ExitCode
 from specaudit.report import plots
-from specaudit.report.curves import HEADER, to_csv
+from specaudit.report.curves import HEADER
+from specaudit.report.curves import render as to_csv
 from specaudit.report.explain import EXPLANATIONS, render, render_all
 from specaudit.report.facts import dataset_facts, headline, number, percent
 from specaudit.report.frontier.explain import LEARNING
-from specaudit.report.markdown import escape, render_fit_markdown
+from specaudit.report.markdown import escape
+from specaudit.report.markdown import render as render_fit_markdown
 from specaudit.report.plan import readable, render_plan
 from specaudit.report.scree import above_rounding, scree
-from specaudit.report.table import render_fit
+from specaudit.report.table import render as render_fit
 
 
 def test_a_search_in_an_index_tells_its_recall_its_share_and_whether_it_repeats() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specaudit.api.baselines import baseline
-from specaudit.api.capping import HEADROOM_ROWS, headroom
+from specaudit.api.capping import headroom
 from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
@@ -18,6 +18,7 @@ from specaudit.api.static_limits import static_limit
 from specaudit.api.teaching import distillation, synthetic_span
 from specaudit.api.tracking import FrontierTracker
 from specaudit.documents import Baseline, Comparison, Experiment, Fit, Frontier, Headroom, Pruning, Simulation, Span
+from specaudit.dynamics.headroom import HEADROOM_ROWS
 from specaudit.learning import residuals
 from specaudit.policy import Policy, WaiverRule
 

@@ -101,7 +101,7 @@ def compare(
         bool, typer.Option("--calibrate", help="Also find the smallest change that fails with 80 % power.")
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("compare"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["compare"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("compare"))] = "text",
     report: options.Reports = None,
     plot: options.Plots = None,
     save_rows: Annotated[

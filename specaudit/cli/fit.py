@@ -43,7 +43,7 @@ def fit(
     index: options.IndexName = "auto",
     max_memory: options.MaxMemory = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("fit"))] = "text",
     report: options.Reports = None,
     plot: options.Plots = None,
     baseline: Annotated[

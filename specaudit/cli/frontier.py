@@ -10,6 +10,7 @@ from specaudit.cli import options, output, rendering, terminal
 from specaudit.cli.compare import command_line
 from specaudit.cli.rows import WEIGHT_FORMATS
 from specaudit.errors import ConfigError, ExitCode, UnresolvedError
+from specaudit.report.formats import headline
 
 if TYPE_CHECKING:
     from specaudit.documents import Frontier
@@ -68,7 +69,7 @@ def frontier(
         typer.Option("--gate", help="Exit 1 where weights by residuals gather on noise, 3 where that is undecided."),
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("frontier"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["frontier"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("frontier"))] = "text",
     plot: options.Plots = None,
     save_weights: Annotated[
         list[str] | None,
@@ -134,5 +135,5 @@ def _check(result: Frontier, *, told: bool) -> None:
     if status == "none":
         return
     if not told:
-        terminal.note(rendering.headline(result))
+        terminal.note(headline(result))
     raise typer.Exit(ExitCode.FAIL if status == "collapse" else ExitCode.INCONCLUSIVE)

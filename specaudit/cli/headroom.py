@@ -37,7 +37,7 @@ def headroom(
     max_memory: options.MaxMemory = None,
     gate: Annotated[bool, typer.Option("--gate", help="Exit 1 without headroom, 3 if that cannot be told.")] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("headroom"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["headroom"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("headroom"))] = "text",
     plot: options.Plots = None,
     config_file: options.ConfigFile = None,
     quiet: options.Quiet = False,

@@ -61,7 +61,7 @@ def prune(
     on_inconclusive: options.OnInconclusive = "fail",
     exit_zero: options.ExitZero = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("prune"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["prune"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("prune"))] = "text",
     plot: options.Plots = None,
     save_rows: Annotated[
         list[str] | None,

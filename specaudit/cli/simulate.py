@@ -65,7 +65,7 @@ def simulate(
         bool, typer.Option("--gate", help="Exit 1 unless accelerated, 3 if that cannot be told.")
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("simulate"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["simulate"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("simulate"))] = "text",
     plot: options.Plots = None,
     config_file: options.ConfigFile = None,
     quiet: options.Quiet = False,

@@ -11,6 +11,7 @@ from specaudit.cli import options, output, rendering, terminal
 from specaudit.cli.compare import command_line
 from specaudit.cli.rows import SPAN_ROW_FORMATS
 from specaudit.errors import ExitCode, UnresolvedError
+from specaudit.report.formats import headline
 
 if TYPE_CHECKING:
     from specaudit.api import SpanRows
@@ -51,7 +52,7 @@ def span(
         ),
     ] = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("span"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["span"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("span"))] = "text",
     plot: options.Plots = None,
     save_rows: Annotated[
         list[str] | None, typer.Option(metavar="FILE.csv", help="Write what each new row is. Repeatable.")
@@ -109,6 +110,6 @@ def _check(result: Span, required: tuple[str, ...], *, told: bool) -> None:
     other = [name for name in result.classes if name not in required]
     if other:
         if not told:
-            terminal.note(rendering.headline(result))
+            terminal.note(headline(result))
         terminal.note(f"required {' or '.join(required)}, found {' and '.join(other)}")
         raise typer.Exit(ExitCode.FAIL)

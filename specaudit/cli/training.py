@@ -47,7 +47,7 @@ Kernels = Annotated[list[str], typer.Option("--kernel", metavar="NAME", help=f"O
 Seed = Annotated[int, typer.Option(metavar="N", help="Keys the sample, the splits and all else that is random.")]
 MaxRows = Annotated[int, typer.Option(metavar="N", help="Rows that are used; more are sampled.")]
 Outputs = Annotated[list[str] | None, options.output_option(output.suffixes("experiment"))]
-Format = Annotated[str, options.format_option(output.STDOUT["experiment"])]
+Format = Annotated[str, options.format_option(output.stdout_formats("experiment"))]
 
 Number = TypeVar("Number", int, float)
 

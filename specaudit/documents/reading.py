@@ -113,6 +113,7 @@ def _check_frontier(name: str, found: Frontier) -> None:
         _refuse(f"{name}: checkpoints: expected a time for each, or for none")
     if len(found.proposal.edges) != len(found.proposal.counts) + bool(found.proposal.counts):
         _refuse(f"{name}: proposal: edges and counts do not belong together")
+    _check_parts(name, found)
 
 
 def _check_dynamics(name: str, found: Simulation | Headroom) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Fit, Warning_
 
 
-def render_fit_markdown(fit: Fit) -> str:
+def render(fit: Fit) -> str:
     """Return the report on ``fit`` as markdown: the finding in bold, two tables, the warnings."""
     names = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
     facts = [dict(kernel_facts(fit.spectra[name])) for name in names]

@@ -22,7 +22,7 @@ CAPTIONS = {
 """Panel -> what it shows."""
 
 
-def render_fit_page(fit: Fit) -> str:
+def render(fit: Fit) -> str:
     """Return the page."""
     names = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
     columns = [dict(kernel_facts(fit.spectra[name])) for name in names]

@@ -36,7 +36,7 @@ KERNELS_BESIDE = 2  # kernels whose columns fit side by side in 80 columns
 MARGIN = 14  # of the scree plot: its labels and axis
 
 
-def render_fit(fit: Fit, width: int, color: bool) -> str:
+def render(fit: Fit, width: int, color: bool) -> str:
     """Return the report on ``fit`` in lines of at most ``width`` columns; escape codes only if ``color``."""
     parts: list[RenderableType] = [
         Text(headline(fit), STYLES[fit.exponent.status]),

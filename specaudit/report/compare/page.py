@@ -46,7 +46,7 @@ CAPTIONS = {
 """Panel -> what it shows."""
 
 
-def render_page(comparison: Comparison) -> str:
+def render(comparison: Comparison) -> str:
     """Return the page, of less than 400 KB for five kernels; rows and warnings left out for that are counted."""
     groups = comparison.rows.groups
     return page(

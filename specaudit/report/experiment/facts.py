@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
-from specaudit.report.curves import cell
 from specaudit.report.facts import number
 
 if TYPE_CHECKING:
@@ -16,7 +13,6 @@ if TYPE_CHECKING:
 
 VERDICT_HEADS = ("arm", "verdict", "why")
 MEASURE_HEADS = ("quantity", "arm", "value", "95 % interval", "runs")
-HEADER = ("arm", "quantity", "value", "low", "high", "runs")
 EXPLORATORY = "Exploratory: an open question. Figures without a claim."
 
 
@@ -91,13 +87,3 @@ def reproduce_facts(experiment: Experiment) -> Iterator[tuple[str, str]]:
         yield "command", shown(experiment.reproduce.command, 400)
     yield "seed", str(experiment.reproduce.seed)
     yield "data", experiment.data.digest
-
-
-def to_csv(experiment: Experiment) -> str:
-    """Return every measure as CSV with the columns of ``HEADER``; cells that are not known are empty."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEADER)
-    for one in experiment.measures:
-        writer.writerow([one.arm, one.quantity, *map(cell, (one.value, one.low, one.high)), one.runs])
-    return stream.getvalue()

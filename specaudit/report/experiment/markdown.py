@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Experiment
 
 
-def render_experiment_markdown(experiment: Experiment) -> str:
+def render(experiment: Experiment) -> str:
     """Return the report as markdown."""
     blocks = [f"**{escape(headline(experiment))}**", *map(escape, said(experiment))]
     blocks.append(table((experiment.data.source, ""), list(data_facts(experiment))))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TONE = "skipped"  # an experiment passes and fails nothing
 
 
-def render_experiment_page(experiment: Experiment) -> str:
+def render(experiment: Experiment) -> str:
     """Return the page."""
     from specaudit.report.experiment import plots
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NUMBERS = (2, 3, 4)
 
 
-def render_experiment(experiment: Experiment, width: int, color: bool) -> str:
+def render(experiment: Experiment, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
     parts: list[RenderableType] = [
         Text(headline(experiment), "bold"),

@@ -41,7 +41,9 @@ LEARNING: dict[str, Explanation] = {
     "refused": Explanation(
         title="a frontier or weights that would say nothing",
         meaning="Of a checkpoint: its residuals are not of the reference's rows. Of weights: the frontier is beyond "
-        "all modes, or the residuals of near rows have so little in common that noise cannot be told from signal.",
+        "all modes, the residuals of near rows have so little in common that noise cannot be told from signal, or no "
+        "weights of these rows could speed up what is left by more than homogeneous data show by chance: sample "
+        "weights cannot move such a frontier, which is common.",
         action="See SPA031 for a checkpoint; of weights, keep those that you have.",
     ),
     "collapse": Explanation(

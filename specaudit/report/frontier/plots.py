@@ -1,4 +1,4 @@
-"""The figure of a run: the share left by mode and time with the frontier, its growth, and the next weights."""
+"""The figure of a run: the share left by mode and time with the frontier, its growth, headroom and next weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from specaudit.report.frontier.facts import ROOM
+from specaudit.report.headroom.plots import draw_headroom
 from specaudit.report.plots import COLORS, INK, drawn, kind_of
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from specaudit.documents import Frontier
 
-SIZE = (7.2, 2.6)  # inches: the width of a page
+SIZE = (7.2, 5.0)  # inches: the width of a page
 BLUE, RED, GREY = COLORS["laplace"], COLORS["linear"], "#8c8c8c"
 
 
@@ -39,15 +41,13 @@ def picture(found: Frontier, kind: str) -> bytes:
 
 
 def _draw(found: Frontier, figure: Figure) -> None:
-    panels = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
-    _shares(panels[0], found, figure)
-    _growth(panels[1], found)
-    _weights(panels[2], found)
-    for letter, axes in zip("abc", panels, strict=True):
+    panels = figure.subplots(2, 2).ravel()
+    for letter, axes, fill in zip("abcd", panels, (_shares, _growth, _room, _weights), strict=True):
+        fill(axes, found)
         axes.set_title(f"{letter}  {axes.get_title(loc='left')}")
 
 
-def _shares(axes: Axes, found: Frontier, figure: Figure) -> None:
+def _shares(axes: Axes, found: Frontier) -> None:
     """Draw the share that is left in each bin of modes at each checkpoint after the reference."""
     share = np.array([point.share for point in found.checkpoints[1:]])
     times, bins = _times(found)[1:], np.asarray(found.bins)
@@ -63,7 +63,7 @@ def _shares(axes: Axes, found: Frontier, figure: Figure) -> None:
         axes.annotate("noise begins", (times[0], found.noise.rank), fontsize=6, va="center", bbox=ground)
     axes.set(title="Residual left", xlabel=_time_label(found), ylabel="mode k", yscale="log")
     axes.set_xscale("linear" if found.checkpoints[0].time is None else "log")
-    figure.colorbar(mesh, ax=axes, label="share of the reference's energy", pad=0.02)
+    axes.figure.colorbar(mesh, ax=axes, label="share of the reference's energy", pad=0.02)
 
 
 def _growth(axes: Axes, found: Frontier) -> None:
@@ -95,6 +95,17 @@ def _growth(axes: Axes, found: Frontier) -> None:
         axis.set_major_locator(LogLocator(numticks=6, subs=(1.0, 3.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
+
+
+def _room(axes: Axes, found: Frontier) -> None:
+    room = found.headroom
+    if room.curve is None or room.null is None:
+        axes.set(title="Headroom", xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "unresolved", transform=axes.transAxes, ha="center")
+        return
+    draw_headroom(axes, room.curve, room.null, found.proposal.cap, found.kernel.name)
+    axes.set_title(f"Headroom: {ROOM[room.verdict]}")
+    axes.legend(loc="best")
 
 
 def _weights(axes: Axes, found: Frontier) -> None:
