@@ -10,7 +10,7 @@ import numpy as np
 from specaudit.dataset import IntArray
 from specaudit.kernels import FloatArray
 
-BATCH, RATE = 64, 3e-3
+BATCH, RATE = 64, 1e-2
 """Rows of a step, and Adam's learning rate, which falls to 0 by a cosine."""
 
 
@@ -27,7 +27,7 @@ class Network:
     """
 
     hidden: int = 64
-    steps: int = 1000
+    steps: int = 500
 
     def predicted(
         self,

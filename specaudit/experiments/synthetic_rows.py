@@ -187,11 +187,12 @@ def scene_of(task: SpanTask, run: int) -> Scene:
     )
     made = generator.draw(task.added(task.volumes[-1]), seed=seeds[1])
     everything = np.vstack([problem.rows[seen], made])
-    matrix = dense_operator(problem.kernel, everything).matrix
+    operator = dense_operator(problem.kernel, everything)
+    matrix = operator.matrix
     if isinstance(target, Labels):
         values = np.vstack([target.values[seen], np.zeros((len(made), len(target.names)))])
     else:
-        values = ProcessTarget.of(matrix, target.source).draw(problem.outputs, seed=seeds[2])
+        values = ProcessTarget.of(operator, target.source).draw(problem.outputs, seed=seeds[2])
     ends = np.cumsum([len(real), len(fresh), len(test), len(made)])
     rows = Rows(
         real=np.arange(ends[0]),

@@ -5,6 +5,12 @@ from __future__ import annotations
 from specaudit.report.explanation import Explanation
 
 EXPERIMENTS: dict[str, Explanation] = {
+    "SPA041": Explanation(
+        title="copies of one row have different labels",
+        meaning="Exact copies are one row, which has one label. Where copies have several, that of one copy is "
+        "taken, and no model can be right about the others.",
+        action="Look at these rows: one of the labels is wrong, or the embedding cannot tell the items apart.",
+    ),
     "parallel": Explanation(
         title="the learning curve has the slope of the unpruned one",
         meaning="The 95 % interval of the difference between the two slopes lies within a tenth of the unpruned "
