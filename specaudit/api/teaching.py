@@ -73,10 +73,11 @@ def synthetic_span(
         teacher = _teacher(of, span.count(), teacher_modes, teacher_classes)
         span = SpanTask(problem=of.problem, teacher=teacher, volumes=grid, real=real)
         used = len(of.places) + span.added(grid[-1])
-        memory = experiment_memory(of.data.rows, used, of.data.embeddings.dimensions)
+        runs = min(of.threads, task.seeds)
+        memory = experiment_memory(of.data.rows, used, of.data.embeddings.dimensions, runs)
         check_memory(memory, task.max_memory, task.max_rows)
         with of.report.stage("train") as stage:
-            found = trained(span, runs=task.seeds, progress=stage.update)
+            found = trained(span, runs=task.seeds, threads=of.threads, progress=stage.update)
         return of.document("synthetic-span", synthetic_span_parts(span, found), command=command)
 
 
@@ -107,7 +108,7 @@ def distillation(
         raise ConfigError(f"--added: expected 1 to {MOST_ADDED}, got {added:,}")
     with opened(task, progress) as of:
         with of.report.stage("train") as stage:
-            found = distilled(of.problem, runs=of.task.seeds, added=added, progress=stage.update)
+            found = distilled(of.problem, runs=of.task.seeds, added=added, threads=of.threads, progress=stage.update)
         return of.document("distill", distill_parts(found), command=command, exploratory=True)
 
 

@@ -25,14 +25,15 @@ def synthetic_span(
     learner: training.Model = "krr",
     teacher_modes: Annotated[
         int | None,
-        typer.Option(metavar="M", help="The teacher knows the M leading modes of the real rows; by default 30 or fewer."),
+        typer.Option(
+            metavar="M", help="The teacher knows the M leading modes of the real rows; by default 30 or fewer."
+        ),
     ] = None,
     teacher_classes: Annotated[
-        str | None, typer.Option(metavar="LABEL,...", help="The teacher knows these labels only, in the place of modes.")
+        str | None,
+        typer.Option(metavar="LABEL,...", help="The teacher knows these labels only, in the place of modes."),
     ] = None,
-    volumes: Annotated[
-        str, typer.Option(metavar="N,...", help="Added rows, in units of the real ones.")
-    ] = VOLUMES,
+    volumes: Annotated[str, typer.Option(metavar="N,...", help="Added rows, in units of the real ones.")] = VOLUMES,
     real: Annotated[
         int | None,
         typer.Option(
@@ -65,8 +66,8 @@ def synthetic_span(
 ) -> None:
     """Tell what added rows give a student inside and outside a teacher's span, by who labels them.
 
-    The student's own labels, the teacher's on generated and on new real rows, the truth on generated rows, and fresh real
-    rows, at equal optimiser steps: helps, in-span-only, no-change, hurts, inconclusive, or not applicable.
+    The student's own labels, the teacher's on generated and on new real rows, the truth on generated rows, and fresh
+    real rows, at equal optimiser steps: helps, in-span-only, no-change, hurts, inconclusive, or not applicable.
 
     Exits 0 whatever is found; 2 when it could not run.
     """
@@ -122,8 +123,8 @@ def distill(
 ) -> None:
     """Tell whether teachers move the slope of a student's learning curve. Exploratory: figures without a claim.
 
-    Frozen, mixed and updated teachers label further rows; each curve is held against that of true labels alone: moved,
-    not-moved, inconclusive, or not applicable.
+    Frozen, mixed and updated teachers label further rows; each curve is held against that of true labels alone:
+    moved, not-moved, inconclusive, or not applicable.
 
     Exits 0 whatever is found; 2 when it could not run.
     """

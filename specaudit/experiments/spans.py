@@ -45,8 +45,8 @@ class Modes:
         """Refuse a teacher that has all modes, or none."""
         if not 0 < count < self.count:
             raise InputError(
-                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,}, of which some must "
-                "be outside its span",
+                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,}, and some must be "
+                "outside its span",
                 next_step=f"give --teacher-modes from 1 to {self.count - 1:,}",
             )
 

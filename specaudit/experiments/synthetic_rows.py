@@ -9,11 +9,10 @@ import numpy as np
 from specaudit.dataset import IntArray
 from specaudit.errors import InputError
 from specaudit.experiments.generator import LEADING, Generator
-from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner
+from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner, operator_of
 from specaudit.experiments.spans import Modes, errors
 from specaudit.experiments.targets import Labels, ProcessTarget
 from specaudit.kernels import FloatArray, RealArray
-from specaudit.operators import dense_operator
 
 RARE = 8
 """Of the classes that the teacher does not know the student has one of so many rows."""
@@ -65,8 +64,8 @@ class SpanTask:
         wanted = min(most, MOST_REAL) if self.real is None else self.real
         if not FEWEST_REAL <= wanted <= most:
             raise InputError(
-                f"{pool:,} rows to train on give {most:,} real ones and {self.volumes[-1]:g} times as many fresh ones; "
-                f"expected {max(wanted, FEWEST_REAL):,} or more",
+                f"{pool:,} rows to train on give {most:,} real ones beside {self.volumes[-1]:g} times as many fresh "
+                f"ones, expected {max(wanted, FEWEST_REAL):,} or more",
                 next_step=f"use more rows, smaller --volumes, or --real from {FEWEST_REAL} on",
             )
         return wanted
@@ -187,7 +186,7 @@ def scene_of(task: SpanTask, run: int) -> Scene:
     )
     made = generator.draw(task.added(task.volumes[-1]), seed=seeds[1])
     everything = np.vstack([problem.rows[seen], made])
-    operator = dense_operator(problem.kernel, everything)
+    operator = operator_of(problem.kernel, everything)
     matrix = operator.matrix
     if isinstance(target, Labels):
         values = np.vstack([target.values[seen], np.zeros((len(made), len(target.names)))])

@@ -9,9 +9,11 @@ labels K_zx alpha, at every ridge r.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from specaudit.dataset import IntArray
 from specaudit.experiments.learners import NetworkLearner
@@ -41,7 +43,9 @@ SELF = Source(
 )
 TAUGHT = Source(id="teacher-generated", label="teacher, generated", note="generated rows that the teacher labels")
 TAUGHT_REAL = Source(
-    id="teacher-fresh", label="teacher, fresh rows", note="new real rows that the teacher labels in place of their own labels"
+    id="teacher-fresh",
+    label="teacher, fresh rows",
+    note="new real rows that the teacher labels in place of their own labels",
 )
 TRUE = Source(id="true-generated", label="truth, generated", note="generated rows with the target itself there")
 REPEATED = Source(id="repeated", label="known rows again", note="copies of the real rows that the teacher knows")
@@ -112,7 +116,7 @@ class SpanStudy:
 
 
 def synthetic_span(
-    task: SpanTask, *, runs: int, progress: Callable[[float], None] = lambda done: None
+    task: SpanTask, *, runs: int, threads: int = 1, progress: Callable[[float], None] = lambda done: None
 ) -> SpanStudy:
     """Return the errors by source and volume; in a run all sources have one split, target and student's seed.
 
@@ -122,9 +126,10 @@ def synthetic_span(
         There are too few rows, or the teacher's modes or classes leave nothing out.
     """
     found = []
-    for run in range(runs):
-        found.append(one_run(scene_of(task, run)))
-        progress((run + 1) / runs)
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:  # a run a core: solves are small
+        for one in pool.map(lambda run: one_run(scene_of(task, run)), range(runs)):
+            found.append(one)
+            progress(len(found) / runs)
     parts = task.problem.split(0)
     return SpanStudy(volumes=task.volumes, runs=tuple(found), shared=len(parts.test) / len(parts.pool))
 
@@ -139,9 +144,7 @@ def one_run(scene: Scene) -> SpanRun:
     start = scene.error(alone)
     found, drift = {}, 0.0
     for source, (at, labels) in _labelled(scene).items():
-        predictions = [
-            _with(scene, at[:count], labels[:count]) for count in map(task.added, task.volumes[1:])
-        ]
+        predictions = [_with(scene, at[:count], labels[:count]) for count in map(task.added, task.volumes[1:])]
         found[source.id] = np.array([start, *map(scene.error, predictions)])
         if source is SELF:
             drift = float(np.abs(predictions[-1] - alone).max() / scene.values[rows.test].std())
@@ -149,7 +152,9 @@ def one_run(scene: Scene) -> SpanRun:
         real=len(rows.real),
         tested=len(rows.test),
         errors=found,
-        epochs=np.array(scene.error(scene.epochs(rows.real, scene.values, rows.test, scene.seed))) if network else None,
+        epochs=np.array(scene.error(scene.epochs(rows.real, scene.values, rows.test, scene.seed)))
+        if network
+        else None,
         drift=drift,
         teacher=np.array(scene.error(scene.taught(rows.test))),
         sizes=sizes,
@@ -188,7 +193,7 @@ def _with(scene: Scene, at: IntArray, labels: FloatArray) -> FloatArray:
 
 
 def _sized(scene: Scene, alone: FloatArray, modes: int) -> tuple[float, float]:
-    """Return the errors outside the span of a teacher of so many modes: of its student, and of the real rows alone."""
+    """Return the errors outside the span of a teacher of so many modes: of its student, and of real rows alone."""
     made = scene.rows.made
     taught = _with(scene, made, scene.taught(made, modes))
     return scene.error(taught, modes)[0], scene.error(alone, modes)[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from specaudit import documents as doc
-from specaudit.experiments.distill import DistilledCurve, Distillation
+from specaudit.experiments.distill import Distillation, DistilledCurve
 from specaudit.experiments.slopes import estimated
 from specaudit.report.experiment.assemble import Parts
 from specaudit.report.experiment.static_limit import measured, over_runs, tail_told
@@ -16,20 +16,20 @@ from specaudit.report.experiment.static_limit import measured, over_runs, tail_t
 QUANTITIES = tuple(
     doc.Quantity(id=name, label=label, unit="", note=note)
     for name, label, note in (
-        ("slope", "slope", "d ln loss / d ln n over the numbers n of true labels; loss is the squared error on held-out "
-         "rows over the target's own"),
-        ("slope-difference", "slope − true labels", "in the same run; of a bent curve it is not 0 even where a teacher is "
-         "worth a constant factor in labels"),
-        ("growth", "g", "n_eq ∝ n^g, where true labels alone reach the loss with n_eq of them; 1 for a constant factor"),
+        ("slope", "slope", "d ln loss / d ln n over the numbers n of true labels; loss is the squared error on "
+         "held-out rows over the target's own"),
+        ("slope-difference", "Δ slope", "slope less that of true labels alone in the same run; of a bent curve it is "
+         "not 0 even where a teacher is worth a constant factor in labels"),
+        ("growth", "g", "n_eq ∝ n^g, where true labels alone reach the loss with n_eq; 1 for a constant factor"),
         ("worth", "n_eq / n", "at the largest n"),
         ("loss", "loss", "at the largest n"),
     )
 )  # fmt: skip
 NOTES = (
     "An open question: no claim is made either way. All intervals are of 95 % each, and there are several arms.",
-    "Held equal in a run: the split, the target, the order of the rows, the further rows and the student's optimiser "
-    "steps. Frozen teachers have rows of their own, whose labels true labels alone do not have: they are worth much at "
-    "small n, and hardly anything past the number of rows that they have seen, which flattens the curve on any window.",
+    "Held equal in a run: the split, the target, the order of the rows, the further rows and the student's "
+    "optimiser steps. Frozen teachers have rows of their own, whose labels true labels alone lack: they are worth "
+    "much at small n and little past the number of rows that they have seen, which flattens a curve on any window.",
     "A frozen teacher's g below 1 and a mixed one's above 1 on these sizes are no exponents of an infinite curve.",
 )
 

@@ -22,11 +22,9 @@ OF_MODES = "squared error on held-out rows over the truth's, both projected {} t
 OF_CLASSES = "share of the held-out rows of {} classes that are misclassified"
 NOTES = (
     "Held equal in a run: the split, the target, the real rows, the generator, the student's seed and ridge, and its "
-    "optimiser steps, whatever the volume. With equal epochs in their place more rows mean more steps, and look like a "
-    "gain.",
+    "optimiser steps, whatever the volume. At equal epochs more rows mean more steps, which look like a gain.",
     "Generated rows are of a Gaussian mixture in the leading principal components of the rows that the teacher knows, "
-    "with noise for the other ones. What better generators give is not told; a label can be true only where its source "
-    "knows the truth.",
+    "with noise along the others. What better generators would give is not told.",
 )
 
 
@@ -55,7 +53,10 @@ def _settings(task: SpanTask, found: SpanStudy) -> Iterator[tuple[str, str]]:
         yield "teacher", f"knows the {teacher.modes:,} leading modes of the real rows"
     else:
         assert isinstance(task.problem.target, Labels)
-        yield "teacher", "knows the labels " + ", ".join(task.problem.target.names[code] for code in teacher.classes or ())
+        yield (
+            "teacher",
+            "knows the labels " + ", ".join(task.problem.target.names[code] for code in teacher.classes or ()),
+        )
     yield "real rows", f"{run.real:,}; held out {run.tested:,}"
     yield "added rows", ", ".join(f"{task.added(volume):,}" for volume in found.volumes[1:])
 
@@ -67,7 +68,7 @@ def _arms(task: SpanTask, found: SpanStudy) -> Iterator[doc.Arm]:
     if found.runs[0].epochs is not None:
         assert isinstance(task.problem.learner, NetworkLearner)
         steps = task.problem.learner.network.steps / (1 + found.volumes[-1])
-        note = f"real rows alone for {steps:,.0f} steps: what they have where the largest volume has all, at equal epochs"
+        note = f"real rows alone for {steps:,.0f} steps: theirs at the epochs of the largest volume"
         yield doc.Arm(id=EPOCHS, label="equal epochs", note=note)
     yield doc.Arm(id=TEACHER, label="the teacher", note="its own errors")
 
@@ -82,14 +83,14 @@ def _quantities(task: SpanTask, found: SpanStudy) -> tuple[doc.Quantity, ...]:
     made = (
         ("outside", "error outside", f"{largest}: {outside}"),
         ("inside", "error inside", f"{largest}: {inside}"),
-        ("outside-gain", "gain outside", "how much lower the error is than that of the real rows alone, in the same run"),
+        ("outside-gain", "gain outside", "how much lower the error is than that of the real rows alone in the same run"),
         ("inside-gain", "gain inside", "the same inside the span"),
         ("share", "share of real gain", "gain outside over that of as many fresh real rows, with Fieller's interval"),
         (
             "drift",
             "drift",
-            "largest change of a prediction by training on own labels too, in standard deviations of the truth; exactly "
-            "0 for kernel ridge regression, but for rounding",
+            "largest change of a prediction by training on own labels too, in standard deviations of the truth; 0 but "
+            "for rounding of kernel ridge regression",
         ),
     )  # fmt: skip
     return tuple(doc.Quantity(id=name, label=label, unit="", note=note) for name, label, note in made)
@@ -178,8 +179,8 @@ def _warnings(found: SpanStudy) -> list[doc.Warning_]:
     return [
         doc.Warning_(
             id="SPA061",
-            message=f"with the steps of equal epochs the real rows alone are worse outside the span by {interval(more)}: "
-            "added rows of any kind would have looked that much better",
+            message=f"at equal epochs the real rows alone are worse outside the span by {interval(more)}: added rows of "
+            "any kind would look that much better",
             next_step="hold steps equal in your own comparisons too",
         )
     ]
