@@ -23,8 +23,8 @@ OF_CLASSES = "share of the held-out rows of {} classes that are misclassified"
 NOTES = (
     "Held equal in a run: the split, the target, the real rows, the generator, the student's seed and ridge, and its "
     "optimiser steps, whatever the volume. At equal epochs more rows mean more steps, which look like a gain.",
-    "Generated rows are of a Gaussian mixture in the leading principal components of the rows that the teacher knows, "
-    "with noise along the others. What better generators would give is not told.",
+    "Generated rows are of a Gaussian mixture in the leading principal components of the rows that the teacher "
+    "knows, with noise along the others. What better generators would give is not told.",
 )
 
 
@@ -83,14 +83,14 @@ def _quantities(task: SpanTask, found: SpanStudy) -> tuple[doc.Quantity, ...]:
     made = (
         ("outside", "error outside", f"{largest}: {outside}"),
         ("inside", "error inside", f"{largest}: {inside}"),
-        ("outside-gain", "gain outside", "how much lower the error is than that of the real rows alone in the same run"),
+        ("outside-gain", "gain outside", "how far the error is below that of the real rows alone in the same run"),
         ("inside-gain", "gain inside", "the same inside the span"),
         ("share", "share of real gain", "gain outside over that of as many fresh real rows, with Fieller's interval"),
         (
             "drift",
             "drift",
-            "largest change of a prediction by training on own labels too, in standard deviations of the truth; 0 but "
-            "for rounding of kernel ridge regression",
+            "largest change of a prediction by training on own labels too, in standard deviations of the truth; of "
+            "kernel ridge regression it is rounding",
         ),
     )  # fmt: skip
     return tuple(doc.Quantity(id=name, label=label, unit="", note=note) for name, label, note in made)
@@ -179,8 +179,8 @@ def _warnings(found: SpanStudy) -> list[doc.Warning_]:
     return [
         doc.Warning_(
             id="SPA061",
-            message=f"at equal epochs the real rows alone are worse outside the span by {interval(more)}: added rows of "
-            "any kind would look that much better",
+            message=f"at equal epochs the real rows alone are worse outside the span by {interval(more)}: added "
+            "rows of any kind would look that much better",
             next_step="hold steps equal in your own comparisons too",
         )
     ]
