@@ -12,9 +12,10 @@ Span: up to 8 times as many rows as the 200 real ones (150 of digits, 100 for th
 A teacher of modes has the 30 leading ones of the real rows (20 of 100), and the target is a Gaussian process with
 source exponent a, or the labels. A teacher of classes knows the digits 0 to 4; of each of the others the student has
 an eighth as many rows. `flat` is a generator without noise beyond its 16 principal components. Networks have 64
-hidden units and equal steps, 1,500 for digits and 1,000 for word glosses. Errors are means over runs; gains and shares
-have 95 % intervals, as in the documents. Ratio is the error outside the span at 8 times the rows over that of the real
-rows alone. Where errors fall as n^(1 - a), fresh real rows have a ratio of 9^(1 - a): .11 with a = 2, .33 with a = 1.5.
+hidden units and equal steps, 1,500 for digits and 1,000 for word glosses. Errors are means over runs; gains and
+shares have 95 % intervals, as in the documents. Ratio is the error outside the span at 8 times the rows over that of
+the real rows alone. Where errors fall as n^(1 - a), fresh real rows have a ratio of 9^(1 - a): .11 with a = 2, .33
+with a = 1.5.
 
 Distill: 2,500 rows (digits 1,797) and 8 runs each (networks 5, of 500 steps). g is d ln n_eq / d ln n: with n_eq true
 labels alone the student has the loss that it has with n and a teacher. `updated` with kernel ridge regression is 1 by

@@ -1,4 +1,4 @@
-"""The span experiment: own labels change nothing, spans against least squares, equal steps, verdicts, what is refused."""
+"""The span experiment: own labels change nothing, spans by least squares, equal steps, verdicts, what is refused."""
 
 from __future__ import annotations
 
@@ -321,7 +321,16 @@ def test_the_document_has_every_arm():
     task = api.Task(rows, labels=labels, model="mlp", hidden=4, steps=30, seeds=2)
     found = api.synthetic_span(task, teacher_classes=list("0123"), volumes=[1, 4])
     arms = {arm.id for arm in found.arms}
-    assert arms == {"real", "self", "teacher-generated", "teacher-fresh", "repeated", "fresh", "equal-epochs", "teacher"}
+    assert arms == {
+        "real",
+        "self",
+        "teacher-generated",
+        "teacher-fresh",
+        "repeated",
+        "fresh",
+        "equal-epochs",
+        "teacher",
+    }
     assert found.measure("real", "outside").value == pytest.approx(
         found.measure("repeated", "outside").value + found.measure("repeated", "outside-gain").value
     )
