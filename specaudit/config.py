@@ -25,6 +25,7 @@ POLICIES = ("static", "bounded", "oracle", "whiten", "harmonic")
 SUPPRESSIONS = ("deep", "paper")
 MOMENTA = ("nesterov", "heavy-ball")
 """Of a simulation, spelled out as the kernels are."""
+FUSIONS = ("product", "sum")
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
 SPAN_CLASSES = ("in-span", "copies", "collapsed", "new-modes", "noise", "unresolved")
 OPERATORS = ("auto", "dense", "graph")

@@ -9,6 +9,7 @@ from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
 from specaudit.api.experimenting import Task
 from specaudit.api.fitting import fit
+from specaudit.api.fusing import fused_fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
 from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
@@ -49,6 +50,7 @@ __all__ = [
     "distillation",
     "fit",
     "frontier",
+    "fused_fit",
     "headroom",
     "leverage",
     "plan",
