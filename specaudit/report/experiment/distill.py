@@ -10,8 +10,8 @@ import numpy as np
 from specaudit import documents as doc
 from specaudit.experiments.distill import Distillation, DistilledCurve
 from specaudit.experiments.slopes import estimated
-from specaudit.report.experiment.assemble import Parts
-from specaudit.report.experiment.static_limit import measured, over_runs, tail_told
+from specaudit.report.experiment.assemble import Parts, measured, over_runs
+from specaudit.report.experiment.static_limit import tail_told
 
 QUANTITIES = tuple(
     doc.Quantity(id=name, label=label, unit="", note=note)
@@ -92,7 +92,7 @@ def _measures(found: Distillation, curve: DistilledCurve) -> Iterator[doc.Measur
 def _curves(found: Distillation) -> Iterator[doc.Series]:
     x = np.array(found.sizes, float)
     for curve in found.curves:
-        yield over_runs("loss", curve.way.id, x, curve.losses)
+        yield over_runs("loss", curve.way.id, x, curve.losses, found.shared)
         told = np.isfinite(curve.worth).all(axis=0)
         if told.any():
-            yield over_runs("worth", curve.way.id, x[told], (curve.worth / x)[:, told])
+            yield over_runs("worth", curve.way.id, x[told], (curve.worth / x)[:, told], found.shared)

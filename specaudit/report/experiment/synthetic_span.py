@@ -14,8 +14,7 @@ from specaudit.experiments.synthetic_rows import SpanTask
 from specaudit.experiments.synthetic_span import FRESH, SELF, TAUGHT, SpanStudy
 from specaudit.experiments.targets import Labels
 from specaudit.kernels import FloatArray
-from specaudit.report.experiment.assemble import Parts, floats
-from specaudit.report.experiment.static_limit import measured
+from specaudit.report.experiment.assemble import Parts, floats, measured
 
 REAL, EPOCHS, TEACHER = "real", "equal-epochs", "teacher"
 OF_MODES = "squared error on held-out rows over the truth's, both projected {} the span of the teacher's modes there"
