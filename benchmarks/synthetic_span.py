@@ -36,6 +36,8 @@ import numpy as np
 from frontier import SETS, generator
 from threadpoolctl import threadpool_limits
 
+from specaudit import api
+from specaudit.documents import Experiment
 from specaudit.experiments.distill import distillation
 from specaudit.experiments.learners import NetworkLearner, Problem, RidgeLearner, operator_of
 from specaudit.experiments.network import Network
@@ -311,6 +313,12 @@ def table(records: list[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def picture() -> Experiment:
+    """Return what is drawn: the sample's word glosses."""
+    task = api.Task(str(HERE.parent / "sample_data" / "embeddings.npy"), source_exponent=2.0)
+    return api.synthetic_span(task)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = [*SPANS, *(name for name in CURVES if name not in SPANS)]
@@ -328,6 +336,8 @@ def main() -> None:
         with log.open("a") as file:
             file.write(json.dumps(records[-1]) + "\n")
     (arguments.results / "synthetic_span.md").write_text(table(records))
+    if not (arguments.results / "synthetic_span.svg").exists():
+        picture().plot(arguments.results / "synthetic_span.svg")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specaudit.kernels import FloatArray, Normalize
+from specaudit.kernels import FloatArray
 
 LEADING = 16
 """Principal components in which the mixture is fitted, at most."""
@@ -41,8 +41,6 @@ class Generator:
         (q - c,) standard deviations along the others.
     weights, centres, deviations
         (g,), (g, c) and (g, c) of the Gaussians, whose axes are the directions.
-    normalize
-        "l2" gives generated rows length 1.
     """
 
     mean: FloatArray = field(repr=False)
@@ -51,12 +49,9 @@ class Generator:
     weights: FloatArray = field(repr=False)
     centres: FloatArray = field(repr=False)
     deviations: FloatArray = field(repr=False)
-    normalize: Normalize
 
     @classmethod
-    def fitted(
-        cls, rows: FloatArray, *, seed: int, normalize: Normalize = "none", leading: int = LEADING, noise: bool = True
-    ) -> Generator:
+    def fitted(cls, rows: FloatArray, *, seed: int, leading: int = LEADING, noise: bool = True) -> Generator:
         """Return the generator of rows like `rows` (n, d); without `noise` it leaves out what is not leading."""
         mean = rows.mean(axis=0)
         values, directions = np.linalg.svd(rows - mean, full_matrices=False)[1:]
@@ -72,7 +67,6 @@ class Generator:
             weights=weights,
             centres=centres,
             deviations=np.sqrt(variances),
-            normalize=normalize,
         )
 
     def draw(self, count: int, *, seed: int | Sequence[int]) -> FloatArray:
@@ -81,10 +75,7 @@ class Generator:
         chosen = rng.choice(len(self.weights), count, p=self.weights)
         inside = self.centres[chosen] + self.deviations[chosen] * rng.standard_normal((count, self.centres.shape[1]))
         outside = self.spread * rng.standard_normal((count, len(self.spread)))
-        rows = self.mean + np.hstack([inside, outside]) @ self.directions
-        if self.normalize == "l2":
-            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.asarray(rows)
+        return np.asarray(self.mean + np.hstack([inside, outside]) @ self.directions)
 
 
 def mixture(rows: FloatArray, count: int, *, seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -180,7 +180,6 @@ def scene_of(task: SpanTask, run: int) -> Scene:
     generator = Generator.fitted(
         problem.rows[known],
         seed=seeds[0],
-        normalize=problem.kernel.normalize,
         leading=task.leading,
         noise=task.noise,
     )

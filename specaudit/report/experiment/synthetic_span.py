@@ -132,7 +132,7 @@ def _panels(task: SpanTask) -> Iterator[doc.Panel]:
     if task.teacher.modes is not None:
         yield doc.Panel(
             id="sizes",
-            title="Error outside the span of teachers of m modes",
+            title="Smaller and larger teachers",
             x_label="modes m of the teacher",
             y_label="error outside its span",
             x_log=True,
@@ -147,6 +147,10 @@ def _curves(found: SpanStudy) -> Iterator[doc.Series]:
         yield _series(panel, REAL, x, np.repeat(start, len(x), axis=1), found.shared)
         for source in found.sources:
             yield _series(panel, source.id, x, found.errors(source.id)[..., side], found.shared)
+        own = float(np.mean([run.teacher[side] for run in found.runs]))
+        yield doc.Series(
+            panel=panel, arm=TEACHER, x=floats(x[[0, -1]]), y=(own, own), low=None, high=None, reference=True
+        )
     sizes = np.array(found.runs[0].sizes, float)
     if len(sizes):
         sized = np.array([run.sized for run in found.runs])
