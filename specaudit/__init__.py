@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         baseline,
         compare,
         compare_plan,
+        distillation,
         fit,
         frontier,
         headroom,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         simulate,
         span,
         static_limit,
+        synthetic_span,
     )
     from specaudit.documents import (
         Baseline,
@@ -63,6 +65,7 @@ __all__ = [
     "baseline",
     "compare",
     "compare_plan",
+    "distillation",
     "fit",
     "frontier",
     "headroom",
@@ -75,6 +78,7 @@ __all__ = [
     "simulate",
     "span",
     "static_limit",
+    "synthetic_span",
 ]
 
 

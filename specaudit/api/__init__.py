@@ -16,6 +16,7 @@ from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
 from specaudit.api.static_limits import static_limit
+from specaudit.api.teaching import distillation, synthetic_span
 from specaudit.api.tracking import FrontierTracker
 from specaudit.documents import Baseline, Comparison, Experiment, Fit, Frontier, Headroom, Pruning, Simulation, Span
 from specaudit.dynamics.headroom import HEADROOM_ROWS
@@ -46,6 +47,7 @@ __all__ = [
     "baseline",
     "compare",
     "compare_plan",
+    "distillation",
     "fit",
     "frontier",
     "fused_fit",
@@ -60,4 +62,5 @@ __all__ = [
     "span",
     "span_plan",
     "static_limit",
+    "synthetic_span",
 ]

@@ -16,12 +16,11 @@ from specaudit.api.sides import Reader
 from specaudit.budget import check_memory, experiment_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.errors import ConfigError, InputError
-from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner
+from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner, operator_of
 from specaudit.experiments.network import Network
 from specaudit.experiments.ridge import RIDGE
 from specaudit.experiments.targets import Labels, ProcessTarget
 from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel
-from specaudit.operators import DenseOperator, dense_operator
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.experiment.assemble import Parts, experiment_document
 from specaudit.report.span.assemble import span_side
@@ -227,7 +226,7 @@ def _problem(
 ) -> Problem:
     if kernel.profile is not None or kernel.centered:
         rows = rows - rows.mean(axis=0)
-    operator = _operator(kernel, rows, threads)
+    operator = operator_of(kernel, rows, threads=threads)
     target: Labels | ProcessTarget
     if task.kind == "labels":
         names = data.embeddings.groups or ()
@@ -247,14 +246,6 @@ def _problem(
         learner=learner,
         seed=task.seed,
     )
-
-
-def _operator(kernel: Kernel, rows: FloatArray, threads: int) -> DenseOperator:
-    """Return the kernel matrix; of the linear kernel in float64, since many of its eigenvalues are 0."""
-    if kernel.profile is None:
-        matrix = rows @ rows.T
-        return DenseOperator(matrix=matrix, diagonal=np.diagonal(matrix))
-    return dense_operator(kernel, rows, threads=threads)
 
 
 def ridge_of(task: Task) -> float:

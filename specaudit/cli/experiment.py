@@ -7,9 +7,12 @@ from collections.abc import Callable
 import typer
 
 from specaudit.cli.static_limit import static_limit
+from specaudit.cli.teaching import distill, synthetic_span
 
 EXPERIMENTS: dict[str, Callable[..., None]] = {
     "static-limit": static_limit,
+    "synthetic-span": synthetic_span,
+    "distill": distill,
 }
 """Name -> command; a new one is a module of its own, with the options of `training`."""
 

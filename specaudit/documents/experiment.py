@@ -16,8 +16,13 @@ from specaudit.documents.span import SpanReproduce, SpanSide
 if TYPE_CHECKING:
     from pathlib import Path
 
-ExperimentName = Literal["static-limit"]
-ExperimentVerdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicable"]
+ExperimentName = Literal["static-limit", "synthetic-span", "distill"]
+ExperimentVerdict = Literal[
+    "parallel", "worse", "steeper",
+    "helps", "in-span-only", "no-change", "hurts",
+    "moved", "not-moved",
+    "inconclusive", "not-applicable",
+]  # fmt: skip
 
 
 class Setting(Document):
