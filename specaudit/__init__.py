@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         baseline,
         compare,
         compare_plan,
+        distillation,
         fit,
         frontier,
         headroom,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         simulate,
         span,
         static_limit,
+        synthetic_span,
     )
     from specaudit.documents import (
         Baseline,
@@ -64,6 +66,7 @@ __all__ = [
     "baseline",
     "compare",
     "compare_plan",
+    "distillation",
     "fit",
     "frontier",
     "headroom",
@@ -77,6 +80,7 @@ __all__ = [
     "simulate",
     "span",
     "static_limit",
+    "synthetic_span",
 ]
 
 

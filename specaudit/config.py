@@ -26,6 +26,7 @@ SAMPLERS = ("uniform", "loss", "probe", "ensemble", "frontier", "guarded")
 SUPPRESSIONS = ("deep", "paper")
 MOMENTA = ("nesterov", "heavy-ball")
 """Of a simulation, and samplers of an experiment, spelled out as the kernels are."""
+FUSIONS = ("product", "sum")
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
 SPAN_CLASSES = ("in-span", "copies", "collapsed", "new-modes", "noise", "unresolved")
 OPERATORS = ("auto", "dense", "graph")

@@ -16,7 +16,12 @@ from specaudit import api
 from specaudit.cli import main
 from specaudit.errors import ConfigError
 
-COMMANDS = {"static-limit": "static_limit", "oracle": "oracle_experiment"}
+COMMANDS = {
+    "static-limit": "static_limit",
+    "oracle": "oracle_experiment",
+    "synthetic-span": "synthetic_span",
+    "distill": "distillation",
+}
 """Command -> function of the API."""
 
 
@@ -182,3 +187,40 @@ def test_files_are_written_and_shown_again(capsys):
 def test_a_model_named_in_a_configuration_is_no_learner():
     Path("specaudit.toml").write_text('model = "all-MiniLM-L6-v2"\n')
     assert main(["experiment", "static-limit", "rows.npy", "--seeds", "1", "--no-soft", "-q"]) == 0
+
+
+def test_a_span_is_measured_from_the_command_line(capsys):
+    run = ["experiment", "synthetic-span", "rows.npy", "--labels", "labels.npy", "--teacher-classes", "0, 1"]
+    assert main([*run, "--volumes", "2,4", "--seeds", "2", "-o", "a.json", "--report", "a.html", "-q"]) == 0
+    assert capsys.readouterr().out.startswith("rows.npy, synthetic-span: outside the teacher's span, of 4 times")
+    data = json.loads(Path("a.json").read_text())
+    settings = {one["name"]: one["value"] for one in data["settings"]}
+    assert settings["teacher"] == "knows the labels 0, 1"
+    assert settings["added rows"] == "82, 164"
+    assert not data["exploratory"]
+    assert Path("a.html").read_text().count("<svg") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("synthetic-span", ["--volumes", "1,x"], "--volumes: expected numbers with commas between, got 'x'"),
+        ("synthetic-span", ["--volumes", "0"], "--volumes: expected numbers above 0"),
+        ("synthetic-span", ["--volumes", "2", "--teacher-modes", "900"], "a teacher of 900 modes"),
+        ("synthetic-span", ["--real", "100"], "rows to train on give"),
+        ("synthetic-span", ["--teacher-classes", "0"], "--teacher-classes needs a target of labels"),
+        (
+            "synthetic-span",
+            ["--labels", "labels.npy", "--volumes", "2", "--teacher-classes", "9"],
+            "no row has the label",
+        ),
+        ("distill", ["--added", "0"], "--added: expected 1 to 20"),
+        ("distill", [], "rows to train on give"),
+    ],
+)
+def test_teachers_that_cannot_be_are_one_line_and_exit_2(capsys, name, options, told):
+    assert main(["experiment", name, "rows.npy", *options]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert told in captured.err
+    assert len(captured.err.splitlines()) <= 2

@@ -12,11 +12,11 @@ from specaudit.documents.reading import read_document
 from specaudit.errors import InputError
 from specaudit.experiments.network import Network
 from specaudit.experiments.ridge import predicted, predicted_by_modes
-from specaudit.experiments.slopes import estimated, log_slope
+from specaudit.experiments.slopes import SHARED, estimated, log_slope
 from specaudit.experiments.tail import local_tail
 from specaudit.experiments.targets import Labels, ProcessTarget, split
 from specaudit.kernels import choose_kernel
-from specaudit.operators import dense_operator
+from specaudit.operators import DenseOperator, dense_operator
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,11 @@ def test_ridge_regression_interpolates_without_a_ridge(points):
     np.testing.assert_allclose(predicted(matrix, matrix, values, ridge=1e-12), values, atol=1e-7)
 
 
+def test_a_ridge_below_rounding_is_refused():
+    with pytest.raises(InputError, match="singular to rounding with a ridge of 1e-12"):
+        predicted(np.ones((9, 9)) - 1e-9 * np.eye(9), np.ones((1, 9)), np.ones((9, 1)), ridge=1e-12)
+
+
 def test_all_modes_are_the_whole_model_and_fewer_are_the_projection(points):
     _, matrix, values = points
     k, across, y = matrix[:40, :40], matrix[40:, :40], values[:40]
@@ -62,7 +67,7 @@ def test_all_modes_are_the_whole_model_and_fewer_are_the_projection(points):
 
 def test_a_process_has_the_energies_of_its_source_in_the_kernels_modes(points):
     _, matrix, _ = points
-    target = ProcessTarget.of(matrix, 1.5)
+    target = ProcessTarget.of(DenseOperator(matrix=matrix, diagonal=np.ones(60)), 1.5)
     values = target.draw(4000, seed=0)
     np.testing.assert_allclose((values**2).mean(axis=0), 1.0)
     vectors = np.linalg.eigh(matrix)[1][:, ::-1]
@@ -132,8 +137,17 @@ def test_an_interval_is_the_t_interval_and_wider_for_runs_that_share_rows():
     found = estimated(values)
     assert found.value == 2.5
     assert found.high - found.value == pytest.approx(3.182446 * np.std(values, ddof=1) / 2)
-    assert estimated(values, 0.25).high - 2.5 == pytest.approx((found.high - 2.5) * 2**0.5)
+    assert estimated(values, 0.25 / SHARED).high - 2.5 == pytest.approx((found.high - 2.5) * 2**0.5)
     assert estimated(values[:1]).low is None
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.25])
+def test_an_interval_holds_the_mean_as_often_as_it_says(shared):
+    """Runs that share rows have an error in common, of the variance that is taken into account."""
+    rng = np.random.default_rng(0)
+    runs = rng.standard_normal((4000, 8)) + np.sqrt(SHARED * shared) * rng.standard_normal((4000, 1))
+    held = np.mean([found.low <= 0 <= found.high for found in (estimated(one, shared) for one in runs)])
+    assert abs(held - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 4000)
 
 
 @pytest.mark.parametrize("b", [0.8, 1.5, 2.0])

@@ -12,7 +12,7 @@ from specaudit.errors import ConfigError, InputError
 from specaudit.experiments.atoms import sampled_atoms
 from specaudit.experiments.blind_spots import wrong_rows
 from specaudit.experiments.flow import KernelFlow, integrals
-from specaudit.experiments.learners import Problem, RidgeLearner
+from specaudit.experiments.learners import Problem, RidgeLearner, operator_of
 from specaudit.experiments.machines import NetworkMachine
 from specaudit.experiments.mode_oracle import oracle_progress, source_exponent
 from specaudit.experiments.network import Network, Training
@@ -33,8 +33,9 @@ OPTIONS = {"power": 2.0, "cap": 5.0, "seed": 0}
 def problem_of(rows, *, labels=None, kernel="laplace"):
     rows = rows - rows.mean(axis=0)
     of = choose_kernel(kernel, rows)
-    matrix = dense_operator(of, rows).matrix
-    target = ProcessTarget.of(matrix, 1.5) if labels is None else Labels.of(labels)
+    operator = operator_of(of, rows)
+    matrix = operator.matrix
+    target = ProcessTarget.of(operator, 1.5) if labels is None else Labels.of(labels)
     learner = RidgeLearner(matrix=matrix, ridge=1e-6)
     return Problem(rows=rows, matrix=matrix, kernel=of, target=target, outputs=3, learner=learner, seed=0)
 

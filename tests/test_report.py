@@ -19,6 +19,7 @@ from specaudit.errors import ConfigError, ExitCode
 from specaudit.report import plots
 from specaudit.report.curves import HEADER
 from specaudit.report.curves import render as to_csv
+from specaudit.report.experiment.explain import EXPERIMENTS
 from specaudit.report.explain import EXPLANATIONS, render, render_all
 from specaudit.report.facts import dataset_facts, headline, number, percent
 from specaudit.report.frontier.explain import LEARNING
@@ -163,7 +164,7 @@ def test_a_scree_without_a_scale_is_left_out(values):
 def test_every_warning_status_and_exit_code_is_explained():
     wanted = {f"SPA{number:03d}" for number in range(1, 22)} | {*config.STATUSES, *config.SPAN_CLASSES}
     wanted |= {*get_args(GateId), *get_args(TailChange), "inconclusive", "skipped", "waived"}
-    wanted |= {*LEARNING, "SPA051", "SPA052"}
+    wanted |= {*LEARNING, *EXPERIMENTS}
     wanted |= {*get_args(SimulationVerdict), *get_args(HeadroomVerdict), *get_args(ExperimentVerdict)}
     wanted |= {f"exit-{code.value}" for code in ExitCode}
     assert wanted == set(EXPLANATIONS)

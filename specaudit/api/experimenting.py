@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit import documents as doc
@@ -15,12 +16,11 @@ from specaudit.api.sides import Reader
 from specaudit.budget import check_memory, experiment_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.errors import ConfigError, InputError
-from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner
+from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner, operator_of
 from specaudit.experiments.network import Network
 from specaudit.experiments.ridge import RIDGE
 from specaudit.experiments.targets import Labels, ProcessTarget
 from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel
-from specaudit.operators import dense_operator
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.experiment.assemble import Parts, experiment_document
 from specaudit.report.span.assemble import span_side
@@ -34,9 +34,9 @@ EXPERIMENT_ROWS = 2500
 FEWEST = 100
 """Different rows below which nothing is trained."""
 SEEDS = 8
-HIDDEN, STEPS = 64, 1000
-OUTPUTS = 4
-"""Functions that are drawn of a Gaussian process."""
+HIDDEN, STEPS = 64, 500
+OUTPUTS = {"krr": 32, "mlp": 8}
+"""Model -> functions that are drawn of a Gaussian process; many make the runs alike, and cost a ridge little."""
 MODELS = ("krr", "mlp")
 TARGETS = ("labels", "gp")
 RANGES = {"source": (1.01, 10.0), "ridge": (1e-12, 1e3)}
@@ -66,6 +66,8 @@ class Task:
         Units and optimiser steps of the network.
     seeds
         Runs, each with its own split and target; the intervals are over these.
+    kernels
+        The first one is used.
     max_rows
         Rows that are used; more are sampled.
     """
@@ -200,7 +202,12 @@ def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
                 f"{data.embeddings.name}: {size} different rows, of which nothing can be learned",
                 next_step=f"use at least {FEWEST}, better a thousand",
             )
-        check_memory(experiment_memory(data.rows, size, data.embeddings.dimensions), task.max_memory, task.max_rows)
+        dimensions, at_once = data.embeddings.dimensions, min(threads, task.seeds)
+        check_memory(
+            lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once),
+            task.max_memory,
+            task.max_rows,
+        )
         order = data.keyed(task.seed)[1][:size]
         rows = data.read(order, task.normalize)
         kernel = choose_kernel(
@@ -225,23 +232,23 @@ def _problem(
 ) -> Problem:
     if kernel.profile is not None or kernel.centered:
         rows = rows - rows.mean(axis=0)
-    matrix = dense_operator(kernel, rows, threads=threads).matrix
+    operator = operator_of(kernel, rows, threads=threads)
     target: Labels | ProcessTarget
     if task.kind == "labels":
         names = data.embeddings.groups or ()
         target = Labels.of([names[place] for place in data.places[order]], f"{data.embeddings.name}: labels")
     else:
         with report.stage("modes"):
-            target = ProcessTarget.of(matrix, task.source_exponent)
-    learner: Learner = RidgeLearner(matrix=matrix, ridge=ridge_of(task))
+            target = ProcessTarget.of(operator, task.source_exponent)
+    learner: Learner = RidgeLearner(matrix=operator.matrix, ridge=ridge_of(task))
     if task.model == "mlp":
         learner = NetworkLearner(rows=rows, network=Network(hidden=task.hidden, steps=task.steps))
     return Problem(
         rows=rows,
-        matrix=matrix,
+        matrix=operator.matrix,
         kernel=kernel,
         target=target,
-        outputs=OUTPUTS,
+        outputs=OUTPUTS[task.model],
         learner=learner,
         seed=task.seed,
     )
@@ -256,7 +263,10 @@ def _settings(task: Task, problem: Problem, *, flow: bool) -> list[tuple[str, st
     if isinstance(problem.target, Labels):
         target = f"labels, {len(problem.target.names):,} classes"
     else:
-        target = f"Gaussian process, source exponent a = {task.source_exponent:g}, {OUTPUTS} outputs"
+        target = (
+            f"Gaussian process, source exponent a = {task.source_exponent:g}, {problem.outputs} outputs, "
+            f"{problem.target.modes:,} modes"
+        )
     model = "kernel machine, gradient flow" if flow else f"kernel ridge regression, ridge {ridge_of(task):g}"
     if task.model == "mlp":
         model = f"network of {task.hidden:,} hidden units, {task.steps:,} steps"
@@ -264,12 +274,32 @@ def _settings(task: Task, problem: Problem, *, flow: bool) -> list[tuple[str, st
 
 
 def _warnings(data: DataSet) -> list[doc.Warning_]:
-    if not data.dropped:
-        return []
-    return [
-        doc.Warning_(
-            id="SPA003",
-            message=f"{data.embeddings.name}: {data.dropped:,} bad rows were dropped",
-            next_step="find out why their embedding failed",
+    name, found = data.embeddings.name, []
+    if data.dropped:
+        found.append(
+            doc.Warning_(
+                id="SPA003",
+                message=f"{name}: {data.dropped:,} bad rows were dropped",
+                next_step="find out why their embedding failed",
+            )
         )
-    ]
+    if disputed := _disputed(data):
+        found.append(
+            doc.Warning_(
+                id="SPA041",
+                message=f"{name}: {disputed:,} different rows have copies with other labels; one of them is used",
+                next_step="look at these rows: one of the labels is wrong, or the embedding cannot tell them apart",
+            )
+        )
+    return found
+
+
+def _disputed(data: DataSet) -> int:
+    """Return how many different rows have copies whose labels differ."""
+    labels = data.embeddings.groups
+    if labels is None:
+        return 0
+    used = np.flatnonzero(data.times)
+    codes = np.unique(np.asarray(labels, dtype=str)[used], return_inverse=True)[1]
+    pairs = np.unique(np.stack([data.labels[used], codes.astype(np.uint64)]), axis=1)[0]
+    return int((np.unique(pairs, return_counts=True)[1] > 1).sum())

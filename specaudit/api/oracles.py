@@ -7,8 +7,6 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
-
 from specaudit import documents as doc
 from specaudit.api.experimenting import Task, opened
 from specaudit.api.prune_request import check_method, checked_share
@@ -16,7 +14,6 @@ from specaudit.errors import ConfigError
 from specaudit.experiments.network import Network
 from specaudit.experiments.oracle import Comparison, chosen
 from specaudit.experiments.oracle import oracle_experiment as trained
-from specaudit.krylov import SINGLE_THREAD
 from specaudit.learning import CAP
 from specaudit.progress import Progress
 from specaudit.report.experiment.oracle import oracle_parts
@@ -103,8 +100,7 @@ def oracle_experiment(
     )
     with opened(task, progress) as found:
         of = replace(found, problem=replace(found.problem, outputs=OUTPUTS))
-        blas = 1 if train_rows <= SINGLE_THREAD else of.threads
-        with of.report.stage("train") as stage, threadpool_limits(limits=blas, user_api="blas"):
+        with of.report.stage("train") as stage:
             compared = trained(of.problem, comparison, runs=of.task.seeds, threads=of.threads, progress=stage.update)
         return of.document("oracle", oracle_parts(compared), command=command, flow=True)
 

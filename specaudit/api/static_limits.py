@@ -11,7 +11,7 @@ from specaudit.api.prune_request import check_method, checked_share
 from specaudit.embeddings import read_scores
 from specaudit.errors import ConfigError, InputError
 from specaudit.experiments.prunings import Pruning
-from specaudit.experiments.static_limit import FEWEST_ROWS
+from specaudit.experiments.static_limit import FEWEST_ROWS, pool_sizes
 from specaudit.experiments.static_limit import static_limit as trained
 from specaudit.progress import Progress
 from specaudit.report.experiment.static_limit import static_limit_parts
@@ -66,7 +66,14 @@ def static_limit(
     prunings = _prunings(methods, keep, soft=soft, scores=scores is not None)
     with opened(task, progress) as of:
         numbers = None if scores is None else read_scores(scores, of.data.embeddings)[of.places]
-        grid = None if sizes is None else _checked_sizes(sizes, len(of.problem.split(0).pool), min(keep))
+        pool = len(of.problem.split(0).pool)
+        grid = pool_sizes(pool, prunings) if sizes is None else _checked_sizes(sizes, pool, min(keep))
+        if len(grid) < 2:
+            raise InputError(
+                f"{of.data.embeddings.name}: {pool:,} rows to train on, of which a share of {min(keep):g} leaves too "
+                "few",
+                next_step="use more rows, or keep a larger share",
+            )
         with of.report.stage("train") as stage:
             found = trained(
                 of.problem,
@@ -77,7 +84,12 @@ def static_limit(
                 threads=of.threads,
                 progress=stage.update,
             )
-        return of.document("static-limit", static_limit_parts(found), command=command)
+        # a process under a ridge, where the operator has a tail to speak of
+        known = of.task.kind == "gp" and of.task.model == "krr" and found.tail is not None and found.tail.value > 1
+        parts = static_limit_parts(
+            found, network=of.task.model == "mlp", law=1 - of.task.source_exponent if known else None
+        )
+        return of.document("static-limit", parts, command=command)
 
 
 def _prunings(methods: Sequence[str], keep: Sequence[float], *, soft: bool, scores: bool) -> list[Pruning]:
@@ -99,7 +111,7 @@ def _prunings(methods: Sequence[str], keep: Sequence[float], *, soft: bool, scor
     ]
 
 
-def _checked_sizes(sizes: Sequence[int], pool: int, keep: float) -> list[int]:
+def _checked_sizes(sizes: Sequence[int], pool: int, keep: float) -> Sequence[int]:
     found = sorted(set(sizes))
     least = -(-FEWEST_ROWS // keep)
     if len(found) < 2:

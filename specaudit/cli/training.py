@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KERNEL = ["laplace"]
 EXPERIMENT_ROWS = 2500
-SEEDS, HIDDEN, STEPS = 8, 64, 1000
+SEEDS, HIDDEN, STEPS = 8, 64, 500
 
 Source = Annotated[str, typer.Argument(metavar="EMB", help="A file, FILE::member, URL, directory, glob or @list.")]
 Labels = Annotated[

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from specaudit.dataset import IntArray
 from specaudit.experiments.network import Network
-from specaudit.experiments.ridge import predicted
+from specaudit.experiments.ridge import predicted, predicted_by_modes
 from specaudit.experiments.targets import Labels, ProcessTarget, Split, split
 from specaudit.kernels import FloatArray, Kernel, RealArray
 from specaudit.krylov import eigvalsh
+from specaudit.operators import DenseOperator, dense_operator
 
-Learner = Callable[[IntArray, FloatArray, IntArray, int], FloatArray]
-"""From training rows (m,), values of all rows (n, J), test rows (t,) and a seed to predictions (t, J)."""
+
+class Learner(Protocol):
+    """A way of learning; its rows are numbers among those of the problem."""
+
+    def __call__(self, rows: IntArray, values: FloatArray, test: IntArray, seed: int) -> FloatArray:
+        """Return predictions (t, J) for test rows (t,) from training rows (m,), with values of all rows (n, J)."""
+
+    def by_size(
+        self, rows: IntArray, values: FloatArray, test: IntArray, seed: int, sizes: tuple[int, ...]
+    ) -> list[FloatArray]:
+        """Return the predictions (t, J) of models of several sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +46,16 @@ class RidgeLearner:
 
     def __call__(self, rows: IntArray, values: FloatArray, test: IntArray, seed: int) -> FloatArray:
         """Return the predictions; nothing about them is random."""
-        return predicted(self.matrix[rows][:, rows], self.matrix[test][:, rows], values[rows], ridge=self.ridge)
+        return predicted(*self._parts(rows, test), values[rows], ridge=self.ridge)
+
+    def by_size(
+        self, rows: IntArray, values: FloatArray, test: IntArray, seed: int, sizes: tuple[int, ...]
+    ) -> list[FloatArray]:
+        """Return the predictions of so many leading modes of the training rows."""
+        return predicted_by_modes(*self._parts(rows, test), values[rows], sizes, ridge=self.ridge)
+
+    def _parts(self, rows: IntArray, test: IntArray) -> tuple[RealArray, RealArray]:
+        return self.matrix[np.ix_(rows, rows)], self.matrix[np.ix_(test, rows)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +76,13 @@ class NetworkLearner:
     def __call__(self, rows: IntArray, values: FloatArray, test: IntArray, seed: int) -> FloatArray:
         """Return the predictions of a network whose initial weights and batches depend on the seed."""
         return self.network.predicted(self.rows[rows], values[rows], self.rows[test], seed=seed)
+
+    def by_size(
+        self, rows: IntArray, values: FloatArray, test: IntArray, seed: int, sizes: tuple[int, ...]
+    ) -> list[FloatArray]:
+        """Return the predictions of networks of so many hidden units, after equal steps."""
+        networks = [replace(self, network=replace(self.network, hidden=size)) for size in sizes]
+        return [network(rows, values, test, seed) for network in networks]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +135,14 @@ class Problem:
     def loss(self, rows: IntArray, values: FloatArray, test: IntArray, run: int) -> float:
         """Return the relative error on test rows (t,) after training on `rows` (m,) with the values (n, J)."""
         return relative_error(self.learner(rows, values, test, self.seed + run), values[test])
+
+
+def operator_of(kernel: Kernel, rows: FloatArray, *, threads: int = 1) -> DenseOperator:
+    """Return the kernel matrix of rows (n, d); of the linear kernel in float64, as many of its eigenvalues are 0."""
+    if kernel.profile is None:
+        matrix = rows @ rows.T
+        return DenseOperator(matrix=matrix, diagonal=np.diagonal(matrix))
+    return dense_operator(kernel, rows, threads=threads)
 
 
 def relative_error(predictions: FloatArray, truth: FloatArray) -> float:

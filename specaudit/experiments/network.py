@@ -10,7 +10,7 @@ import numpy as np
 from specaudit.dataset import IntArray
 from specaudit.kernels import FloatArray
 
-BATCH, RATE = 64, 3e-3
+BATCH, RATE = 64, 1e-2
 """Rows of a step, and Adam's learning rate, which falls to 0 by a cosine."""
 STILL = 1e-300
 """A rate at which a step moves nothing: the library has no weights before its first step."""
@@ -31,7 +31,7 @@ class Network:
     """
 
     hidden: int = 64
-    steps: int = 1000
+    steps: int = 500
     activation: str = "relu"
 
     def predicted(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from specaudit.dataset import IntArray
 from specaudit.errors import ConfigError
@@ -147,15 +149,17 @@ def oracle_experiment(
     network = comparison.network
     schedule = Schedule.of_flow(first.modes) if network is None else Schedule.of_steps(network.steps)
     window, target = window_of(first.modes), TARGET * first.rows
+    shared = len(first.truth) / first.rows
+    cuts = [_cut(problem, comparison, run, first.rows, threads) for run in range(runs)]
 
     def trained(run: int) -> Run:
-        def finished(share: float) -> None:
-            progress((run + share) / runs)
+        return _trained(problem, comparison, run, schedule, cuts[run], window, target)
 
-        return _trained(problem, comparison, run, schedule, window, target, threads, finished)
-
-    found = [trained(run) for run in range(runs)]
-    shared = len(first.truth) / first.rows
+    found = []
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:  # a run a core: its matrices are small
+        for one in pool.map(trained, range(runs)):
+            found.append(one)
+            progress(len(found) / runs)
     return OracleExperiment(
         comparison=comparison,
         arms=dict(_arms(comparison, found, window, shared)),
@@ -173,43 +177,38 @@ def _trained(
     comparison: Comparison,
     run: int,
     schedule: Schedule,
+    cut: FloatArray,
     window: tuple[float, float],
     target: float,
-    threads: int,
-    finished: Callable[[float], None],
 ) -> Run:
     clean = sampler_task(problem, run, comparison.rows, comparison.network)
     seed = [problem.seed, run]
     task = clean.with_noise(comparison.noise, seed=seed) if comparison.noise else clean
-    order = _order(problem, clean, comparison.method, run, threads)
-    arms = {**SAMPLERS, STATIC: fixed(cut_weights(order, comparison.keep))}
+    arms = {**SAMPLERS, STATIC: fixed(cut)}
     options = {"power": comparison.power, "cap": comparison.cap}
-    tracks: dict[str, Track] = {}
-    for place, name in enumerate(comparison.arms, 1):
-        if name in ORACLES:
-            tracks[name] = _oracle(task, schedule, ORACLES[name])
-        else:
-            tracks[name] = sampled_run(task, arms[name], schedule, seed=[*seed, *name.encode()], **options)
-        finished(place / (len(comparison.arms) + len(comparison.noises)))
-    blind = {
-        share: blind_spots(
-            task if share == comparison.noise else clean.with_noise(share, seed=seed),
-            schedule,
-            labels=isinstance(problem.target, Labels),
-            noise=share,
-            seed=seed,
-            **options,
-        )
-        for share in comparison.noises
+    tracks = {
+        name: _oracle(task, schedule, ORACLES[name])
+        if name in ORACLES
+        else sampled_run(task, arms[name], schedule, seed=[*seed, *name.encode()], **options)
+        for name in comparison.arms
     }
-    finished(1.0)
     uniform, oracle = tracks[UNIFORM], tracks.get("oracle")
     return Run(
         tracks=tracks,
         outcomes={
             name: outcome(track, uniform, oracle, clean.modes, window, target) for name, track in tracks.items()
         },
-        blind=blind,
+        blind={
+            share: blind_spots(
+                task if share == comparison.noise else clean.with_noise(share, seed=seed),
+                schedule,
+                labels=isinstance(problem.target, Labels),
+                noise=share,
+                seed=seed,
+                **options,
+            )
+            for share in comparison.noises
+        },
     )
 
 
@@ -251,10 +250,11 @@ def cut_weights(order: IntArray, keep: float) -> FloatArray:
     return weights
 
 
-def _order(problem: Problem, task: SamplerTask, method: str, run: int, threads: int) -> IntArray:
-    rows = problem.rows[problem.split(run).pool[: task.rows]]
-    pool = pool_of(rows, problem.kernel, seed=problem.seed + run, threads=threads)
-    return keep_orders((method,), pool)[method]
+def _cut(problem: Problem, comparison: Comparison, run: int, rows: int, threads: int) -> FloatArray:
+    """Return the weights of the static arm."""
+    train = problem.rows[problem.split(run).pool[:rows]]
+    pool = pool_of(train, problem.kernel, seed=problem.seed + run, threads=threads)
+    return cut_weights(keep_orders((comparison.method,), pool)[comparison.method], comparison.keep)
 
 
 def _oracle(task: SamplerTask, schedule: Schedule, suppress: str) -> Track:

@@ -110,7 +110,7 @@ def estimates(outcomes: list[Outcome], shared: float) -> dict[str, Estimate | No
         if not len(values):
             found[each.name] = None
         elif each.name in RATIOS:
-            found[each.name] = _exponential(estimated(np.log(values), shared))
+            found[each.name] = estimated(np.log(values), shared).exponential
         else:
             found[each.name] = estimated(values, shared)
     return found
@@ -120,8 +120,3 @@ def _phi(speed_up: float | None, reference: float | None, ideal: float | None) -
     if speed_up is None or reference is None or ideal is None or ideal >= reference:
         return None
     return float(np.log(speed_up) / np.log(reference / ideal))
-
-
-def _exponential(estimate: Estimate) -> Estimate:
-    ends = [None if end is None else float(np.exp(end)) for end in (estimate.low, estimate.high)]
-    return Estimate(value=float(np.exp(estimate.value)), low=ends[0], high=ends[1], runs=estimate.runs)

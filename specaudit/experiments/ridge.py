@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from specaudit.errors import InputError
 from specaudit.kernels import FloatArray, RealArray
 
 RIDGE = {"gp": 1e-6, "labels": 1e-3}
@@ -30,10 +31,10 @@ def predicted(
 
     Raises
     ------
-    numpy.linalg.LinAlgError
+    InputError
         The matrix is singular to rounding: the ridge is too small.
     """
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     if weights is not None and not weights.all():
         used = np.flatnonzero(weights)
@@ -41,7 +42,13 @@ def predicted(
     system = kernel.astype(np.float64)
     added = ridge * np.diagonal(system).mean()
     system[np.diag_indices_from(system)] += added if weights is None else added / weights
-    factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    try:
+        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        raise InputError(
+            f"the kernel matrix of {len(system):,} rows is singular to rounding with a ridge of {ridge:g}",
+            next_step=f"give a larger one, for example --ridge {100 * ridge:g}",
+        ) from None
     return np.asarray(across @ cho_solve(factor, values, check_finite=False), dtype=np.float64)
 
 

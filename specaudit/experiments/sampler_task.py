@@ -107,7 +107,7 @@ def sampler_task(problem: Problem, run: int, rows: int, network: Network | None 
     return SamplerTask(
         modes=modes,
         across=across,
-        nearest=rows_around(centred / np.abs(centred).max(), neighbors=NEAREST).places,
+        nearest=rows_around(centred / np.abs(centred).max(), neighbors=NEAREST, threads=1).places,
         components=centred @ axes / spread,
         held_components=(problem.rows[held] - mean) @ axes / spread,
         targets=values[train],

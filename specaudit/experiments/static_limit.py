@@ -6,29 +6,27 @@ tail. Nothing is said of how much worse they can be, so that both sides are meas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from specaudit.dataset import IntArray
 from specaudit.experiments.learners import Problem
 from specaudit.experiments.prunings import Pruning, keep_orders, kept_rows, pool_of
+from specaudit.experiments.saturation import ROWS, Saturation, losses_by_size, model_sizes, saturation
 from specaudit.experiments.slopes import Estimate, estimated, log_slope
+from specaudit.experiments.static_verdict import Share, Verdict, equal_loss, judge
 from specaudit.experiments.tail import LocalTail, local_tail
 from specaudit.kernels import FloatArray
 
-Verdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicable"]
-
+RANDOM = "random"
 SIZES, RATIO = 5, 2.0
 """Pool sizes of a curve by default, each twice the one before."""
 FEWEST_ROWS = 10
 """Rows that are trained on at the smallest size, at least."""
-FEWEST_SIZES, SHORTEST = 4, 8.0
-"""Below so many sizes, or so large a ratio of the last to the first, a curve has no slope worth judging."""
-MARGIN = 0.1
-"""Slopes that surely differ by less than this share of the unpruned one are parallel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +43,23 @@ class ArmCurve:
         (r, s) relative error on held-out rows, by run and size.
     slope
         d ln loss / d ln n.
-    difference
-        Slope less that of the unpruned rows in the same run; None of these.
+    difference, beside_random
+        Slope less that of the unpruned rows in the same run, and less that of as many random rows; None of these.
     share
         Share of the largest pool, unpruned, that gives the arm's loss there; None of the unpruned rows.
     verdict, reason
-        By the difference; None of the unpruned rows.
+        By the differences; None of the unpruned rows.
+    saturation
+        Loss over model size; None where the rows are too few for it.
     """
 
     pruning: Pruning | None
     rows: tuple[int, ...]
     losses: FloatArray = field(repr=False)
     slope: Estimate
+    saturation: Saturation | None
     difference: Estimate | None = None
+    beside_random: Estimate | None = None
     share: Share | None = None
     verdict: Verdict | None = None
     reason: str = ""
@@ -66,23 +68,6 @@ class ArmCurve:
     def id(self) -> str:
         """Of the arm."""
         return "none" if self.pruning is None else self.pruning.id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """An equal-loss share; where a run's is off the unpruned curve, only a bound.
-
-    Attributes
-    ----------
-    value
-        Geometric mean over the runs; None if any is off the curve.
-    low, high
-        Of its 95 % interval; a lower bound alone, or an upper bound alone, where it is off the curve.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +84,19 @@ class StaticLimit:
         Local exponent b of the kernel's eigenvalues; None where the rows do not tell.
     tested
         Rows held out in each run.
+    shared
+        Held-out rows over those of the pool: what intervals over the runs take into account.
+    models, model_rows
+        Sizes of the models that are compared, and rows of the pool that they are trained on before pruning.
     """
 
     sizes: tuple[int, ...]
+    models: tuple[int, ...]
+    model_rows: int
     arms: tuple[ArmCurve, ...]
     tail: LocalTail | None
     tested: int
+    shared: float
 
 
 def pool_sizes(pool: int, prunings: Sequence[Pruning]) -> tuple[int, ...]:
@@ -119,7 +111,7 @@ def static_limit(
     prunings: Sequence[Pruning],
     *,
     runs: int,
-    sizes: Sequence[int] | None = None,
+    sizes: Sequence[int],
     scores: FloatArray | None = None,
     threads: int = 1,
     progress: Callable[[float], None] = lambda done: None,
@@ -131,30 +123,79 @@ def static_limit(
 
     Parameters
     ----------
+    sizes
+        Of the pool before pruning, rising, two at least; `pool_sizes` gives the default.
     scores
         (n,) of all rows, for the method ``scores``.
     """
     arms: list[Pruning | None] = [None, *prunings]
     first = problem.split(0)
-    grid = tuple(sizes) if sizes is not None else pool_sizes(len(first.pool), prunings)
-    losses = np.empty((len(arms), runs, len(grid)))
-    counts = [tuple(size if arm is None else max(round(arm.keep * size), 1) for size in grid) for arm in arms]
-    done, total = 0.0, float(runs * sum(sum(count) for count in counts))
-    for run in range(runs):
-        parts, values = problem.split(run), problem.values(run)
-        kept = kept_by_arm(problem, prunings, parts.pool, run=run, scores=scores, threads=threads)
-        for place, (rows, sizes_of) in enumerate(zip(kept, counts, strict=True)):
-            for at, count in enumerate(sizes_of):
-                losses[place, run, at] = problem.loss(rows[:count], values, parts.test, run)
-                done += count
-                progress(done / total)
-    tail = local_tail(problem.eigenvalues)
-    shared = len(first.test) / len(first.pool)
-    curves = [
-        _judged(arm, count, grid, found, losses[0], tail, shared)
-        for arm, count, found in zip(arms, counts, losses, strict=True)
+    grid = tuple(sizes)
+    plan = _Plan(
+        problem=problem,
+        arms=arms,
+        sizes=grid,
+        models=model_sizes(problem, len(first.pool), [one.keep for one in prunings]),
+        model_rows=min(len(first.pool), ROWS),
+    )
+    kept = [
+        kept_by_arm(problem, prunings, problem.split(run).pool, run=run, scores=scores, threads=threads)
+        for run in range(runs)
     ]
-    return StaticLimit(sizes=grid, arms=tuple(curves), tail=tail, tested=len(first.test))
+    found = []
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:  # a run a core: solves are small
+        for one in pool.map(plan.trained, range(runs), kept):
+            found.append(one)
+            progress(len(found) / runs)
+    losses, by_model = (np.stack(part, axis=1) for part in zip(*found, strict=True))
+    judge_ = _Judge(
+        sizes=grid,
+        tail=local_tail(problem.eigenvalues),
+        shared=len(first.test) / len(first.pool),
+        unpruned=losses[0],
+        random={arm.keep: found for arm, found in zip(arms, losses, strict=True) if arm and arm.method == RANDOM},
+    )
+    curves = []
+    for place, arm in enumerate(arms):
+        own, base = by_model[place], by_model[0] if arm else None
+        size = saturation(plan.models, own, base, judge_.shared) if plan.models else None
+        curves.append(judge_.curve(arm, _kept(arm, grid), losses[place], size))
+    return StaticLimit(
+        sizes=grid,
+        arms=tuple(curves),
+        tail=judge_.tail,
+        tested=len(first.test),
+        shared=judge_.shared,
+        models=plan.models,
+        model_rows=plan.model_rows,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is trained in each run."""
+
+    problem: Problem
+    arms: Sequence[Pruning | None]
+    sizes: tuple[int, ...]
+    models: tuple[int, ...]
+    model_rows: int
+
+    def trained(self, run: int, kept: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:
+        """Return the losses of the arms (a, s) at each size of the pool, and (a, m) of the model."""
+        problem, test, values = self.problem, self.problem.split(run).test, self.problem.values(run)
+        losses, by_model = np.empty((len(kept), len(self.sizes))), np.empty((len(kept), len(self.models)))
+        for place, (arm, rows) in enumerate(zip(self.arms, kept, strict=True)):
+            losses[place] = [problem.loss(rows[:count], values, test, run) for count in _kept(arm, self.sizes)]
+            if self.models:
+                (few,) = _kept(arm, (self.model_rows,))
+                by_model[place] = losses_by_size(problem, rows[:few], values, test, run, self.models)
+        return losses, by_model
+
+
+def _kept(arm: Pruning | None, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return how many rows an arm keeps of pools of these sizes."""
+    return tuple(size if arm is None else max(round(arm.keep * size), 1) for size in sizes)
 
 
 def kept_by_arm(
@@ -179,82 +220,39 @@ def kept_by_arm(
     return [pool, *(pool[kept_rows(one, orders[one.method], seed=seed)] for one in prunings)]
 
 
-def _judged(
-    arm: Pruning | None,
-    rows: tuple[int, ...],
-    sizes: tuple[int, ...],
-    losses: FloatArray,
-    unpruned: FloatArray,
-    tail: LocalTail | None,
-    shared: float,
-) -> ArmCurve:
-    x = np.array(sizes, float)
-    slopes, base = log_slope(x, losses), log_slope(x, unpruned)
-    slope = estimated(slopes, shared)
-    if arm is None:
-        return ArmCurve(pruning=None, rows=rows, losses=losses, slope=slope)
-    difference = estimated(slopes - base, shared)
-    verdict, reason = judge(difference, float(base.mean()), sizes, tail)
-    return ArmCurve(
-        pruning=arm,
-        rows=rows,
-        losses=losses,
-        slope=slope,
-        difference=difference,
-        share=equal_loss(x, losses[:, -1], unpruned, shared),
-        verdict=verdict,
-        reason=reason,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What every arm is held against: the unpruned rows and, by share kept, random ones."""
 
+    sizes: tuple[int, ...]
+    tail: LocalTail | None
+    shared: float
+    unpruned: FloatArray
+    random: Mapping[float, FloatArray]
 
-def judge(difference: Estimate, slope: float, sizes: Sequence[int], tail: LocalTail | None) -> tuple[Verdict, str]:
-    """Return the verdict on a slope's difference to the unpruned `slope`, and why."""
-    told = f"slope differs by {difference.value:+.3f}"
-    if difference.low is not None:
-        told += f" [{difference.low:+.3f}, {difference.high:+.3f}] from {slope:.3f}"
-    if len(sizes) < FEWEST_SIZES or sizes[-1] < SHORTEST * sizes[0]:
-        return "not-applicable", f"the curve is too short ({len(sizes)} sizes, {sizes[0]:,} to {sizes[-1]:,}); {told}"
-    if tail is not None and tail.value <= 1:
-        return "not-applicable", f"the kernel's eigenvalues fall as k^-{tail.value:.2f}, no faster than 1/k; {told}"
-    if slope >= 0:
-        return "inconclusive", f"the unpruned rows do not learn more from more rows; {told}"
-    if difference.low is None or difference.high is None:
-        return "inconclusive", f"one run has no interval; {told}"
-    margin = MARGIN * abs(slope)
-    if -margin < difference.low and difference.high < margin:
-        if tail is None:
-            return "inconclusive", f"these rows do not tell how fast the eigenvalues fall; {told}"
-        return "parallel", told
-    if difference.low > 0 and difference.value > margin:
-        return "worse", told
-    if difference.high < 0 and difference.value < -margin:
-        return "steeper", told
-    return "inconclusive", f"{told}: more than a tenth cannot be excluded, nor told"
-
-
-def equal_loss(sizes: FloatArray, reached: FloatArray, unpruned: FloatArray, shared: float) -> Share:
-    """Return which share of the largest size (of sizes (s,)) gives the losses (r,), on unpruned curves (r, s).
-
-    Curves are made monotone and read between sizes in ln-ln.
-    """
-    curves = np.minimum.accumulate(unpruned, axis=1)
-    places = []
-    for loss, curve in zip(reached, curves, strict=True):
-        if loss > curve[0]:
-            places.append(-np.inf)
-        elif loss < curve[-1]:
-            places.append(np.inf)
-        else:
-            places.append(float(np.interp(-np.log(loss), -np.log(curve), np.log(sizes / sizes[-1]))))
-    found = np.array(places)
-    inside = found[np.isfinite(found)]
-    if len(inside) == len(found):
-        of = estimated(found, shared)
-        ends = [None if end is None else float(np.exp(end)) for end in (of.low, of.high)]
-        return Share(value=float(np.exp(of.value)), low=ends[0], high=ends[1])
-    if (found == -np.inf).any() and (found == np.inf).any():
-        return Share(value=None, low=None, high=None)
-    if (found == np.inf).any():
-        return Share(value=None, low=float(np.exp(inside.min(initial=0.0))), high=None)
-    least = np.log(sizes[0] / sizes[-1])
-    return Share(value=None, low=None, high=float(np.exp(inside.max(initial=least))))
+    def curve(
+        self, arm: Pruning | None, rows: tuple[int, ...], losses: FloatArray, size: Saturation | None
+    ) -> ArmCurve:
+        x = np.array(self.sizes, float)
+        slopes, base = log_slope(x, losses), log_slope(x, self.unpruned)
+        slope = estimated(slopes, self.shared)
+        if arm is None:
+            return ArmCurve(pruning=None, rows=rows, losses=losses, slope=slope, saturation=size)
+        difference, beside = estimated(slopes - base, self.shared), None
+        if arm.method != RANDOM and arm.keep in self.random:
+            beside = estimated(slopes - log_slope(x, self.random[arm.keep]), self.shared)
+        verdict, reason = judge(
+            difference, float(base.mean()), self.sizes, self.tail, beside=beside, random=arm.method == RANDOM
+        )
+        return ArmCurve(
+            pruning=arm,
+            rows=rows,
+            losses=losses,
+            slope=slope,
+            saturation=size,
+            difference=difference,
+            beside_random=beside,
+            share=equal_loss(x, losses[:, -1], self.unpruned, self.shared),
+            verdict=verdict,
+            reason=reason,
+        )

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specaudit.capacity import Multiplicities, capacity_curve
-from specaudit.exponent import slope_over
+from specaudit.capacity import Multiplicities, capacity_curve, ridges
+from specaudit.exponent import SHALLOWEST, slope_over, window_of
 from specaudit.kernels import FloatArray
 from specaudit.measure import SpectralMeasure
 
-DEEPEST, DECADE = 1 / 8, 10.0
-"""The window ends where N_1 is an eighth of the rows, as that of a fit, and is a decade of N_2 wide."""
-POINTS = 200
+DEEPEST = 1 / 8
+"""The window is that of a fit: it ends where N_1 is an eighth of the rows."""
+FLOOR = 1e-12
+"""Ridges below this share of the trace mean nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +38,17 @@ class LocalTail:
 
 
 def local_tail(eigenvalues: FloatArray) -> LocalTail | None:
-    """Return b of the kernel matrix with all these eigenvalues (n,); None where the rows do not reach so deep."""
+    """Return b of the kernel matrix with all these eigenvalues (n,); None where the rows reach no tail."""
     rows = len(eigenvalues)
     deepest = DEEPEST * rows
     nodes = np.maximum(eigenvalues, 0.0)
-    delta = np.geomspace(2 * nodes.sum(), 1e-12 * nodes.sum(), POINTS)
     ones = np.ones(rows)
     measure = SpectralMeasure(nodes=nodes, weights=ones, exact=rows, errors=np.zeros(rows), cell_weights=ones[None])
+    delta = ridges(measure, FLOOR * float(nodes.sum()), deepest)
     curve = capacity_curve(measure, Multiplicities.of(ones.astype(np.int64)), delta)
-    reached = curve.n1 <= deepest
-    if reached.all() or not np.isfinite(curve.n2[reached]).all():
+    window = window_of(curve, deepest)
+    if window is None or window[0] < SHALLOWEST:
         return None
-    high = float(np.interp(np.log(deepest), np.log(curve.n1), curve.n2))
-    ends = (high / DECADE, high / DECADE**0.5, high)
-    if ends[0] < 1 / 2:
-        return None
-    halves = [float(slope_over(curve, pair)) for pair in (ends[:2], ends[1:])]
-    value = float(slope_over(curve, (ends[0], high)))
-    return LocalTail(value=value, low=min(halves), high=max(halves), window=(ends[0], high))
+    middle = float(np.sqrt(window[0] * window[1]))
+    halves = [float(slope_over(curve, pair)) for pair in ((window[0], middle), (middle, window[1]))]
+    return LocalTail(value=float(slope_over(curve, window)), low=min(halves), high=max(halves), window=window)

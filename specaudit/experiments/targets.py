@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from specaudit.dataset import IntArray
 from specaudit.errors import InputError
 from specaudit.kernels import FloatArray
-from specaudit.krylov import eigh
+from specaudit.krylov import EXHAUSTED, eigh
+from specaudit.operators import DenseOperator
 
 TEST_SHARE, MOST_TEST = 0.2, 1000
 """Of the rows, held out, and at most so many."""
@@ -90,25 +90,28 @@ class ProcessTarget:
     ----------
     eigenvalues, vectors
         (n,) and (n, n) of the kernel matrix, by falling eigenvalue.
+    modes
+        Leading ones that are above rounding: the others have no energy, as the kernel has none.
     source
         The exponent a > 1: coefficients have the energy k^-a.
     """
 
     eigenvalues: FloatArray = field(repr=False)
     vectors: FloatArray = field(repr=False)
+    modes: int
     source: float
 
     @classmethod
-    def of(cls, matrix: npt.NDArray[np.floating], source: float) -> ProcessTarget:
+    def of(cls, operator: DenseOperator, source: float) -> ProcessTarget:
         """Return the target under a kernel matrix (n, n)."""
-        values, vectors = eigh(matrix.astype(np.float64))
-        return cls(eigenvalues=values[::-1], vectors=vectors[:, ::-1], source=source)
+        values, vectors = eigh(operator.matrix.astype(np.float64))
+        modes = int((values > EXHAUSTED * operator.rounding).sum())
+        return cls(eigenvalues=values[::-1], vectors=vectors[:, ::-1], modes=modes, source=source)
 
     def draw(self, outputs: int, *, seed: int | Sequence[int]) -> FloatArray:
         """Return independent functions (n, outputs), each of mean square 1 over the rows."""
-        n = len(self.vectors)
-        rank = np.arange(1, n + 1.0)[:, None]
-        values = self.vectors @ (
-            rank ** (-self.source / 2) * np.random.default_rng(seed).standard_normal((n, outputs))
+        rank = np.arange(1, self.modes + 1.0)[:, None]
+        values = self.vectors[:, : self.modes] @ (
+            rank ** (-self.source / 2) * np.random.default_rng(seed).standard_normal((self.modes, outputs))
         )
         return np.asarray(values / np.sqrt((values**2).mean(axis=0)))

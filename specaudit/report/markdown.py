@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
 from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_facts
+from specaudit.report.fusion import TITLE, fusion_facts
 
 if TYPE_CHECKING:
     from specaudit.documents import Fit, Warning_
@@ -25,6 +26,8 @@ def render(fit: Fit) -> str:
         table(["data set", fit.dataset.source], dataset_facts(fit.dataset)),
         table(["kernel", *heads], [(label, *(column.get(label, "") for column in facts)) for label in labels]),
     ]
+    if fit.fusion is not None:
+        blocks.append(table([TITLE, ""], fusion_facts(fit.fusion)))
     if fit.warnings:
         blocks.append("\n".join(warned(fit.warnings)))
     return "\n\n".join(blocks) + "\n"

@@ -5,6 +5,19 @@ from __future__ import annotations
 from specaudit.report.explanation import Explanation
 
 EXPERIMENTS: dict[str, Explanation] = {
+    "SPA041": Explanation(
+        title="copies of one row have different labels",
+        meaning="Exact copies are one row, which has one label. Where copies have several, that of one copy is "
+        "taken, and no model can be right about the others.",
+        action="Look at these rows: one of the labels is wrong, or the embedding cannot tell the items apart.",
+    ),
+    "SPA061": Explanation(
+        title="at equal epochs added rows would seem to help",
+        meaning="The real rows alone, trained for the steps that they have at equal epochs, are worse outside the "
+        "teacher's span than with all steps. At equal epochs every kind of added rows brings more steps, and with "
+        "them this gain, whatever their labels say.",
+        action="Compare at equal optimiser steps, as this experiment does.",
+    ),
     "parallel": Explanation(
         title="the learning curve has the slope of the unpruned one",
         meaning="The 95 % interval of the difference between the two slopes lies within a tenth of the unpruned "
@@ -51,6 +64,47 @@ EXPERIMENTS: dict[str, Explanation] = {
         meaning="An exponent takes a decade of k*. It is looked for from mode 4 to 70 % of a quarter of the training "
         "rows, and uniform sampling goes through less than a decade of that.",
         action="Train on more rows (--train-rows; below 250 there is no decade), or for more steps.",
+    ),
+    "helps": Explanation(
+        title="the added rows lower the error outside the teacher's span",
+        meaning="The 95 % interval of the gain outside the span lies above a twentieth of what as many fresh real "
+        "rows gain. Expected of true labels; of a teacher's only where they bring something that its span as "
+        "measured lacks.",
+        action="Look at the share of the real gain before paying for more of these rows.",
+    ),
+    "in-span-only": Explanation(
+        title="the added rows help inside the teacher's span alone",
+        meaning="Outside it the gain surely is within a twentieth of what fresh real rows gain, either way, while "
+        "the error inside surely falls. More rows of the kind refine what the teacher knows.",
+        action="For what the teacher does not know, get true labels or another teacher.",
+    ),
+    "no-change": Explanation(
+        title="the added rows change nothing",
+        meaning="Outside the teacher's span the gain surely is within a twentieth of what fresh real rows gain, "
+        "either way, and inside no gain is shown. Training on a model's own labels is of this kind: of kernel ridge "
+        "regression it is an exact fixed point.",
+        action="Leave these rows out: they cost steps.",
+    ),
+    "hurts": Explanation(
+        title="the added rows raise the error outside the teacher's span",
+        meaning="The interval of the gain outside lies below minus a twentieth of what fresh real rows gain. The "
+        "teacher says nothing there, and a student of many such labels learns to say nothing too: it unlearns what "
+        "the real rows had taught it.",
+        action="Add fewer of these rows, give the real ones more weight, or use a teacher that knows more.",
+    ),
+    "moved": Explanation(
+        title="on these sizes teachers change the growth of what rows are worth (exploratory)",
+        meaning="The student's loss is that of n_eq true labels alone, and n_eq grows as another power of n than the "
+        "first: the interval of the power excludes 1, and it is off by more than a tenth. A frozen teacher is worth "
+        "much at small n and little past the rows that it has seen, which is such a change on any window and no "
+        "exponent.",
+        action="Look at the curves, and at other sizes; an open question, of which nothing is claimed.",
+    ),
+    "not-moved": Explanation(
+        title="teachers are worth a constant factor in labels on these sizes (exploratory)",
+        meaning="n_eq, the true labels alone that give the student's loss, grows as n: the interval of the power "
+        "lies within a tenth of 1, and the kernel's eigenvalues fall faster than 1/k.",
+        action="An open question, of which nothing is claimed: other sizes, kernels or teachers may differ.",
     ),
 }
 """Name -> explanation."""

@@ -13,8 +13,7 @@ from specaudit.experiments.sampler_run import LOOKS
 from specaudit.experiments.samplers import SAMPLERS
 from specaudit.experiments.slopes import estimated
 from specaudit.learning.collapse import CERTAIN, SAFE
-from specaudit.report.experiment.assemble import Parts
-from specaudit.report.experiment.static_limit import measured, over_runs
+from specaudit.report.experiment.assemble import Parts, measured, over_runs
 
 QUANTITIES = {
     "frontier_slope": ("k* slope", "d ln k* / d ln t while k* is in the window; none where it loses modes again"),
@@ -206,7 +205,7 @@ def _curves(found: OracleExperiment) -> Iterator[doc.Series]:
             if not values.any():
                 continue
             known = (values > 0).all(axis=0)
-            series = over_runs(panel, name, times[known], values[:, known])
+            series = over_runs(panel, name, times[known], values[:, known], found.shared)
             yield series if panel == "arms" else series.model_copy(update={"low": None, "high": None})
 
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from specaudit.embeddings.display import shown
 from specaudit.report.plots import alone, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +28,8 @@ PALETTE = ("#8c8c8c", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#5
 """Of the arms in their order: what the others are held against is grey."""
 STYLES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
 """Of the first arms in these colours, of the next ones, and of those after them."""
-WIDTH, HEIGHT = 3.6, 2.7  # inches of a panel
-LEGEND = 0.2  # inches of a line of the legend
-COLUMNS, LEGEND_COLUMNS = 2, 4
+WIDTH, HEIGHT = 7.2, 2.6  # inches: the width of a page, and the height of a panel
+LEGEND, LEGEND_COLUMNS = 0.2, 4  # inches of a line of the legend
 MARKED = 24
 """Points of a curve up to which each is marked."""
 
@@ -42,15 +42,16 @@ def save_experiment(experiment: Experiment, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(experiment, kind_of(path)))
+    write_files([(Path(path), picture(experiment, kind_of(path)))])
 
 
 def picture(experiment: Experiment, kind: str) -> bytes:
     """Return the figure as svg, pdf or png content; the same document gives the same bytes."""
-    columns = min(COLUMNS, len(experiment.panels))
-    rows = -(-len(experiment.panels) // columns)
+    count = len(experiment.panels)
+    columns = 2 if count in (2, 4) else min(3, count)
+    rows = -(-count // columns)
     legend = LEGEND * -(-len(experiment.arms) // LEGEND_COLUMNS)
-    return drawn(partial(_draw, experiment, rows, columns), (WIDTH * columns, HEIGHT * rows + legend), kind)
+    return drawn(partial(_draw, experiment, rows, columns), (WIDTH, HEIGHT * rows + legend), kind)
 
 
 def panel(experiment: Experiment, name: str) -> bytes:

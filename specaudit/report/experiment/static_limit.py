@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from specaudit import documents as doc
-from specaudit.experiments.slopes import Estimate, estimated
+from specaudit.experiments.slopes import estimated
 from specaudit.experiments.static_limit import ArmCurve, StaticLimit
-from specaudit.kernels import FloatArray
-from specaudit.report.experiment.assemble import Parts, floats
+from specaudit.experiments.tail import LocalTail
+from specaudit.report.experiment.assemble import Parts, floats, measured, over_runs
 
 QUANTITIES = (
     doc.Quantity(
@@ -23,9 +23,15 @@ QUANTITIES = (
     ),
     doc.Quantity(
         id="slope-difference",
-        label="slope − unpruned",
+        label="Δ slope",
         unit="",
-        note="of the same run; above 0 the curve is flatter than that of all rows",
+        note="slope less that of the unpruned rows in the same run; above 0 the curve is flatter",
+    ),
+    doc.Quantity(
+        id="slope-beside-random",
+        label="Δ slope to random",
+        unit="",
+        note="slope less that of as many random rows in the same run",
     ),
     doc.Quantity(
         id="equal-loss-share",
@@ -36,6 +42,26 @@ QUANTITIES = (
     ),
     doc.Quantity(id="loss", label="loss", unit="", note="at the largest size"),
 )
+OF_MODELS = (
+    doc.Quantity(
+        id="model-slope",
+        label="model slope",
+        unit="",
+        note="d ln loss / d ln size of the model, at one number of rows: leading modes, or hidden units",
+    ),
+    doc.Quantity(
+        id="model-slope-difference",
+        label="Δ model slope",
+        unit="",
+        note="less that of the unpruned rows in the same run; hold it against that of random rows, as few",
+    ),
+    doc.Quantity(
+        id="model-level",
+        label="model level",
+        unit="",
+        note="factor on the unpruned loss over model sizes, as a mean in ln: how far the pruning moves the level",
+    ),
+)
 NOTES = (
     "Held equal in a run: the split, the target, and the order of the rows. A rule is made once from the whole pool, "
     "so that it gives a row the same weight at every size.",
@@ -44,8 +70,16 @@ NOTES = (
 )
 
 
-def static_limit_parts(found: StaticLimit) -> Parts:
-    """Return what the document says of the learning curves."""
+def static_limit_parts(found: StaticLimit, *, network: bool, law: float | None) -> Parts:
+    """Return what the document says of the learning curves.
+
+    Parameters
+    ----------
+    network
+        Whether the models are networks; else their sizes are modes.
+    law
+        Slope that theory gives the curve of the unpruned rows; None without one.
+    """
     first, *pruned = found.arms
     counts = Counter(arm.verdict for arm in pruned)
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
@@ -55,11 +89,11 @@ def static_limit_parts(found: StaticLimit) -> Parts:
         settings=[
             ("pool sizes", ", ".join(f"{size:,}" for size in found.sizes)),
             ("held out", f"{found.tested:,} rows"),
-            ("local exponent b", _tail(found)),
+            ("local exponent b", tail_told(found.tail)),
         ],
         arms=[_arm(arm) for arm in found.arms],
-        quantities=QUANTITIES,
-        measures=[measure for arm in found.arms for measure in _measures(arm)],
+        quantities=(*QUANTITIES, *OF_MODELS) if found.models else QUANTITIES,
+        measures=[measure for arm in found.arms for measure in _measures(arm, found.shared)],
         verdicts=[doc.Finding(arm=arm.id, verdict=arm.verdict, reason=arm.reason) for arm in pruned if arm.verdict],
         panels=[
             doc.Panel(
@@ -67,20 +101,48 @@ def static_limit_parts(found: StaticLimit) -> Parts:
             ),
             doc.Panel(
                 id="ratio",
-                title="Loss over unpruned loss: level is parallel",
+                title="Loss over unpruned loss",
                 x_label="pool size n",
                 y_label="ratio",
                 x_log=True,
                 y_log=True,
             ),
+            *([_model_panel(found, network=network)] if found.models else []),
         ],
-        curves=list(_curves(found)),
+        curves=[*_curves(found), *([] if law is None else [_law(found, law)])],
         notes=NOTES,
     )
 
 
-def _tail(found: StaticLimit) -> str:
-    tail = found.tail
+def _law(found: StaticLimit, slope: float) -> doc.Series:
+    """Return the line of this slope through the middle of the unpruned curve."""
+    x, y = np.log(np.array(found.sizes, float)), np.log(found.arms[0].losses).mean(axis=0)
+    line = y.mean() + slope * (x - x.mean())
+    return doc.Series(
+        panel="loss",
+        arm="none",
+        label=f"n^{slope:g}",
+        x=floats(np.exp(x)),
+        y=floats(np.exp(line)),
+        low=None,
+        high=None,
+        reference=True,
+    )
+
+
+def _model_panel(found: StaticLimit, *, network: bool) -> doc.Panel:
+    return doc.Panel(
+        id="model",
+        title=f"Model size, {found.model_rows:,} rows",
+        x_label="hidden units" if network else "leading modes",
+        y_label="loss",
+        x_log=True,
+        y_log=True,
+    )
+
+
+def tail_told(tail: LocalTail | None) -> str:
+    """Return a local exponent with its window."""
     if tail is None:
         return "not told by these rows"
     window = "{:.3g} to {:.3g}".format(*tail.window)
@@ -99,47 +161,32 @@ def _arm(arm: ArmCurve) -> doc.Arm:
     return doc.Arm(id=arm.id, label=arm.pruning.label, note=note)
 
 
-def _measures(arm: ArmCurve) -> Iterator[doc.Measure]:
+def _measures(arm: ArmCurve, shared: float) -> Iterator[doc.Measure]:
     runs = arm.slope.runs
     yield measured(arm.id, "slope", arm.slope)
     if arm.difference is not None:
         yield measured(arm.id, "slope-difference", arm.difference)
+    if arm.beside_random is not None:
+        yield measured(arm.id, "slope-beside-random", arm.beside_random)
     if arm.share is not None:
         share = arm.share
         yield doc.Measure(
             arm=arm.id, quantity="equal-loss-share", value=share.value, low=share.low, high=share.high, runs=runs
         )
-    yield measured(arm.id, "loss", estimated(arm.losses[:, -1]))
-
-
-def measured(arm: str, quantity: str, of: Estimate) -> doc.Measure:
-    """Return an estimate as a measure of an arm."""
-    return doc.Measure(arm=arm, quantity=quantity, value=of.value, low=of.low, high=of.high, runs=of.runs)
+    yield measured(arm.id, "loss", estimated(arm.losses[:, -1], shared))
+    if arm.saturation is not None:
+        of = (arm.saturation.slope, arm.saturation.difference, arm.saturation.level)
+        for quantity, value in zip(OF_MODELS, of, strict=True):
+            if value is not None:
+                yield measured(arm.id, quantity.id, value)
 
 
 def _curves(found: StaticLimit) -> Iterator[doc.Series]:
-    x = np.array(found.sizes, float)
+    x, models = np.array(found.sizes, float), np.array(found.models, float)
     unpruned = found.arms[0].losses
     for arm in found.arms:
-        yield over_runs("loss", arm.id, x, arm.losses)
+        yield over_runs("loss", arm.id, x, arm.losses, found.shared)
         if arm.pruning is not None:
-            yield over_runs("ratio", arm.id, x, arm.losses / unpruned)
-
-
-def over_runs(panel: str, arm: str, x: FloatArray, values: FloatArray) -> doc.Series:
-    """Return the geometric mean over runs of positive curves (r, s), with 95 % intervals of more than one run."""
-    points = [estimated(column) for column in np.log(values).T]
-    ends = [
-        None
-        if any(getattr(point, end) is None for point in points)
-        else floats([float(np.exp(getattr(point, end))) for point in points])
-        for end in ("low", "high")
-    ]
-    return doc.Series(
-        panel=panel,
-        arm=arm,
-        x=floats(x),
-        y=floats([float(np.exp(point.value)) for point in points]),
-        low=ends[0],
-        high=ends[1],
-    )
+            yield over_runs("ratio", arm.id, x, arm.losses / unpruned, found.shared)
+        if arm.saturation is not None:
+            yield over_runs("model", arm.id, models, arm.saturation.losses, found.shared)
