@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.pace import Pace
-from specaudit.api.planning import index_room, on_columns, peak_of, stages_of
-from specaudit.budget import check_memory, usable_threads
+from specaudit.api.planning import check_fit, index_room, on_columns, stages_of
+from specaudit.budget import usable_threads
 from specaudit.calibration import GraphEstimate, check_graph, estimate_graph
 from specaudit.distributed import engine_of
 from specaudit.documents import Fit
@@ -134,8 +134,7 @@ def fit(
                 source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory, engine=engine
             )
         )
-        needed = peak_of(embeddings, kernels, max_rows, graph, max_memory)
-        check_memory(needed, max_memory, max_rows)
+        check_fit(embeddings, kernels, max_rows, graph, max_memory)
         pace = Pace.assumed(cores, None if engine is HERE else engine.width)
         report.expect(stages_of(embeddings, kernels, max_rows, graph, pace, max_memory))
         with report.stage("scan") as stage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from threadpoolctl import threadpool_limits
@@ -16,6 +16,7 @@ from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.pace import SPEED, Pace
 from specaudit.api.spanning import SPAN_ROWS, most_judged
 from specaudit.budget import (
+    check_memory,
     comparison_memory,
     extension_memory,
     graph_memory,
@@ -373,3 +374,16 @@ def peak_of(
         graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize),
         extension_memory(n, min(n, graph.sampled), d),
     )
+
+
+def check_fit(
+    embeddings: Embeddings, kernels: Sequence[str], max_rows: int, graph: GraphPlan, max_memory: int | None
+) -> None:
+    """Raise BudgetError unless a fit is within its memory; the message says how few rows of a dense matrix are."""
+
+    def need(most: int) -> int:
+        use = graph if most == max_rows else replace(graph, operator="dense", dense_rows=most, sampled=most)
+        return peak_of(embeddings, kernels, most, use, max_memory)
+
+    dense = "--max-rows" if graph.operator == "dense" else "--operator dense --max-rows"
+    check_memory(need, max_memory, max_rows, flags=dense)

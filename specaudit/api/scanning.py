@@ -82,9 +82,8 @@ def scan(
             source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory, engine=engine, fewest=1
         ) as embeddings,
     ):
-        check_memory(
-            scan_memory(embeddings.rows, min(embeddings.rows, max_rows), embeddings.dimensions), max_memory, max_rows
-        )
+        rows, dimensions = embeddings.rows, embeddings.dimensions
+        check_memory(lambda most: scan_memory(rows, min(rows, most), dimensions), max_memory, max_rows)
         with report.stage("scan") as stage:
             found = find_all(embeddings, normalize=normalize, progress=fraction(stage.update))
         if not drop_bad_rows:

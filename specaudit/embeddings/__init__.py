@@ -6,6 +6,7 @@ from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.findings import Normalize
 from specaudit.embeddings.formats import FORMATS
 from specaudit.embeddings.opening import open_embeddings
+from specaudit.embeddings.pairs import paired
 from specaudit.embeddings.passes import HERE, Band, Engine
 from specaudit.embeddings.remote import SCHEMES
 from specaudit.embeddings.row_values import read_groups, read_scores, read_weights
@@ -23,6 +24,7 @@ __all__ = [
     "Shard",
     "concatenated",
     "open_embeddings",
+    "paired",
     "read_groups",
     "read_rows",
     "read_scores",

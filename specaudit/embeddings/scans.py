@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ def _shard_header(shard: Shard, digest: str, folder: Path) -> dict[str, Any]:
         "label": part.label,
         "member": part.member,
         "suffix": part.suffix,
-        "options": asdict(shard.options or Options()),
+        "options": asdict(replace(shard.options or Options(), max_memory=None)),
     }
 
 
