@@ -290,9 +290,16 @@ def test_what_leaves_nothing_to_tell_is_refused(by_modes, change, told):
     assert refused.value.next_step
 
 
-def test_a_teacher_of_classes_without_enough_rows_is_refused(by_classes):
+@pytest.mark.parametrize(("rare", "real"), [(40, 80), (5, 20)])
+def test_a_teacher_of_classes_without_enough_rows_is_refused(rare, real):
+    """Fewer than the student is to have of them, or so few that it would have next to none."""
+    rows = sphere(400)
+    labels = Labels.of(["rare" if number < rare else "common" for number in range(len(rows))])
+    task = SpanTask(
+        problem=problem_of(rows, labels=labels), teacher=Teacher(classes=(1,)), volumes=VOLUMES, real=real
+    )
     with pytest.raises(InputError, match="of the classes that the teacher knows"):
-        scene_of(replace(by_classes, teacher=Teacher(classes=(0,))), 0)
+        scene_of(task, 0)
 
 
 @pytest.mark.parametrize(
@@ -300,8 +307,9 @@ def test_a_teacher_of_classes_without_enough_rows_is_refused(by_classes):
     [
         ({"teacher_modes": 3, "teacher_classes": ["0"]}, "two kinds of teacher"),
         ({"teacher_classes": ["0"]}, "needs a target of labels"),
-        ({"volumes": []}, "--volumes: expected numbers above 0"),
+        ({"volumes": []}, "--volumes: expected numbers from 0.1 to 100, got none"),
         ({"volumes": [1, -2]}, "got -2, 1"),
+        ({"volumes": [float("nan")]}, "got nan"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(options, told):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from specaudit.api.common import Source
 
 VOLUMES = (1.0, 2.0, 4.0, 8.0)
-LARGEST_VOLUME, MOST_ADDED = 100.0, 20
+SMALLEST_VOLUME, LARGEST_VOLUME, MOST_ADDED = 0.1, 100.0, 20
 MODES, SHARE_OF_MODES = 30, 5
 """A teacher's modes by default, and the real rows for each of them at least."""
 
@@ -117,10 +117,10 @@ def distillation(
 
 def _checked_volumes(volumes: Sequence[float]) -> tuple[float, ...]:
     found = tuple(sorted(set(volumes)))
-    if not found or not 0 < found[0] <= found[-1] <= LARGEST_VOLUME:
+    if not found or not SMALLEST_VOLUME <= found[0] <= found[-1] <= LARGEST_VOLUME:
         told = ", ".join(f"{volume:g}" for volume in found)
         raise ConfigError(
-            f"--volumes: expected numbers above 0, at most {LARGEST_VOLUME:g}, got {told or 'none'}",
+            f"--volumes: expected numbers from {SMALLEST_VOLUME:g} to {LARGEST_VOLUME:g}, got {told or 'none'}",
             next_step="for example --volumes 1,2,4,8",
         )
     return (0.0, *found)

@@ -16,6 +16,8 @@ from specaudit.kernels import FloatArray, RealArray
 
 RARE = 8
 """Of the classes that the teacher does not know the student has one of so many rows."""
+FEWEST_KNOWN = 5
+"""Real rows that a teacher of classes has seen, at least."""
 FEWEST_REAL, MOST_REAL, MOST_TESTED = 20, 100, 400
 """Rows of a run: all of them and the generated ones have one kernel matrix, whose modes a process is drawn in."""
 
@@ -222,10 +224,11 @@ def _roles(task: SpanTask, run: int) -> tuple[IntArray, IntArray, IntArray, IntA
     known = np.isin(target.codes[pool], classes)
     rare = max(1, round(count * (~known).sum() / ((~known).sum() + RARE * known.sum())))
     both = {bool(inside) for inside in np.isin(target.codes[test], classes)}
-    if known.sum() < count - rare or (~known).sum() < rare or len(both) < 2:
+    if not FEWEST_KNOWN <= count - rare <= known.sum() or (~known).sum() < rare or len(both) < 2:
         raise InputError(
-            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows; expected "
-            f"{count - rare:,} of them, {rare:,} others, and both among the {len(test):,} held out",
+            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows; the student "
+            f"is to have {count - rare:,} of them, expected {FEWEST_KNOWN} or more, and {rare:,} others; both must be "
+            f"among the {len(test):,} held out",
             next_step="name other --teacher-classes, or fewer --real rows",
         )
     first, others = np.flatnonzero(known)[: count - rare], np.flatnonzero(~known)[:rare]
