@@ -70,6 +70,7 @@ def frontier(
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("frontier"))] = None,
     format_: Annotated[str, options.format_option(output.stdout_formats("frontier"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     save_weights: Annotated[
         list[str] | None,
@@ -96,7 +97,7 @@ def frontier(
     del arguments["model"]
     output.check_stdout(format_, "frontier")
     files = [
-        *output.requested("frontier", documents=outputs, plots=plot),
+        *output.requested("frontier", documents=outputs, reports=report, plots=plot),
         *(
             output.data_output("--save-weights", text, "weights", WEIGHT_FORMATS, what="list")
             for text in save_weights or ()

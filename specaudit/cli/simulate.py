@@ -66,6 +66,7 @@ def simulate(
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("simulate"))] = None,
     format_: Annotated[str, options.format_option(output.stdout_formats("simulate"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     config_file: options.ConfigFile = None,
     quiet: options.Quiet = False,
@@ -78,7 +79,7 @@ def simulate(
     Exits 0 whatever is found, unless --gate says otherwise; 2 when it could not run.
     """
     output.check_stdout(format_, "simulate")
-    files = output.requested("simulate", documents=outputs, plots=plot)
+    files = output.requested("simulate", documents=outputs, reports=report, plots=plot)
     output.check_outputs(files, options.given(fit, config_file))
 
     from specaudit import api

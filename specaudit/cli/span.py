@@ -53,6 +53,7 @@ def span(
     ] = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("span"))] = None,
     format_: Annotated[str, options.format_option(output.stdout_formats("span"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     save_rows: Annotated[
         list[str] | None, typer.Option(metavar="FILE.csv", help="Write what each new row is. Repeatable.")
@@ -72,7 +73,7 @@ def span(
     arguments = options.measurement({**context.params, "centered": True, "model": None})
     arguments = {name: value for name, value in arguments.items() if name not in ("centered", "model")}
     output.check_stdout(format_, "span", dry_run=dry_run)
-    files = output.requested("span", documents=outputs, plots=plot)
+    files = output.requested("span", documents=outputs, reports=report, plots=plot)
     rows_to = [
         output.data_output("--save-rows", text, "rows", SPAN_ROW_FORMATS, what="table") for text in save_rows or ()
     ]

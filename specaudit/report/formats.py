@@ -22,7 +22,7 @@ MODULES = {
     "html": "page",
 }
 """Format -> the module of a subject's package whose `render` makes it; JSON is the document's own."""
-FORMATS = ("text", "json", "markdown")
+FORMATS = ("text", "json", "markdown", "html")
 """Formats that every subject has."""
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""
@@ -54,12 +54,12 @@ RENDERED: dict[Subject, Rendered] = {
     "fit": Rendered(
         schemas=("specaudit.fit/1", "specaudit.baseline/1"),
         package="specaudit.report",
-        formats=(*FORMATS, "csv", "html"),
+        formats=(*FORMATS, "csv"),
     ),
     "compare": Rendered(
         schemas=("specaudit.compare/1",),
         package="specaudit.report.compare",
-        formats=(*FORMATS, "csv", *GATE_FORMATS, "html"),
+        formats=(*FORMATS, "csv", *GATE_FORMATS),
     ),
     "prune": Rendered(schemas=("specaudit.prune/1",), package="specaudit.report.prune"),
     "span": Rendered(schemas=("specaudit.span/1",), package="specaudit.report.span"),
@@ -69,7 +69,7 @@ RENDERED: dict[Subject, Rendered] = {
     "experiment": Rendered(
         schemas=("specaudit.experiment/1",),
         package="specaudit.report.experiment",
-        formats=(*FORMATS, "csv", "html"),
+        formats=(*FORMATS, "csv"),
     ),
 }
 """Subject -> its documents and renderers."""
@@ -118,5 +118,7 @@ def _module(document: Saved, name: str) -> ModuleType:
 
 
 def _measured(document: Saved) -> Saved:
-    """Return the document that is rendered: of a baseline the fit that it holds."""
-    return document.fit if document.schema_ == "specaudit.baseline/1" else document
+    """Return the document that is rendered, its texts on a line each: of a baseline the fit that it holds."""
+    from specaudit.report.printable import printable
+
+    return printable(document.fit if document.schema_ == "specaudit.baseline/1" else document)

@@ -10,6 +10,7 @@ import numpy as np
 from specaudit import documents as doc
 from specaudit.experiments.slopes import estimated
 from specaudit.experiments.static_limit import ArmCurve, StaticLimit
+from specaudit.experiments.tail import LocalTail
 from specaudit.report.experiment.assemble import Parts, floats, measured, over_runs
 
 QUANTITIES = (
@@ -88,7 +89,7 @@ def static_limit_parts(found: StaticLimit, *, network: bool, law: float | None) 
         settings=[
             ("pool sizes", ", ".join(f"{size:,}" for size in found.sizes)),
             ("held out", f"{found.tested:,} rows"),
-            ("local exponent b", _tail(found)),
+            ("local exponent b", tail_told(found.tail)),
         ],
         arms=[_arm(arm) for arm in found.arms],
         quantities=(*QUANTITIES, *OF_MODELS) if found.models else QUANTITIES,
@@ -140,8 +141,8 @@ def _model_panel(found: StaticLimit, *, network: bool) -> doc.Panel:
     )
 
 
-def _tail(found: StaticLimit) -> str:
-    tail = found.tail
+def tail_told(tail: LocalTail | None) -> str:
+    """Return a local exponent with its window."""
     if tail is None:
         return "not told by these rows"
     window = "{:.3g} to {:.3g}".format(*tail.window)

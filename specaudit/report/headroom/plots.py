@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from specaudit.report.plots import COLORS, OTHER, drawn, kind_of
+from specaudit.report.plots import COLORS, OTHER, alone, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,22 @@ def save_headroom(headroom: Headroom, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(headroom, kind_of(path)))
+    write_files([(Path(path), picture(headroom, kind_of(path)))])
+
+
+def panel(headroom: Headroom) -> bytes:
+    """Return the figure as svg content for a page, which has the key."""
+    return alone(partial(draw_headroom, **_of(headroom)))
+
+
+def key(null: HeadroomNull, cap: float, kernel: str) -> list[tuple[str, str]]:
+    """Return what the lines are, each with its colour."""
+    return [
+        ("gain of these rows", COLORS.get(kernel, OTHER)),
+        ("an oracle needs", NEED),
+        (f"null: sphere of dimension {null.dimension}", NULL),
+        (f"cap C = {cap:g}", CAP),
+    ]
 
 
 def picture(headroom: Headroom, kind: str) -> bytes:
@@ -38,12 +54,12 @@ def picture(headroom: Headroom, kind: str) -> bytes:
 
 def _draw(headroom: Headroom, figure: Figure) -> None:
     axes = figure.subplots()
-    draw_headroom(axes, headroom.curve, headroom.null, headroom.cap, headroom.kernel.name)
+    draw_headroom(axes, **_of(headroom))
     axes.set_title(f"Headroom ({headroom.kernel.name} kernel)")
     figure.legend(loc="outside lower center", ncols=2)
 
 
-def draw_headroom(axes: Axes, of: HeadroomCurve, null: HeadroomNull, cap: float, kernel: str) -> None:
+def draw_headroom(axes: Axes, *, of: HeadroomCurve, null: HeadroomNull, cap: float, kernel: str) -> None:
     """Draw gain, need and null over ranks, under a kernel, with weights of at most `cap`."""
     color = COLORS.get(kernel, OTHER)
     axes.fill_between(of.rank, of.null_low, of.null_high, color=NULL, alpha=0.25, linewidth=0)
@@ -56,3 +72,12 @@ def draw_headroom(axes: Axes, of: HeadroomCurve, null: HeadroomNull, cap: float,
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
+
+
+def _of(headroom: Headroom) -> dict[str, Any]:
+    return {
+        "of": headroom.curve,
+        "null": headroom.null,
+        "cap": headroom.cap,
+        "kernel": headroom.kernel.name,
+    }
