@@ -29,7 +29,7 @@ from specaudit.dynamics import power_law
 from specaudit.experiments.atoms import sampled_atoms
 from specaudit.experiments.learners import Problem, RidgeLearner, operator_of
 from specaudit.experiments.network import Network
-from specaudit.experiments.oracle import ORACLES, UNIFORM, Comparison, chosen, oracle_experiment
+from specaudit.experiments.oracle import ORACLES, STATIC, UNIFORM, Comparison, chosen, oracle_experiment
 from specaudit.experiments.outcomes import Outcome, estimates
 from specaudit.experiments.sampler_verdict import judged
 from specaudit.experiments.samplers import SAMPLERS
@@ -165,19 +165,31 @@ def samplers(records: list[Record]) -> Iterator[str]:
         for arm, of in found.items():
             kept = [one["arms"][arm] for one in group]
             statuses = [one["coherence"] for one in kept if one["coherence"]]
-            curve = "capacity" if any(one["curve"] == "capacity" for one in kept) else "frontier"
+            fell = any(one["arms"][each]["curve"] == "capacity" for one in group for each in (arm, UNIFORM))
+            curve = "capacity" if fell else "frontier"
             verdict = ""
             if arm in SAMPLERS and arm != UNIFORM:
                 verdict = judged(
                     of, found[UNIFORM], found.get("oracle"), statuses, curve=curve, noise=noise
                 ).verdict + (" (by N)" if curve == "capacity" else "")
+            frontier = [
+                plain(of["frontier_slope"]),
+                "" if arm == UNIFORM else spanned(of["frontier_gain"]),
+                spanned(of["speed_up"]),
+                plain(of["phi"]),
+            ]
             cells = [
-                name, f"{noise:.0%}", arm, str(len(group)), plain(of["frontier_slope"]),
-                "" if arm == UNIFORM else spanned(of["frontier_gain"]), spanned(of["speed_up"]), plain(of["phi"]),
-                spanned(of["loss_ratio"]), plain(of["coherence"]),
+                name,
+                f"{noise:.0%}",
+                arm,
+                str(len(group)),
+                *([""] * 4 if arm == STATIC else frontier),
+                spanned(of["loss_ratio"]),
+                plain(of["coherence"]),
                 f"{statuses.count('collapse')}/{len(statuses)}" if statuses else "",
-                plain(of["on_noise"]) if noise else "", verdict,
-            ]  # fmt: skip
+                plain(of["on_noise"]) if noise else "",
+                verdict,
+            ]
             yield f"| {' | '.join(cells)} |"
 
 
@@ -275,7 +287,7 @@ def spanned(estimate: Estimate | None) -> str:
 
 
 def table(records: list[Record]) -> str:
-    lines = ["# Samplers of rows", "", *(__doc__ or "").strip().splitlines()[6:], ""]
+    lines = ["# Samplers of rows", "", *(__doc__ or "").strip().splitlines()[5:], ""]
     lines += ["## Asked and measured", "", "| | asked | measured | holds |", "|---|---|---|---|"]
     lines += [
         f"| {what} | {asked} | {told} | {'yes' if holds else 'NO'} |"
