@@ -72,10 +72,13 @@ def synthetic_span(
         span = SpanTask(problem=of.problem, teacher=Teacher(modes=1), volumes=grid, real=real)
         teacher = _teacher(of, span.count(), teacher_modes, teacher_classes)
         span = SpanTask(problem=of.problem, teacher=teacher, volumes=grid, real=real)
-        used = len(of.places) + span.added(grid[-1])
-        runs = min(of.threads, task.seeds)
-        memory = experiment_memory(of.data.rows, used, of.data.embeddings.dimensions, runs)
-        check_memory(memory, task.max_memory, task.max_rows)
+        dimensions, runs = of.data.embeddings.dimensions, min(of.threads, task.seeds)
+        factor = 1 + span.added(grid[-1]) / len(of.places)
+        check_memory(
+            lambda most: experiment_memory(of.data.rows, round(factor * min(len(of.places), most)), dimensions, runs),
+            task.max_memory,
+            task.max_rows,
+        )
         with of.report.stage("train") as stage:
             found = trained(span, runs=task.seeds, threads=of.threads, progress=stage.update)
         return of.document("synthetic-span", synthetic_span_parts(span, found), command=command)
