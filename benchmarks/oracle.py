@@ -164,7 +164,8 @@ def samplers(records: list[Record]) -> Iterator[str]:
         found = gathered(group)
         for arm, of in found.items():
             kept = [one["arms"][arm] for one in group]
-            statuses = [one["coherence"] for one in kept if one["coherence"]]
+            judgeable = arm in SAMPLERS and SAMPLERS[arm].by_residual
+            statuses = [one["coherence"] for one in kept if judgeable and one["coherence"]]
             fell = any(one["arms"][each]["curve"] == "capacity" for one in group for each in (arm, UNIFORM))
             curve = "capacity" if fell else "frontier"
             verdict = ""
@@ -185,7 +186,7 @@ def samplers(records: list[Record]) -> Iterator[str]:
                 str(len(group)),
                 *([""] * 4 if arm == STATIC else frontier),
                 spanned(of["loss_ratio"]),
-                plain(of["coherence"]),
+                plain(of["coherence"]) if judgeable else "",
                 f"{statuses.count('collapse')}/{len(statuses)}" if statuses else "",
                 plain(of["on_noise"]) if noise else "",
                 verdict,
@@ -319,7 +320,7 @@ def main() -> None:
     jobs = []
     for seed in SEEDS:
         jobs += [(name, seed, noise, "all", OUTPUTS) for name in arguments.only for noise in NOISE]
-        jobs += [(name, seed, 0.0, "loss", number) for name in OF_NUMBERS for number in NUMBERS]
+        jobs += [(name, seed, 0.0, "loss", number) for name in OF_NUMBERS for number in NUMBERS if number != OUTPUTS]
     for job in () if arguments.table else jobs:
         if (*job[:3], job[4]) in done or job[0] not in arguments.only:
             continue

@@ -33,8 +33,8 @@ QUANTITIES = {
     "loss_ratio": ("loss / uniform", "the lowest of the same run; geometric mean"),
     "coherence": (
         "D",
-        f"the lowest coherence ratio of a run, of samplers by residuals: below {CERTAIN:.2f} weights gather on "
-        f"noise, from {SAFE:.2f} on they do not",
+        f"the lowest coherence ratio of a run under weights by the loss: below {CERTAIN:.2f} they gather on noise, "
+        f"from {SAFE:.2f} on they do not",
     ),
     "on_noise": ("weight on noise", "the largest share of a run's weights on rows of label noise"),
     "decades": ("span of k*", "powers of ten that k* goes in the window; it takes 1 for a verdict"),
