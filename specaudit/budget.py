@@ -110,6 +110,11 @@ def experiment_memory(rows: int, used: int, dimensions: int, threads: int) -> in
     return BASE + 64 * rows + 3 * 8 * used * dimensions + (4 + 2 * threads) * 8 * used**2
 
 
+def machines_memory(train: int, threads: int) -> int:
+    """Return the bytes that kernel machines and their unlike ones need on so many training rows, a run a thread."""
+    return 16 * 8 * threads * train**2
+
+
 def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
     return itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
 
