@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         baseline,
         compare,
         compare_plan,
+        distillation,
         fit,
         frontier,
         headroom,
         leverage,
+        oracle_experiment,
         plan,
         prune,
         prune_plan,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         simulate,
         span,
         static_limit,
+        synthetic_span,
     )
     from specaudit.documents import (
         Baseline,
@@ -63,10 +66,12 @@ __all__ = [
     "baseline",
     "compare",
     "compare_plan",
+    "distillation",
     "fit",
     "frontier",
     "headroom",
     "leverage",
+    "oracle_experiment",
     "plan",
     "prune",
     "prune_plan",
@@ -75,6 +80,7 @@ __all__ = [
     "simulate",
     "span",
     "static_limit",
+    "synthetic_span",
 ]
 
 

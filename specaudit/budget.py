@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from specaudit.errors import BudgetError, ConfigError
@@ -14,6 +15,8 @@ from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
 
 BASE = 400 << 20
 """Interpreter, libraries and block buffers, measured."""
+FEWEST_ROWS = 128
+"""Rows below which no budget is helped by taking fewer."""
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -111,15 +114,42 @@ def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
     return itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
 
 
-def check_memory(need: int, allowed: int | None, max_rows: int) -> None:
-    """Raise BudgetError unless `need` bytes fit what is allowed, by default what the machine has."""
+def check_memory(
+    need: Callable[[int], int], allowed: int | None, max_rows: int, *, flags: str = "--max-rows"
+) -> None:
+    """Raise BudgetError unless a run of `max_rows` rows fits what is allowed, by default what the machine has.
+
+    Parameters
+    ----------
+    need
+        The bytes that a run of at most so many rows needs.
+    flags
+        What sets the rows; the message says how few fit.
+    """
     limit = usable_memory() if allowed is None else allowed
-    if need > limit:
-        what = "--max-memory" if allowed is not None else "this machine"
-        raise BudgetError(
-            f"the run needs about {_size(need)}, {what} allows {_size(limit)}",
-            next_step=f"raise --max-memory, or lower --max-rows (now {max_rows})",
-        )
+    wanted = need(max_rows)
+    if wanted <= limit:
+        return
+    enough = f"raise --max-memory to {-(-wanted // 2**20)}M"
+    if allowed is None:
+        enough = "use a machine that has more"
+    rows = fitting_rows(need, limit, max_rows)
+    raise BudgetError(
+        f"the run needs about {_size(wanted)}, {'this machine' if allowed is None else '--max-memory'} allows "
+        f"{_size(limit)}",
+        next_step=enough if rows is None else f"{enough}, or use {flags} {rows} (now {max_rows})",
+    )
+
+
+def fitting_rows(need: Callable[[int], int], limit: int, max_rows: int) -> int | None:
+    """Return the most rows, at least `FEWEST_ROWS`, whose need is within the limit; None if even these are too many."""
+    if max_rows <= FEWEST_ROWS or need(FEWEST_ROWS) > limit:
+        return None
+    low, high = FEWEST_ROWS, max_rows
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if need(middle) <= limit else (low, middle)
+    return low
 
 
 def _size(count: int) -> str:

@@ -12,7 +12,9 @@ class ExitCode(IntEnum):
     FAIL = 1  # at least one gate decided and failed
     ERROR = 2  # could not run
     INCONCLUSIVE = 3  # ran, but cannot tell
+    HANGUP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class SpecauditError(Exception):

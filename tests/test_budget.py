@@ -48,17 +48,25 @@ def test_an_eigendecomposition_is_counted_where_it_is_done() -> None:
 
 
 def test_what_fits_passes() -> None:
-    check_memory(GIB, GIB, 16_384)
-    check_memory(1, None, 16_384)
+    check_memory(lambda rows: GIB, GIB, 16_384)
+    check_memory(lambda rows: 1, None, 16_384)
 
 
 def test_what_does_not_fit_names_the_need_and_the_flags() -> None:
     with pytest.raises(BudgetError) as caught:
-        check_memory(3 * GIB, 2 * GIB, 16_384)
+        check_memory(lambda rows: 3 * GIB, 2 * GIB, 16_384)
     message = str(caught.value)
     assert "3.00 GiB" in message
     assert "--max-memory allows 2.00 GiB" in message
-    assert "--max-rows (now 16384)" in caught.value.next_step
+    assert caught.value.next_step == "raise --max-memory to 3072M"
+
+
+@pytest.mark.parametrize("each", [1, 1000, 4096, 70_000])
+def test_the_most_rows_that_fit_are_named(each: int) -> None:
+    with pytest.raises(BudgetError) as caught:
+        check_memory(lambda rows: each * rows, each * 1234, 16_384, flags="--graph-rows")
+    assert caught.value.next_step.endswith("M, or use --graph-rows 1234 (now 16384)")
+    assert f"to {-(-each * 16_384 // 2**20)}M" in caught.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -66,9 +74,9 @@ def test_what_does_not_fit_names_the_need_and_the_flags() -> None:
 )
 def test_a_small_budget_is_told_in_a_unit_that_shows_it(allowed: int, told: str) -> None:
     with pytest.raises(BudgetError, match=f"--max-memory allows {told};"):
-        check_memory(3 * GIB, allowed, 16_384)
+        check_memory(lambda rows: 3 * GIB, allowed, 16_384)
 
 
 def test_the_machine_is_named_when_no_limit_was_given() -> None:
     with pytest.raises(BudgetError, match="this machine"):
-        check_memory(10**18, None, 16_384)
+        check_memory(lambda rows: 10**18, None, 16_384)

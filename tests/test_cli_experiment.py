@@ -14,8 +14,14 @@ import pytest
 
 from specaudit import api
 from specaudit.cli import main
+from specaudit.errors import ConfigError
 
-COMMANDS = {"static-limit": "static_limit"}
+COMMANDS = {
+    "static-limit": "static_limit",
+    "oracle": "oracle_experiment",
+    "synthetic-span": "synthetic_span",
+    "distill": "distillation",
+}
 """Command -> function of the API."""
 
 
@@ -83,7 +89,7 @@ def test_every_field_of_a_task_has_its_flag():
         (["rows.npy", "--target", "gpp"], "unknown name 'gpp'"),
         (["rows.npy", "--model", "cnn"], "unknown name 'cnn'"),
         (["rows.npy", "--source", "1"], "--source: expected 1.01 to 10"),
-        (["rows.npy", "--ridge", "0"], "--ridge: expected 1e-12 to 1000"),
+        (["rows.npy", "--ridge", "0"], "--ridge"),
         (["rows.npy", "--seeds", "0"], "--seeds: expected 1 to"),
         (["rows.npy", "--kernel", "rbf", "--kernel", "linear"], "--kernel takes one kernel"),
         (["rows.npy", "--labels", "few.npy"], "few.npy"),
@@ -99,6 +105,64 @@ def test_what_cannot_be_run_is_one_line_and_exit_2(capsys, name, options, told):
     assert told in captured.err
     assert captured.err.startswith("specaudit: error: ")
     assert len(captured.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--samplers", "loss,los"], "unknown sampler 'los'"),
+        (["--power", "0"], "--power: expected a number above 0, at most 8, got 0"),
+        (["--cap", "1"], "--cap: expected a number above 1, got 1"),
+        (["--label-noise", "1"], "--label-noise: expected 0 to 0.9, got 1"),
+        (["--train-rows", "50"], "--train-rows: expected 100 to 4,000, got 50"),
+        (["--keep", "1.5"], "--keep: expected a share between 0 and 1, got 1.5"),
+        (["--method", "all"], "--method takes one method here"),
+        (["--method", "prototype"], "unknown method 'prototype'"),
+        (["--kernel", "linear"], "2 modes of 208 rows under the linear kernel"),
+    ],
+)
+def test_what_an_oracle_experiment_cannot_use_is_one_line_and_exit_2(capsys, options, told):
+    assert main(["experiment", "oracle", "rows.npy", "--seeds", "1", *options]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert told in captured.err
+    assert len(captured.err.splitlines()) <= 2
+
+
+def test_a_ridge_is_refused_where_there_is_none():
+    with pytest.raises(ConfigError, match="a ridge has no effect"):
+        api.oracle_experiment(api.Task("rows.npy", ridge=1e-3))
+
+
+@pytest.mark.parametrize("model", ["krr", "mlp"])
+def test_samplers_are_told_in_every_form(capsys, model):
+    run = [
+        "experiment",
+        "oracle",
+        "rows.npy",
+        "--labels",
+        "labels.npy",
+        "--seeds",
+        "2",
+        "--samplers",
+        "loss,ensemble",
+    ]
+    run += ["--label-noise", "0.2", "--train-rows", "110", "--model", model, "--steps", "24", "--hidden", "4"]
+    assert main([*run, "-o", "a.json", "-o", "a.csv", "--report", "a.html", "--plot", "a.svg", "-q"]) == 0
+    assert capsys.readouterr().out.startswith("rows.npy, oracle: of 2 samplers ")
+    data = json.loads(Path("a.json").read_text())
+    oracles = ["oracle", "oracle-deep"] if model == "krr" else []
+    assert [arm["id"] for arm in data["arms"]] == ["uniform", "loss", "ensemble", "pruned", *oracles]
+    assert [one["arm"] for one in data["verdicts"]] == ["loss", "ensemble"]
+    assert {"arms", "frontier", "capacity", "loss", "on_noise"} == {panel["id"] for panel in data["panels"]}
+    told = {one["quantity"] for one in data["measures"]}
+    assert {"loss_ratio", "on_noise", "blind_clean", "blind_noisy", "wrong_noisy"} <= told
+    assert ("phi" in told) == (model == "krr")
+    if model == "krr":
+        assert "gradient flow" in Path("a.html").read_text()
+        assert [one["id"] for one in data["warnings"]] == ["SPA052"]
+    assert main(["show", "a.json", "--format", "json"]) == 0
+    assert capsys.readouterr().out == Path("a.json").read_text()
 
 
 def test_files_are_written_and_shown_again(capsys):
@@ -123,3 +187,40 @@ def test_files_are_written_and_shown_again(capsys):
 def test_a_model_named_in_a_configuration_is_no_learner():
     Path("specaudit.toml").write_text('model = "all-MiniLM-L6-v2"\n')
     assert main(["experiment", "static-limit", "rows.npy", "--seeds", "1", "--no-soft", "-q"]) == 0
+
+
+def test_a_span_is_measured_from_the_command_line(capsys):
+    run = ["experiment", "synthetic-span", "rows.npy", "--labels", "labels.npy", "--teacher-classes", "0, 1"]
+    assert main([*run, "--volumes", "2,4", "--seeds", "2", "-o", "a.json", "--report", "a.html", "-q"]) == 0
+    assert capsys.readouterr().out.startswith("rows.npy, synthetic-span: outside the teacher's span, of 4 times")
+    data = json.loads(Path("a.json").read_text())
+    settings = {one["name"]: one["value"] for one in data["settings"]}
+    assert settings["teacher"] == "knows the labels 0, 1"
+    assert settings["added rows"] == "82, 164"
+    assert not data["exploratory"]
+    assert Path("a.html").read_text().count("<svg") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("synthetic-span", ["--volumes", "1,x"], "--volumes: expected numbers with commas between, got 'x'"),
+        ("synthetic-span", ["--volumes", "0"], "--volumes: expected numbers above 0"),
+        ("synthetic-span", ["--volumes", "2", "--teacher-modes", "900"], "a teacher of 900 modes"),
+        ("synthetic-span", ["--real", "100"], "rows to train on give"),
+        ("synthetic-span", ["--teacher-classes", "0"], "--teacher-classes needs a target of labels"),
+        (
+            "synthetic-span",
+            ["--labels", "labels.npy", "--volumes", "2", "--teacher-classes", "9"],
+            "no row has the label",
+        ),
+        ("distill", ["--added", "0"], "--added: expected 1 to 20"),
+        ("distill", [], "rows to train on give"),
+    ],
+)
+def test_teachers_that_cannot_be_are_one_line_and_exit_2(capsys, name, options, told):
+    assert main(["experiment", name, "rows.npy", *options]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert told in captured.err
+    assert len(captured.err.splitlines()) <= 2

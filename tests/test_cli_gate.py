@@ -177,7 +177,8 @@ def interrupts():
 
 
 @pytest.mark.usefixtures("interrupts")
-def test_an_interrupt_exits_130_and_leaves_no_file():
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_exits_130_and_a_stop_143_and_they_leave_no_file(number, code):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "<f4", "fortran_order": False, "shape": (1_000_000, DIMENSIONS)}
@@ -189,7 +190,7 @@ def test_an_interrupt_exits_130_and_leaves_no_file():
         while int.from_bytes(fcntl.ioctl(run.stdin, termios.FIONREAD, bytes(4)), sys.byteorder):
             time.sleep(0.01)
         time.sleep(0.5)  # the pipe is drained and it waits for more: no signal falls between two reads
-        run.send_signal(signal.SIGINT)
-        assert run.wait(timeout=60) == 130
+        run.send_signal(number)
+        assert run.wait(timeout=60) == code
         assert b"Traceback" not in run.stderr.read()
     assert not Path("a.json").exists()

@@ -141,6 +141,15 @@ def test_an_interval_is_the_t_interval_and_wider_for_runs_that_share_rows():
     assert estimated(values[:1]).low is None
 
 
+@pytest.mark.parametrize("shared", [0.0, 0.25])
+def test_an_interval_holds_the_mean_as_often_as_it_says(shared):
+    """Runs that share rows have an error in common, of the variance that is taken into account."""
+    rng = np.random.default_rng(0)
+    runs = rng.standard_normal((4000, 8)) + np.sqrt(SHARED * shared) * rng.standard_normal((4000, 1))
+    held = np.mean([found.low <= 0 <= found.high for found in (estimated(one, shared) for one in runs)])
+    assert abs(held - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 4000)
+
+
 @pytest.mark.parametrize("b", [0.8, 1.5, 2.0])
 def test_the_local_exponent_of_a_power_law_sample_is_its_exponent(b):
     """Rows with Gaussian features of variance k^-b: the curve corrects for their number."""

@@ -260,7 +260,7 @@ def test_a_network_learns_too():
     rows = circle(150)
     labels = (rows[:, 0] > 0).astype(int)
     task = api.Task(rows, labels=labels, model="mlp", hidden=8, steps=400, seeds=1, threads=1)
-    found = api.static_limit(task, methods=["outliers"], soft=False, sizes=(40, 120))
+    found = api.static_limit(task, methods=(), sizes=(40, 120))
     assert found.measure("none", "loss").value < 0.5
     assert found.measure("none", "loss").low is None
     assert found.panels[-1].x_label == "hidden units"

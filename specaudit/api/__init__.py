@@ -11,11 +11,13 @@ from specaudit.api.experimenting import Task
 from specaudit.api.fitting import fit
 from specaudit.api.fusing import fused_fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
+from specaudit.api.oracles import oracle_experiment
 from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
 from specaudit.api.static_limits import static_limit
+from specaudit.api.teaching import distillation, synthetic_span
 from specaudit.api.tracking import FrontierTracker
 from specaudit.documents import Baseline, Comparison, Experiment, Fit, Frontier, Headroom, Pruning, Simulation, Span
 from specaudit.dynamics.headroom import HEADROOM_ROWS
@@ -46,11 +48,13 @@ __all__ = [
     "baseline",
     "compare",
     "compare_plan",
+    "distillation",
     "fit",
     "frontier",
     "fused_fit",
     "headroom",
     "leverage",
+    "oracle_experiment",
     "plan",
     "prune",
     "prune_plan",
@@ -60,4 +64,5 @@ __all__ = [
     "span",
     "span_plan",
     "static_limit",
+    "synthetic_span",
 ]

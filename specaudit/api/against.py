@@ -112,15 +112,18 @@ def compare_with_baseline(
             )
         sampled = min(len(data.copies), max_rows)
         itemsize = 8 if set(names) & set(DOUBLE) else 4
-        need = comparison_memory(
-            (0, data.rows),
-            (sampled, sampled),
-            old.dimensions,
-            cores,
-            itemsize=itemsize,
-            copies=len(data.copies) < data.rows,
+        check_memory(
+            lambda most: comparison_memory(
+                (0, data.embeddings.rows),
+                (min(sampled, most), min(sampled, most)),
+                old.dimensions,
+                cores,
+                itemsize=itemsize,
+                copies=len(data.copies) < data.rows,
+            ),
+            max_memory,
+            max_rows,
         )
-        check_memory(need, max_memory, max_rows)
         sketch = sketch_from(baseline)
         relation = sketch.relation(data, baseline.seed)
         _check_expectation(relation, expect)

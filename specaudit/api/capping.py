@@ -87,7 +87,11 @@ def headroom(
                 f"{name}: {size} different rows are used, which tell nothing",
                 next_step=f"use at least {FEWEST_ROWS}, better {HEADROOM_ROWS:,}",
             )
-        check_memory(headroom_memory(data.rows, size, data.embeddings.dimensions), max_memory, max_rows)
+        check_memory(
+            lambda most: headroom_memory(data.embeddings.rows, min(size, most), data.embeddings.dimensions),
+            max_memory,
+            max_rows,
+        )
         order = data.keyed(seed)[1][:size]
         rows, copies = data.read(order, normalize), data.copies[order]
         chosen = choose_kernel(kernel, rows, bandwidth=bandwidth, normalize=normalize, centered=centered)

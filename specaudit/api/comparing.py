@@ -328,18 +328,22 @@ def _check_size(samples: Samples) -> None:
 def _check_budget(
     before: DataSet, after: DataSet, kernels: Sequence[str], cores: int, max_rows: int, max_memory: int | None
 ) -> None:
-    need = comparison_memory(
-        (before.embeddings.rows, after.embeddings.rows),
-        (min(len(before.copies), max_rows), min(len(after.copies), max_rows)),
-        before.embeddings.dimensions,
-        cores,
-        itemsize=8 if set(kernels) & set(DOUBLE) else 4,
-        copies=len(before.copies) < before.rows or len(after.copies) < after.rows,
-    )
-    judging = judging_memory(
-        before.rows + after.rows, max(len(before.copies), len(after.copies)), before.embeddings.dimensions
-    )
-    check_memory(max(need, judging), max_memory, max_rows)
+    rows = before.embeddings.rows, after.embeddings.rows
+    unique = len(before.copies), len(after.copies)
+    judging = judging_memory(sum(rows), max(unique), before.embeddings.dimensions)
+
+    def need(most: int) -> int:
+        dense = comparison_memory(
+            rows,
+            (min(unique[0], most), min(unique[1], most)),
+            before.embeddings.dimensions,
+            cores,
+            itemsize=8 if set(kernels) & set(DOUBLE) else 4,
+            copies=unique != (before.rows, after.rows),
+        )
+        return max(dense, judging)
+
+    check_memory(need, max_memory, max_rows)
 
 
 def _carried(changes: dict[str, KernelChange], pair: SamplePair, gone: Flags, cores: int) -> CarriedTail | None:

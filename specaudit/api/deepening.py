@@ -35,16 +35,19 @@ class Deepening:
             raise ConfigError(
                 "the kernel graph needs a kernel of the rows' distances", next_step="add --kernel laplace"
             )
-        settings = self.plan.settings(self.rows)
-        need = graph_memory(
-            self.before.embeddings.rows + self.after.embeddings.rows,
-            self.rows,
-            self.before.embeddings.dimensions,
-            settings.landmarks,
-            settings.neighbors,
-            itemsize=8 if set(wanted) & set(DOUBLE) else 4,
-        )
-        check_memory(need, max_memory, self.plan.dense_rows)
+
+        def need(most: int) -> int:
+            settings = self.plan.settings(min(self.rows, most))
+            return graph_memory(
+                self.before.embeddings.rows + self.after.embeddings.rows,
+                min(self.rows, most),
+                self.before.embeddings.dimensions,
+                settings.landmarks,
+                settings.neighbors,
+                itemsize=8 if set(wanted) & set(DOUBLE) else 4,
+            )
+
+        check_memory(need, max_memory, self.plan.rows, flags="--graph-rows")
 
     def gains(
         self, kernels: Sequence[Kernel], normalize: Normalize, *, seed: int, threads: int, report: Progress

@@ -16,12 +16,11 @@ from specaudit.api.sides import Reader
 from specaudit.budget import check_memory, experiment_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.errors import ConfigError, InputError
-from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner
+from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner, operator_of
 from specaudit.experiments.network import Network
 from specaudit.experiments.ridge import RIDGE
 from specaudit.experiments.targets import Labels, ProcessTarget
 from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel
-from specaudit.operators import DenseOperator, dense_operator
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.experiment.assemble import Parts, experiment_document
 from specaudit.report.span.assemble import span_side
@@ -67,6 +66,8 @@ class Task:
         Units and optimiser steps of the network.
     seeds
         Runs, each with its own split and target; the intervals are over these.
+    kernels
+        The first one is used.
     max_rows
         Rows that are used; more are sampled.
     """
@@ -141,15 +142,21 @@ class Opened:
     threads: int
 
     def document(
-        self, name: doc.ExperimentName, parts: Parts, *, command: str, exploratory: bool = False
+        self,
+        name: doc.ExperimentName,
+        parts: Parts,
+        *,
+        command: str,
+        exploratory: bool = False,
+        flow: bool = False,
     ) -> doc.Experiment:
-        """Return the document of an experiment on this task."""
+        """Return the document of an experiment on this task; under `flow` its kernel machines have no ridge."""
         return experiment_document(
             name,
             parts,
             data=span_side(self.data, sampled=len(self.places)),
             kernel=self.problem.kernel,
-            settings=_settings(self.task, self.problem),
+            settings=_settings(self.task, self.problem, flow=flow),
             command=command,
             seed=self.task.seed,
             environment=environment(self.threads),
@@ -195,8 +202,12 @@ def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
                 f"{data.embeddings.name}: {size} different rows, of which nothing can be learned",
                 next_step=f"use at least {FEWEST}, better a thousand",
             )
-        need = experiment_memory(data.rows, size, data.embeddings.dimensions, min(threads, task.seeds))
-        check_memory(need, task.max_memory, task.max_rows)
+        dimensions, at_once = data.embeddings.dimensions, min(threads, task.seeds)
+        check_memory(
+            lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once),
+            task.max_memory,
+            task.max_rows,
+        )
         order = data.keyed(task.seed)[1][:size]
         rows = data.read(order, task.normalize)
         kernel = choose_kernel(
@@ -221,7 +232,7 @@ def _problem(
 ) -> Problem:
     if kernel.profile is not None or kernel.centered:
         rows = rows - rows.mean(axis=0)
-    operator = _operator(kernel, rows, threads)
+    operator = operator_of(kernel, rows, threads=threads)
     target: Labels | ProcessTarget
     if task.kind == "labels":
         names = data.embeddings.groups or ()
@@ -243,20 +254,12 @@ def _problem(
     )
 
 
-def _operator(kernel: Kernel, rows: FloatArray, threads: int) -> DenseOperator:
-    """Return the kernel matrix; of the linear kernel in float64, since many of its eigenvalues are 0."""
-    if kernel.profile is None:
-        matrix = rows @ rows.T
-        return DenseOperator(matrix=matrix, diagonal=np.diagonal(matrix))
-    return dense_operator(kernel, rows, threads=threads)
-
-
 def ridge_of(task: Task) -> float:
     """Return the ridge of a task: its own, or that of its target."""
     return RIDGE[task.kind] if task.ridge is None else task.ridge
 
 
-def _settings(task: Task, problem: Problem) -> list[tuple[str, str]]:
+def _settings(task: Task, problem: Problem, *, flow: bool) -> list[tuple[str, str]]:
     if isinstance(problem.target, Labels):
         target = f"labels, {len(problem.target.names):,} classes"
     else:
@@ -264,7 +267,7 @@ def _settings(task: Task, problem: Problem) -> list[tuple[str, str]]:
             f"Gaussian process, source exponent a = {task.source_exponent:g}, {problem.outputs} outputs, "
             f"{problem.target.modes:,} modes"
         )
-    model = f"kernel ridge regression, ridge {ridge_of(task):g}"
+    model = "kernel machine, gradient flow" if flow else f"kernel ridge regression, ridge {ridge_of(task):g}"
     if task.model == "mlp":
         model = f"network of {task.hidden:,} hidden units, {task.steps:,} steps"
     return [("target", target), ("model", model), ("runs", f"{task.seeds:,}")]

@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
-from specaudit.api.planning import index_room, on_columns, peak_of, stages_of
-from specaudit.budget import check_memory, usable_threads
+from specaudit.api.planning import check_fit, index_room, on_columns, stages_of
+from specaudit.budget import usable_threads
 from specaudit.calibration import GraphEstimate, check_graph, estimate_graph
 from specaudit.documents import Fit
 from specaudit.embeddings import Embeddings, open_embeddings
@@ -123,8 +123,7 @@ def fit(
         embeddings = stack.enter_context(
             open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory)
         )
-        needed = peak_of(embeddings, kernels, max_rows, graph, max_memory)
-        check_memory(needed, max_memory, max_rows)
+        check_fit(embeddings, kernels, max_rows, graph, max_memory)
         report.expect(stages_of(embeddings, kernels, max_rows, graph, cores, max_memory))
         with report.stage("scan") as stage:
             found = scan(

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
 from specaudit.api.graph_plan import GraphPlan
-from specaudit.api.planning import index_room, peak_of
-from specaudit.budget import check_memory, usable_threads
+from specaudit.api.planning import check_fit, index_room
+from specaudit.budget import usable_threads
 from specaudit.cells import IntArray
 from specaudit.documents import Fit, Fusion
 from specaudit.embeddings import Embeddings, open_embeddings, paired
@@ -144,7 +144,7 @@ def fused_fit(
         two = stack.enter_context(open_embeddings(other, ids=other_ids, max_memory=max_memory))
         name = f"{one.name}{SIGNS[by]}{two.name}"
         pair = paired(one, two, name=name)
-        check_memory(peak_of(pair, kernels, max_rows, dense, max_memory), max_memory, max_rows)
+        check_fit(pair, kernels, max_rows, dense, max_memory)
         scans = [_scanned(embeddings, report, seed, 2, normalize) for embeddings in (one, two)]
         found = _scanned(pair, report, seed, max_rows, "none")
         sampled = pair.take(found.sample.rows)

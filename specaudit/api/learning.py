@@ -183,7 +183,14 @@ def frontier(
         partial = len(used) < data.rows
         depth = _depth(modes, len(used), partial=partial)
         check_memory(
-            frontier_memory(data.rows, len(used), data.embeddings.dimensions, depth, log.outputs, log.checkpoints),
+            lambda most: frontier_memory(
+                data.embeddings.rows,
+                min(len(used), most),
+                data.embeddings.dimensions,
+                depth,
+                log.outputs,
+                log.checkpoints,
+            ),
             max_memory,
             max_rows,
         )

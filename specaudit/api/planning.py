@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from specaudit.api.beside import AGAINST, JUDGED, judging_memory
@@ -13,6 +13,7 @@ from specaudit.api.common import MAX_ROWS, check_arguments
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.spanning import SPAN_ROWS, most_judged
 from specaudit.budget import (
+    check_memory,
     comparison_memory,
     graph_memory,
     neighbours_memory,
@@ -294,3 +295,16 @@ def peak_of(
     size = min(n, graph.rows)
     settings = graph.settings(size)
     return max(peak, graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize))
+
+
+def check_fit(
+    embeddings: Embeddings, kernels: Sequence[str], max_rows: int, graph: GraphPlan, max_memory: int | None
+) -> None:
+    """Raise BudgetError unless a fit is within its memory; the message says how few rows of a dense matrix are."""
+
+    def need(most: int) -> int:
+        use = graph if most == max_rows else replace(graph, operator="dense", dense_rows=most, sampled=most)
+        return peak_of(embeddings, kernels, most, use, max_memory)
+
+    dense = "--max-rows" if graph.operator == "dense" else "--operator dense --max-rows"
+    check_memory(need, max_memory, max_rows, flags=dense)

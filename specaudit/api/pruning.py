@@ -184,14 +184,16 @@ def prune_plan(
 def _check_budget(
     data: DataSet, kernels: Sequence[str], cores: int, max_rows: int, max_memory: int | None, *, shared: bool
 ) -> None:
-    unique, d = len(data.copies), data.embeddings.dimensions
-    size, itemsize = min(unique, max_rows), 8 if set(kernels) & set(DOUBLE) else 4
-    need = comparison_memory(
-        (data.embeddings.rows, data.embeddings.rows), (size, size), d, cores, itemsize=itemsize, copies=True
-    )
-    if shared:  # the matrices of all kernels stay
-        need += max(sum(KERNELS[name] is not None for name in kernels) - 1, 0) * dense_bytes(size, d, itemsize)
-    check_memory(max(need, 3 * 4 * unique * d + GREEDY_BYTES), max_memory, max_rows)
+    rows, unique, d = data.embeddings.rows, len(data.copies), data.embeddings.dimensions
+    itemsize = 8 if set(kernels) & set(DOUBLE) else 4
+    others = max(sum(KERNELS[name] is not None for name in kernels) - 1, 0) if shared else 0  # their matrices stay
+
+    def need(most: int) -> int:
+        size = min(unique, most)
+        audit = comparison_memory((rows, rows), (size, size), d, cores, itemsize=itemsize, copies=True)
+        return max(audit + others * dense_bytes(size, d, itemsize), 3 * 4 * unique * d + GREEDY_BYTES)
+
+    check_memory(need, max_memory, max_rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

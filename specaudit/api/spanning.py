@@ -141,8 +141,15 @@ def span(
                 )
         size = min(len(known.copies), max_rows)
         most = most_judged(max_rows)
-        widest = min(max(len(data.copies) for data in sets), most)
-        check_memory(span_memory(known.rows, size, widest, known.embeddings.dimensions), max_memory, max_rows)
+        total = sum(data.embeddings.rows for data in (known, *sets))
+        widest = max(len(data.copies) for data in sets)
+        check_memory(
+            lambda rows: span_memory(
+                total, min(size, rows), min(widest, most_judged(rows)), known.embeddings.dimensions
+            ),
+            max_memory,
+            max_rows,
+        )
         order = known.keyed(seed)[1][:size]
         rows = known.read(order, normalize)
         chosen = span_kernels(

@@ -18,6 +18,7 @@ from specaudit.dynamics.room import Rooms
 from specaudit.errors import ConfigError, InputError, UnresolvedError
 from specaudit.kernels import FloatArray
 from specaudit.learning.logits import plain
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from specaudit.api.common import Source
@@ -199,13 +200,13 @@ class FrontierTracker:
             target.mkdir(parents=True)
         except OSError as error:
             raise InputError(f"{target}: {error.strerror}", next_step="name a new directory") from error
-        for name, values in [
-            ("rows", rows),
-            *((f"step_{_plain_number(time)}", part) for time, part in zip(self._times, log, strict=True)),
-        ]:
+        steps = [(f"step_{_plain_number(time)}", part) for time, part in zip(self._times, log, strict=True)]
+        contents = []
+        for name, values in [("rows", rows), *steps]:
             stream = BytesIO()
             np.save(stream, values, allow_pickle=False)
-            (target / f"{name}.npy").write_bytes(stream.getvalue())
+            contents.append((target / f"{name}.npy", stream.getvalue()))
+        write_files(contents)
 
     def frontier(self, source: Source, *, drop_incomplete: bool = False, **options: Any) -> Frontier:
         """Return what the run has learned by the last checkpoint, as `specaudit.frontier` with these options does."""

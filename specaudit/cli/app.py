@@ -21,9 +21,11 @@ from specaudit.cli.prune import prune
 from specaudit.cli.sample import sample
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
+from specaudit.cli.signals import Stopped, raised
 from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
-from specaudit.cli.terminal import discard_stdout, emit, note
+from specaudit.cli.terminal import discard_stdout, emit, note, open_streams
+from specaudit.embeddings.display import escaped
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
 from specaudit.version import __version__
 
@@ -87,16 +89,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     for ``--format json``; a traceback appears only under ``-v``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_streams()
     try:
-        command = typer.main.get_command(_build())
-        code = command.main(arguments, prog_name="specaudit", standalone_mode=False)
-        sys.stdout.flush()
+        with raised():
+            command = typer.main.get_command(_build())
+            code = command.main(arguments, prog_name="specaudit", standalone_mode=False)
+            sys.stdout.flush()
         return ExitCode(code or 0)
     except BrokenPipeError:  # who read our output has gone; there is no one to tell
         discard_stdout()
         return ExitCode.ERROR
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
+    except Stopped as stopped:
+        return ExitCode(128 + stopped.number)
     except UnresolvedError as error:
         note(f"{error.problem}\n  next: {error.next_step}")
         return ExitCode.INCONCLUSIVE
@@ -126,22 +132,21 @@ def _told(error: Exception) -> tuple[str, str]:
 
 def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
     problem, next_step = _one_line(problem), _one_line(next_step)
-    try:
-        if as_json:
-            from specaudit.documents import ErrorDocument, to_json
+    if not as_json:
+        note(f"error: {problem}" + (f"\n  next: {next_step}" if next_step else ""))
+        return ExitCode.ERROR
+    from specaudit.documents import ErrorDocument, to_json
 
-            document = ErrorDocument(error=problem, next_step=next_step, exit_code=ExitCode.ERROR)
-            emit(to_json(document), exact=True)
-        else:
-            note(f"error: {problem}" + (f"\n  next: {next_step}" if next_step else ""))
-    except OSError:  # neither can be told; the code still says it
+    document = ErrorDocument(error=problem, next_step=next_step, exit_code=ExitCode.ERROR)
+    try:
+        emit(to_json(document), exact=True)
+    except OSError:  # it cannot be told; the code still says it
         discard_stdout()
     return ExitCode.ERROR
 
 
 def _one_line(text: str) -> str:
-    text = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped(" ".join(text.split()))
 
 
 def _wants_json(arguments: list[str]) -> bool:

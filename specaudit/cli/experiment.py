@@ -6,10 +6,15 @@ from collections.abc import Callable
 
 import typer
 
+from specaudit.cli.oracle import oracle
 from specaudit.cli.static_limit import static_limit
+from specaudit.cli.teaching import distill, synthetic_span
 
 EXPERIMENTS: dict[str, Callable[..., None]] = {
     "static-limit": static_limit,
+    "oracle": oracle,
+    "synthetic-span": synthetic_span,
+    "distill": distill,
 }
 """Name -> command; a new one is a module of its own, with the options of `training`."""
 

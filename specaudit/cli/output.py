@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from specaudit.cli.rows import LEVERAGE_FORMATS, ROW_FORMATS
+from specaudit.cli.signals import deferred
 from specaudit.errors import ConfigError, InputError
 from specaudit.report.formats import GATE_FORMATS, PICTURES, RENDERED, SUFFIXES, Subject, stdout_formats
+from specaudit.writing import is_device, staged, target_of
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
@@ -156,8 +156,8 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str]) -> None:
     """
     taken = {os.path.realpath(name): "an input" for name in inputs}
     for output in outputs:
-        real = _target(output.path)
-        if real in taken and not _is_device(real):
+        real = target_of(output.path)
+        if real in taken and not is_device(real):
             raise ConfigError(f"{output.path} is also {taken[real]}", next_step="write to another file")
         taken[real] = "the file of another output"
         folder = os.path.dirname(real)
@@ -165,53 +165,17 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str]) -> None:
             raise InputError(f"{output.path} is a directory", next_step="name a file in it")
         if not os.path.isdir(folder):
             raise InputError(f"{output.path}: its directory does not exist", next_step="create it first")
-        if not os.access(real if _is_device(real) else folder, os.W_OK):
+        if not os.access(real if is_device(real) else folder, os.W_OK):
             raise InputError(f"{output.path}: its directory cannot be written", next_step="check its permissions")
 
 
 def write_all(contents: Sequence[tuple[Path, bytes]]) -> None:
-    """Write every file, or none: whole temporary files beside the targets first, then one rename each.
+    """Write every file, or none, also where a signal ends the run.
 
     Raises
     ------
     InputError
         A file cannot be written; every earlier version is intact.
     """
-    pending: list[tuple[str, str]] = []
-    path = Path()
-    try:
-        for number, (path, content) in enumerate(contents):
-            real = _target(path)
-            if _is_device(real):
-                Path(real).write_bytes(content)
-                continue
-            temporary = os.path.join(os.path.dirname(real), f".specaudit-{os.getpid()}-{number}.tmp")
-            pending.append((temporary, real))
-            # not tempfile: its files are private, and these get the user's usual permissions
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-                file.write(content)
-        while pending:
-            os.replace(*pending[0])
-            pending.pop(0)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot write: {error.strerror}", next_step="check the space left and the permissions"
-        ) from error
-    finally:
-        for temporary, _ in pending:
-            with suppress(OSError):
-                os.unlink(temporary)
-
-
-def _target(path: Path) -> str:
-    """Return what is written to: the file behind links, but a device or a pipe by its own name."""
-    return os.fspath(path) if _is_device(os.fspath(path)) else os.path.realpath(path)
-
-
-def _is_device(real: str) -> bool:
-    """Tell whether the target is a device or a pipe, which is written to and never replaced."""
-    try:
-        mode = os.stat(real).st_mode
-    except OSError:
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+    with staged(contents) as publish, deferred():
+        publish()

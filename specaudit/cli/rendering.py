@@ -33,8 +33,9 @@ def show(document: Saved, format_: str, *, quiet: bool = False, about: str | Non
         return
     if format_ == "github" and document.schema_ == "specaudit.compare/1":
         from specaudit.report.compare import github
+        from specaudit.report.printable import printable
 
-        terminal.emit(github.render(document, file=about), exact=True)
+        terminal.emit(github.render(printable(document), file=about), exact=True)
         return
     text = render(document, format_, terminal.width(), terminal.colored(sys.stdout))
     terminal.emit(text, exact=format_ in ("json", "junit"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 WIDTH = 80  # of text that no terminal shows
 WIDEST = 120
 PATIENCE = 1.0  # seconds before a stage shows its bar
+COMMAND = re.compile(r"^[^\S\n]*::|##\[", re.MULTILINE)
 LONG = 20.0  # expected seconds of a run whose stages are told before it starts
 
 
+def disarmed(text: str) -> str:
+    """Return ``text`` without what the log of a CI job obeys: ``::`` at the beginning of a line, ``##[`` anywhere."""
+    return COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
+
+
 def emit(text: str, *, exact: bool = False) -> None:
-    """Write ``text`` to stdout; ``exact`` (a document) is UTF-8 whatever the locale.
+    """Write ``text`` to stdout; ``exact`` (a document) is UTF-8 whatever the locale, and stays as it is.
 
     A reader that has gone is no error: the answer, and so the exit code, are the same without it.
     """
+    text = text if exact else disarmed(text)
     encoding, errors = ("utf-8", "backslashreplace") if exact else (sys.stdout.encoding or "utf-8", "replace")
     try:
         sys.stdout.flush()
@@ -39,15 +47,34 @@ def emit(text: str, *, exact: bool = False) -> None:
 
 def discard_stdout() -> None:
     """Send what is left for stdout nowhere, so that the interpreter can flush it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    _discard(sys.__stdout__, 1)
+
+
+def _discard(stream: TextIO | None, number: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno() if stream else number)
+
+
+def open_streams() -> None:
+    """Give the process the standard streams that it was started without.
+
+    Else a file that is opened would take the place of one, and get what a library says to it.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def note(text: str) -> None:
-    """Write a line to stderr, under the program's name."""
-    line = f"specaudit: {text}\n"
+    """Write a line to stderr, under the program's name; nobody to read it is no error."""
+    line = disarmed(f"specaudit: {text}\n")
     encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(line.encode(encoding, "replace").decode(encoding))
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(line.encode(encoding, "replace").decode(encoding))
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.__stderr__, 2)
 
 
 def width() -> int:

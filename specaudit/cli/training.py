@@ -78,7 +78,8 @@ def run(
         raise ConfigError("--kernel takes one kernel here", next_step="run the experiment once for each")
     measured = options.measurement({**values, "kernel": kernel[:1]})
     given = {name: measured[name] for name in measured if name not in ("ids", "model")}
-    given |= {name: values["learner" if name == "model" else name] for name in TASK}
+    taken = {name: "learner" if name == "model" else name for name in TASK}
+    given |= {name: values[flag] for name, flag in taken.items() if flag in values}
     output.check_stdout(values["format_"], "experiment")
     files = output.requested(
         "experiment", documents=values["outputs"], reports=values["report"], plots=values["plot"]

@@ -55,16 +55,21 @@ class ErrorDocument(Document):
 
 
 def to_json(document: Document) -> str:
-    """Return `document` as strict JSON: sorted keys, floats to 6 significant digits, one final newline."""
-    data = _rounded(document.model_dump(mode="json", by_alias=True))
+    """Return `document` as strict JSON: sorted keys, floats to 6 significant digits, one final newline.
+
+    Bytes of a file name that are no characters are escaped, since no UTF-8 text can hold them.
+    """
+    data = _plain(document.model_dump(mode="json", by_alias=True))
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _rounded(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [_plain(item) for item in value]
     return value

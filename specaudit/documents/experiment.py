@@ -16,8 +16,14 @@ from specaudit.documents.span import SpanReproduce, SpanSide
 if TYPE_CHECKING:
     from pathlib import Path
 
-ExperimentName = Literal["static-limit"]
-ExperimentVerdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicable"]
+ExperimentName = Literal["static-limit", "oracle", "synthetic-span", "distill"]
+ExperimentVerdict = Literal[
+    "parallel", "worse", "steeper",
+    "accelerated", "constant-factor", "none", "slower", "collapsed",
+    "helps", "in-span-only", "no-change", "hurts",
+    "moved", "not-moved",
+    "inconclusive", "not-applicable",
+]  # fmt: skip
 
 
 class Setting(Document):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
-from specaudit.documents.compare import Comparison
+from specaudit.documents.compare import Comparison, DeepGain
 from specaudit.documents.experiment import Experiment
 from specaudit.documents.fit import Fit
 from specaudit.documents.frontier import Frontier
@@ -40,10 +41,12 @@ READABLE: Mapping[str, type[Saved]] = {
 _BANDED = ("kappa", "kappa_low", "kappa_high", "n1")
 _SLOPES = ("n2", "exponent", "exponent_low", "exponent_high")
 COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Spectrum": (("eigenvalues", "eigenvalue_errors"),),
     "Counting": (("eigenvalue", "count"),),
     "Capacity": (("kappa", "kappa_low", "kappa_high", "n1", "n2"),),
     "LocalExponent": (("n2", "value", "low", "high", "b1", "b3"),),
     "Gain": (("dimension", "kappa_ratio", "low", "high"),),
+    "DeepGain": (("dimension", "kappa_ratio", "low", "high"),),
     "Curve": (_BANDED, _SLOPES),
     "FiniteRegion": (("rank", "log_ratio", "error"),),
     "SpanKernel": (("modes", "modes_low", "modes_high"), ("level", "excess", "excess_real")),
@@ -58,7 +61,16 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """Model of a curve -> the groups of its columns that have one length, which no schema can say."""
 
-LARGEST = 64 * 2**20  # bytes; documents have less than a hundredth of it
+POSITIVE: Mapping[str, tuple[str, ...]] = {
+    "Capacity": ("kappa", "n1", "n2"),
+    "LocalExponent": ("n2",),
+    "Exponent": ("window",),
+    "Curve": ("kappa", "n1", "n2"),
+    "FrontierGrowth": ("local_exponent",),
+}
+"""Model -> fields of which logarithms are taken, so that all are above 0."""
+
+LARGEST = 16 * 2**20  # bytes; documents have less than a twentieth of it
 
 
 def read_document(path: str | os.PathLike[str]) -> Saved:
@@ -139,7 +151,7 @@ def _check_experiment(name: str, found: Experiment) -> None:
 
 def _check_parts(name: str, found: Saved) -> None:
     for where, part in _parts(found):
-        _check_lengths(f"{name}: {where}", part)
+        _check_columns(f"{name}: {where}", part)
 
 
 def _text(name: str) -> str:
@@ -160,8 +172,15 @@ def _object(name: str, text: str) -> dict[str, Any]:
     def no_number(constant: str) -> NoReturn:
         _refuse(f"{name}: holds {constant}, which is no JSON")
 
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            _refuse(f"{name}: several fields {twice!a:.80}, of which only one can be meant")
+        return found
+
     try:
-        data = json.loads(text, parse_constant=no_number)
+        data = json.loads(text, parse_constant=no_number, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         what = "is cut off or no JSON" if error.pos >= len(text.rstrip()) else "is no JSON"
         _refuse(f"{name}: {what}: line {error.lineno} column {error.colno}: {error.msg.lower()}")
@@ -205,8 +224,14 @@ def _parts(value: object, where: str = "") -> Iterator[tuple[str, Document]]:
         yield from _parts(item, (where + name).lstrip("."))
 
 
-def _check_lengths(where: str, part: Document) -> None:
-    """Refuse a curve whose columns do not belong together."""
+def _check_columns(where: str, part: Document) -> None:
+    """Refuse a curve whose columns do not belong together, that falls to 0, or that is none."""
+    if isinstance(part, DeepGain) and not part.dimension:
+        _refuse(f"{where}: dimension: is empty")
+    for column in POSITIVE.get(type(part).__name__, ()):
+        value = getattr(part, column)
+        if value is not None and (least := min(value if isinstance(value, tuple) else (value,), default=1.0)) <= 0:
+            _refuse(f"{where}: {column}: expected numbers above 0, got {least:g}")
     for columns in COLUMNS.get(type(part).__name__, ()):
         lengths = {column: len(getattr(part, column)) for column in columns}
         if len(set(lengths.values())) > 1:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import Again, file_size, open_file, read_at, reopening
+from specaudit.embeddings.files import Again, file_size, open_file, read_at, reopening, unpacked_budget
 from specaudit.embeddings.matrices import check_matrix
 from specaudit.embeddings.members import choose_member, member_label
 from specaudit.embeddings.npy import Header, expect_data, read_header, read_stream
@@ -46,7 +46,7 @@ def read_npz(part: Part) -> FileMatrix:
         label = member_label(part, _key(info))
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             with archive.open(info) as stream:
-                return read_stream(stream, label)
+                return read_stream(stream, label, unpacked_budget(info.compress_size))
         with archive.open(info) as stream:
             header = read_header(stream, label)
         check_matrix(label, header.shape, header.dtype)

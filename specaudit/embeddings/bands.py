@@ -39,6 +39,11 @@ class BandMatrix:
         """Number of rows."""
         return int(self.edges[-1])
 
+    @property
+    def held(self) -> int:
+        """Bytes of the largest band."""
+        return int(np.diff(self.edges).max()) * self.dimensions * self.dtype.itemsize
+
     def blocks(self, max_bytes: int) -> Iterator[Array]:
         """Yield all rows in order, a band or a piece of one at a time."""
         step = block_rows(max_bytes, self.dimensions * self.dtype.itemsize)

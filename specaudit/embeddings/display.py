@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 
-def shown(name: object, limit: int = 160) -> str:
-    r"""Return ``name`` on one printable line of at most ``limit`` characters.
+def escaped(text: str) -> str:
+    r"""Return ``text`` on one printable line: what is not printable is escaped (``\n``, ``\x1b``, ``\udcff``)."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
 
-    Control characters, line breaks and undecodable bytes are escaped (``\n``, ``\x1b``, ``\udcff``); the
-    middle of a longer text is replaced by ``…``, because the two ends of a path tell most.
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def shown(name: object, limit: int = 160) -> str:
+    """Return ``name`` on one printable line of at most ``limit`` characters.
+
+    The middle of a longer text is replaced by ``…``, because the two ends of a path tell most.
     """
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
+    text = escaped(str(name))
     if len(text) <= limit:
         return text
     tail = limit // 2

@@ -64,7 +64,9 @@ File = io.FileIO | BinaryIO | Ranged
 Place = Path | Opener
 Again = Callable[[], io.FileIO | Ranged]
 CHUNK = 1 << 20  # bytes copied at a time into a spool
-LONGEST_LINE = 64 << 20  # bytes; a binary file taken for text must not end up in memory as one line
+LONGEST_LINE = 16 << 20  # bytes; a binary file taken for text must not end up in memory as one line
+LARGEST_RATIO = 100  # numbers pack to a tenth at best; a file made to fill the disk packs to a thousandth
+ALWAYS_ALLOWED = 64 << 20  # bytes
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -206,6 +208,19 @@ def spooling(label: str, size: int = 0) -> Iterator[BinaryIO]:
         raise
 
 
+def unpacked_budget(size: int) -> int:
+    """Return the most bytes that ``size`` packed ones may unpack to."""
+    return max(ALWAYS_ALLOWED, LARGEST_RATIO * size)
+
+
+def too_large(label: str, budget: int) -> InputError:
+    """Return the error of a file that unpacks to more than its budget."""
+    return InputError(
+        f"{shown(label)}: unpacks to more than {budget:,} bytes, {LARGEST_RATIO} times its size",
+        next_step="unpack it yourself if you trust it",
+    )
+
+
 def copy_exactly(read: Callable[[int], bytes], into: BinaryIO, size: int) -> int:
     """Copy up to ``size`` bytes block-wise and return how many there were."""
     done = 0
@@ -221,7 +236,7 @@ def text_lines(path: Place, label: str) -> Iterator[tuple[int, str]]:
     Raises
     ------
     InputError
-        As ``open_file``; a line is not UTF-8 or longer than 64 MiB.
+        As ``open_file``; a line is not UTF-8 or longer than 16 MiB.
     """
     with io.BufferedReader(open_file(path, label), CHUNK) as file:
         number = 0

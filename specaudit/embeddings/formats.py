@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from specaudit.embeddings.archives import read_npz
+from specaudit.embeddings.bands import BandMatrix
 from specaudit.embeddings.binary import parse_dtype, read_bin, read_raw, read_vecs
 from specaudit.embeddings.delimited import read_delimited
 from specaudit.embeddings.display import quoted, shown
@@ -14,11 +15,11 @@ from specaudit.embeddings.gzipped import read_packed
 from specaudit.embeddings.hdf5 import read_hdf5
 from specaudit.embeddings.ipc import read_ipc
 from specaudit.embeddings.jsonl import read_jsonl
-from specaudit.embeddings.matrices import Matrix
+from specaudit.embeddings.matrices import Matrix, check_held
 from specaudit.embeddings.npy import read_npy, read_stdin
 from specaudit.embeddings.parquet import read_parquet
 from specaudit.embeddings.sources import GZIP, STDIN, ZARR, Part, unpacked_suffix
-from specaudit.embeddings.stored import FileMatrix
+from specaudit.embeddings.stored import FileMatrix, JoinedMatrix
 from specaudit.embeddings.tensors import read_safetensors
 from specaudit.embeddings.zarrays import read_zarr
 from specaudit.errors import InputError
@@ -34,6 +35,7 @@ class Options:
     id_column: str | None = None
     group_column: str | None = None
     without: str | None = None  # a column that is no part of the rows, where there is one
+    max_memory: int | None = None  # bytes
 
 
 M = TypeVar("M", bound=Matrix)
@@ -48,6 +50,8 @@ def open_part(part: Part, options: Options) -> Matrix:
     ------
     InputError
         The format is refused, the file is damaged, or the options do not fit it.
+    BudgetError
+        What is decoded together is more than a quarter of the memory.
     """
     if (refused := _refusal(part.suffix)) is not None:
         raise InputError(f"{shown(part.label)}: {refused[0]}", next_step=refused[1])
@@ -64,6 +68,8 @@ def open_part(part: Part, options: Options) -> Matrix:
     unknown = _unpacking(_raw) if part.suffix.endswith(GZIP) else _raw
     matrix = READERS.get(part.suffix, unknown)(part, options)
     _agree(part, options, matrix)
+    if isinstance(matrix, BandMatrix):
+        check_held(part.label, matrix.held, options.max_memory)
     return matrix
 
 
@@ -102,6 +108,10 @@ def _delimited(part: Part, options: Options) -> FileMatrix:
     return read_delimited(part, options.column, options.id_column, options.group_column, options.without)
 
 
+def _ipc(part: Part, options: Options) -> FileMatrix | JoinedMatrix:
+    return read_ipc(part, options.column, options.id_column, options.group_column, options.max_memory)
+
+
 def _plain(read: Callable[[Part], M]) -> Callable[[Part, Options], M]:
     return lambda part, options: read(part)
 
@@ -124,9 +134,9 @@ _PACKABLE: Mapping[str, FileReader] = {
 }
 _COLUMNAR: Mapping[str, Reader] = {
     ".parquet": _table(read_parquet),
-    ".arrow": _table(read_ipc),
-    ".feather": _table(read_ipc),
-    ".ipc": _table(read_ipc),
+    ".arrow": _ipc,
+    ".feather": _ipc,
+    ".ipc": _ipc,
 }
 _CONTAINERS: Mapping[str, Reader] = {
     ".npz": _plain(read_npz),

@@ -10,14 +10,11 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.files import copy_exactly, file_size, open_file, spooling
+from specaudit.embeddings.files import copy_exactly, file_size, open_file, spooling, too_large, unpacked_budget
 from specaudit.embeddings.sources import Part, unpacked_suffix
 from specaudit.embeddings.spools import Spooled
 from specaudit.embeddings.stored import FileMatrix
 from specaudit.errors import InputError
-
-LARGEST_RATIO = 100  # numbers pack to a tenth at best; a file made to fill the disk packs to a thousandth
-ALWAYS_ALLOWED = 64 << 20  # bytes
 
 
 def read_packed(part: Part, read: Callable[[Part], FileMatrix]) -> FileMatrix:
@@ -43,7 +40,7 @@ def read_packed(part: Part, read: Callable[[Part], FileMatrix]) -> FileMatrix:
 def _unpack(part: Part) -> BinaryIO:
     """Return a temporary file with what a packed file holds."""
     with open_file(part.path, part.label) as file, spooling(part.label) as spool:
-        budget = max(ALWAYS_ALLOWED, LARGEST_RATIO * file_size(file))
+        budget = unpacked_budget(file_size(file))
         try:
             with gzip.GzipFile(fileobj=io.BufferedReader(file)) as stream:
                 copy_exactly(stream.read, spool, budget)
@@ -54,8 +51,5 @@ def _unpack(part: Part) -> BinaryIO:
                 next_step="write or copy the file again",
             ) from None
         if left:
-            raise InputError(
-                f"{shown(part.label)}: unpacks to more than {budget:,} bytes, {LARGEST_RATIO} times its size",
-                next_step="unpack it yourself if you trust it",
-            )
+            raise too_large(part.label, budget)
     return spool

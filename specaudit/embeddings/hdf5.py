@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from specaudit.embeddings.bands import BandMatrix, even_edges
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
-from specaudit.embeddings.files import expect_size, file_size, open_file, reopening
+from specaudit.embeddings.files import expect_size, file_size, open_file, reopening, too_large, unpacked_budget
 from specaudit.embeddings.matrices import Array, DType, check_matrix
 from specaudit.embeddings.members import choose_member, member_label
 from specaudit.embeddings.sources import Part
@@ -50,6 +51,9 @@ def read_hdf5(part: Part) -> FileMatrix | BandMatrix:
                 end = start + data.nbytes
                 expect_size(label, min(file_size(file), end), end, "the file up to the data set's end")
                 return from_file(again, label, shape, dtype, start)
+            budget = unpacked_budget(data.id.get_storage_size())
+            if prod(chunks or shape) * dtype.itemsize > budget:
+                raise too_large(label, budget)
     native = dtype.newbyteorder("=")
 
     @contextmanager

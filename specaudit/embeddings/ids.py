@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from specaudit.embeddings.display import quoted, shown
@@ -15,6 +16,7 @@ from specaudit.embeddings.sources import Part, single_file
 from specaudit.errors import InputError
 
 Ids = tuple[str, ...]
+SURROGATE = re.compile("[\ud800-\udfff]")
 IDS = Content(
     kinds="USiu",
     expected="strings or whole numbers",
@@ -36,6 +38,11 @@ def read_ids(source: str | os.PathLike[str] | Sequence[str]) -> Ids:
     return READERS[part.suffix](part)
 
 
+def is_text(name: str) -> bool:
+    """Return whether a name can be written as UTF-8, which one half of a pair of surrogates cannot."""
+    return name.isascii() or not SURROGATE.search(name)
+
+
 def check_ids(ids: Ids, rows: int, locate: Callable[[int], str]) -> None:
     """Raise an ``InputError`` unless there is one non-empty id per row and none twice.
 
@@ -45,12 +52,17 @@ def check_ids(ids: Ids, rows: int, locate: Callable[[int], str]) -> None:
         raise InputError(
             f"{len(ids):,} ids for {rows:,} rows", next_step="give exactly one id per row, in the same order"
         )
-    if len(set(ids)) == rows and "" not in ids:
+    if len(set(ids)) == rows and "" not in ids and all(map(is_text, ids)):
         return
     seen: dict[str, int] = {}
     for row, name in enumerate(ids):
         if not name:
             raise InputError(f"{locate(row)}: the id is empty", next_step="give every row an id")
+        if not is_text(name):
+            raise InputError(
+                f"{locate(row)}: the id {quoted(name)} is no text: it has half a pair of surrogates",
+                next_step="write the id as UTF-8",
+            )
         if name in seen:
             raise InputError(
                 f"id {quoted(name)} names two rows: {locate(seen[name])} and {locate(row)}",

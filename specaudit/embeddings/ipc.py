@@ -22,8 +22,9 @@ from specaudit.embeddings.columns import (
 )
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
-from specaudit.embeddings.files import Ranged, open_file, reopening
-from specaudit.embeddings.matrices import check_matrix
+from specaudit.embeddings.files import Ranged, file_size, open_file, reopening, too_large, unpacked_budget
+from specaudit.embeddings.ipc_sizes import batch_sizes
+from specaudit.embeddings.matrices import check_held, check_matrix
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, JoinedMatrix, ParsedRows, from_file, spool_rows
 from specaudit.errors import InputError
@@ -39,7 +40,11 @@ KIND = "Arrow"
 
 
 def read_ipc(
-    part: Part, column: str | None, id_column: str | None, group_column: str | None
+    part: Part,
+    column: str | None,
+    id_column: str | None,
+    group_column: str | None,
+    max_memory: int | None = None,
 ) -> FileMatrix | JoinedMatrix:
     """Return the columns of the embedding: in place if they are lists in a local file that is not compressed.
 
@@ -48,16 +53,26 @@ def read_ipc(
     Raises
     ------
     InputError
-        The file is damaged, pyarrow is missing, as ``choose_columns``, or as ``read_values``.
+        The file is damaged, pyarrow is missing, as ``choose_columns``, or as ``read_values``; it unpacks to far more
+        than its size.
+    BudgetError
+        A record batch is larger than ``max_memory`` lets it be.
     """
     with needs("arrow", part.label):
         import pyarrow  # noqa: F401
     choice = column, id_column, group_column
     with open_file(part.path, part.label) as file, arrow_errors(part.label, KIND):
+        source = io.BufferedReader(file)
+        sizes = list(batch_sizes(source, LEAD if source.read(len(MAGIC)) == MAGIC else 0))
+        budget = unpacked_budget(file_size(file))
+        if sum(size.unpacked for size in sizes) > budget:
+            raise too_large(part.label, budget)
+        check_held(part.label, max((size.unpacked for size in sizes), default=0), max_memory)
         if not isinstance(file, Ranged) and (found := _located(part, file, choice)) is not None:
             return found
-        with io.BufferedReader(file) as source:
-            return _copied(part, _Batches.of(part, source, choice))
+        check_held(part.label, max((size.stored for size in sizes), default=0), max_memory)
+        source.seek(0)
+        return _copied(part, _Batches.of(part, source, choice))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

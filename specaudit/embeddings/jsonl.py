@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,12 +70,21 @@ def json_lines(part: Part) -> Iterator[tuple[int, Any]]:
     """Yield ``(line, value)``; only the end of the file may be blank."""
     for number, line in filled_lines(part.path, part.label):
         try:
-            yield number, json.loads(line)
+            yield number, json.loads(line, object_pairs_hook=once)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{shown(part.label)} line {number}: not JSON: {shown(error, 100)}",
                 next_step="write one JSON value per line",
             ) from None
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; a name that occurs twice is a ValueError, because readers differ in which they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"several fields {quoted(twice)}")
+    return found
 
 
 def read_id(where: str, record: Any, field: str) -> str:

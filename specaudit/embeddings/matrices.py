@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
-from specaudit.errors import InputError
+from specaudit.errors import BudgetError, InputError
 
 Array = npt.NDArray[Any]
 DType = np.dtype[Any]
@@ -64,6 +64,16 @@ def check_matrix(label: str, shape: tuple[int, ...], dtype: DType) -> None:
     if min(shape) == 0:
         what = "rows" if shape[0] == 0 else "columns"
         raise InputError(f"{name}: 0 {what} (shape {shown(shape, 60)})", next_step="check the step that wrote it")
+
+
+def check_held(label: str, size: int, max_memory: int | None) -> None:
+    """Raise a ``BudgetError`` where ``size`` bytes that are decoded together are more than a quarter of the memory."""
+    if max_memory is not None and size > max_memory // 4:
+        raise BudgetError(
+            f"{shown(label)}: {size:,} bytes of it are decoded together, more than a quarter of the {max_memory:,} "
+            "that may be used",
+            next_step=f"raise --max-memory to {-(-4 * size // 2**20)}M, or write it in smaller chunks",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,10 +19,13 @@ from specaudit.embeddings.files import (
     read_at,
     reopening,
     spooling,
+    too_large,
 )
 from specaudit.embeddings.matrices import Array, Content, check_matrix, check_vector
 from specaudit.embeddings.stored import FileMatrix, from_file, from_spool
 from specaudit.errors import InputError
+
+LONGEST_HEADER = 1 << 20  # bytes; that of a matrix takes a hundred
 
 
 class Readable(Protocol):
@@ -62,6 +66,8 @@ class _Counted:
         self.count = 0
 
     def read(self, size: int) -> bytes:
+        if size > LONGEST_HEADER:  # of a packed file it may be a few bytes, and numpy reads it whole
+            raise ValueError(f"a header of {size:,} bytes")
         data = self.stream.read(size) or b""
         self.count += len(data)
         return data
@@ -80,7 +86,9 @@ def read_header(stream: Readable, label: str) -> Header:
     try:
         version = np.lib.format.read_magic(counted)
         # Version 3 differs from 2 only in the encoding of field names, and arrays with fields are refused.
-        shape, fortran, dtype = read.get(version, np.lib.format.read_array_header_2_0)(counted)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a header that Python 2 wrote
+            shape, fortran, dtype = read.get(version, np.lib.format.read_array_header_2_0)(counted)
     except InputError:
         raise
     except OSError as error:
@@ -134,10 +142,18 @@ def read_stdin(label: str) -> FileMatrix:
     return read_stream(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer), label)
 
 
-def read_stream(stream: Readable, label: str) -> FileMatrix:
-    """Return the matrix of a whole .npy stream, copied to a nameless temporary file."""
+def read_stream(stream: Readable, label: str, budget: int | None = None) -> FileMatrix:
+    """Return the matrix of a whole .npy stream, copied to a nameless temporary file.
+
+    Raises
+    ------
+    InputError
+        The header asks for more than the ``budget`` of bytes; as the file of a matrix does.
+    """
     header = read_header(stream, label)
     check_matrix(label, header.shape, header.dtype)
+    if budget is not None and header.data_bytes > budget:
+        raise too_large(label, budget)
     with spooling(label, header.data_bytes) as spool:
         got = copy_exactly(lambda size: stream.read(size) or b"", spool, header.data_bytes)
         got += len(stream.read(1) or b"")

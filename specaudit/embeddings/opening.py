@@ -12,7 +12,7 @@ from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.entries import Source
 from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, open_part
-from specaudit.embeddings.ids import check_ids, read_ids
+from specaudit.embeddings.ids import check_ids, is_text, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
 from specaudit.embeddings.remote import Remote, digest_of_versions, is_url, public_name
 from specaudit.embeddings.row_values import read_groups
@@ -82,6 +82,7 @@ def open_embeddings(
             id_column=_column(ids),
             group_column=_column(groups),
             without=_column(without),
+            max_memory=max_memory,
         )
         found = _open_files(name, options, max_memory)
         if options.id_column is not None and all(matrix.ids is not None for matrix in found.matrices):
@@ -116,10 +117,11 @@ def _column_groups(column: object, embeddings: Embeddings) -> tuple[str, ...]:
                 next_step="name a file with one label per row",
             )
         labels += matrix.groups
-    empty = next((row for row, label in enumerate(labels) if not label.strip()), None)
-    if empty is not None:
+    bad = next((row for row, label in enumerate(labels) if not (label.strip() and is_text(label))), None)
+    if bad is not None:
+        what = f"is {quoted(labels[bad])}, which is no text" if labels[bad].strip() else "is empty"
         raise InputError(
-            f"{embeddings.locate(empty)}: the group {quoted(column)} is empty",
+            f"{embeddings.locate(bad)}: the group {quoted(column)} {what}",
             next_step="give every row the name of its group",
         )
     return tuple(labels)

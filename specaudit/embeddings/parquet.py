@@ -24,7 +24,7 @@ from specaudit.embeddings.columns import (
 )
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
-from specaudit.embeddings.files import open_file, reopening, spooling
+from specaudit.embeddings.files import file_size, open_file, reopening, spooling, too_large, unpacked_budget
 from specaudit.embeddings.matrices import Array, block_rows, check_matrix
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, from_spool
@@ -48,7 +48,7 @@ def read_parquet(
     Raises
     ------
     InputError
-        The file is damaged, pyarrow is missing, or as ``choose_columns``.
+        The file is damaged or unpacks to far more than its size, pyarrow is missing, or as ``choose_columns``.
     """
     with needs("arrow", part.label):
         import pyarrow.parquet as pq  # noqa: F401
@@ -63,6 +63,9 @@ def read_parquet(
             first = next(table.iter_batches(1, columns=columns.names, use_threads=False))
             dimensions = first_dimensions(first, columns, row_teller(part.label, 0))
         check_matrix(part.label, (int(groups[-1]), dimensions), columns.dtype)
+        _check_packed(
+            table, columns, int(groups[-1]) * dimensions * columns.dtype.itemsize, file_size(file), part.label
+        )
         ids, labels = (_read_names(table, name, part.label) for name in (columns.id_name, columns.group_name))
         layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
         if not columns.listed:
@@ -75,6 +78,15 @@ def read_parquet(
 
     edges = split_edges(np.unique(groups), layout.row_bytes)
     return BandMatrix(dimensions=dimensions, dtype=columns.dtype, edges=edges, opener=opened, ids=ids, groups=labels)
+
+
+def _check_packed(table: pq.ParquetFile, columns: Columns, decoded: int, size: int, label: str) -> None:
+    """Raise an ``InputError`` where what is read unpacks to more than its budget, or is copied as more."""
+    groups = (table.metadata.row_group(k) for k in range(table.num_row_groups))
+    chunks = (group.column(k) for group in groups for k in range(group.num_columns))
+    read = [chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns.read]
+    if max(sum(read), 0 if columns.listed else decoded) > unpacked_budget(size):
+        raise too_large(label, unpacked_budget(size))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

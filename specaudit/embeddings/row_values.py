@@ -20,7 +20,7 @@ from specaudit.embeddings.entries import (
     vector_entries,
 )
 from specaudit.embeddings.fields import read_fields
-from specaudit.embeddings.ids import decoded
+from specaudit.embeddings.ids import decoded, is_text
 from specaudit.embeddings.matrices import Content
 from specaudit.embeddings.sources import Part
 from specaudit.errors import InputError
@@ -97,10 +97,10 @@ def read_groups(source: Source, embeddings: Embeddings) -> tuple[str, ...]:
     _check_count(entries, embeddings, GROUP)
     values = entries.values
     labels = decoded(values, entries.label) if isinstance(values, np.ndarray) else tuple(values)
-    empty = next((entry for entry, label in enumerate(labels) if not label.strip()), None)
-    if empty is not None:
+    bad = next((entry for entry, label in enumerate(labels) if not (label.strip() and is_text(label))), None)
+    if bad is not None:
         raise InputError(
-            f"{entries.told(empty)} as the group of {embeddings.locate(int(rows[empty]))}, expected a label",
+            f"{entries.told(bad)} as the group of {embeddings.locate(int(rows[bad]))}, expected a label",
             next_step="give every row the name of its group",
         )
     return tuple(labels[entry] for entry in np.argsort(rows).tolist())

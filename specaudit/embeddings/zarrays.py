@@ -14,6 +14,7 @@ import numpy as np
 from specaudit.embeddings.bands import BandMatrix, even_edges
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
+from specaudit.embeddings.files import too_large, unpacked_budget
 from specaudit.embeddings.matrices import Array, DType, check_matrix
 from specaudit.embeddings.members import choose_member, member_label
 from specaudit.embeddings.remote import WEB, Remote, below
@@ -44,7 +45,10 @@ def read_zarr(part: Part) -> BandMatrix:
         array = zarr.open_array(store, path=path, mode="r")
         check_matrix(label, array.shape, array.dtype)
         _check_whole(label, array)
-        native = array.dtype.newbyteorder("=")
+        native, stored = array.dtype.newbyteorder("="), array.shards or array.chunks
+        budget = unpacked_budget(array.nbytes_stored())
+        if prod(stored) * native.itemsize > budget:
+            raise too_large(label, budget)
 
     @contextmanager
     def reading() -> Iterator[_Rows]:
@@ -56,8 +60,7 @@ def read_zarr(part: Part) -> BandMatrix:
                 )
             yield _Rows(zarr.open_array(_store(part), path=path, mode="r"), native)
 
-    together = (array.shards or array.chunks)[0]
-    edges = even_edges(array.shape[0], together, array.shape[1] * native.itemsize)
+    edges = even_edges(array.shape[0], stored[0], array.shape[1] * native.itemsize)
     return BandMatrix(dimensions=array.shape[1], dtype=native, edges=edges, opener=reading)
 
 

@@ -14,6 +14,7 @@ from specaudit.experiments.ridge import predicted, predicted_by_modes
 from specaudit.experiments.targets import Labels, ProcessTarget, Split, split
 from specaudit.kernels import FloatArray, Kernel, RealArray
 from specaudit.krylov import eigvalsh
+from specaudit.operators import DenseOperator, dense_operator
 
 
 class Learner(Protocol):
@@ -134,6 +135,14 @@ class Problem:
     def loss(self, rows: IntArray, values: FloatArray, test: IntArray, run: int) -> float:
         """Return the relative error on test rows (t,) after training on `rows` (m,) with the values (n, J)."""
         return relative_error(self.learner(rows, values, test, self.seed + run), values[test])
+
+
+def operator_of(kernel: Kernel, rows: FloatArray, *, threads: int = 1) -> DenseOperator:
+    """Return the kernel matrix of rows (n, d); of the linear kernel in float64, as many of its eigenvalues are 0."""
+    if kernel.profile is None:
+        matrix = rows @ rows.T
+        return DenseOperator(matrix=matrix, diagonal=np.diagonal(matrix))
+    return dense_operator(kernel, rows, threads=threads)
 
 
 def relative_error(predictions: FloatArray, truth: FloatArray) -> float:

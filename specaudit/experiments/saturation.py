@@ -16,7 +16,7 @@ ROWS = 1024
 """Rows of the pool, at most: models are compared at one number of rows, before pruning."""
 MODES, LEAST_MODES = 1 / 4, 4
 """Modes of the largest model, as a share of the rows of the smallest arm, and of the smallest model."""
-HIDDEN = (2, 8, 32, 128)
+HIDDEN = (4, 16, 64)
 FEWEST = 3
 """Sizes below which there is no slope."""
 

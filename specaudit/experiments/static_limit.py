@@ -84,6 +84,8 @@ class StaticLimit:
         Local exponent b of the kernel's eigenvalues; None where the rows do not tell.
     tested
         Rows held out in each run.
+    shared
+        Held-out rows over those of the pool: what intervals over the runs take into account.
     models, model_rows
         Sizes of the models that are compared, and rows of the pool that they are trained on before pruning.
     """
@@ -94,6 +96,7 @@ class StaticLimit:
     arms: tuple[ArmCurve, ...]
     tail: LocalTail | None
     tested: int
+    shared: float
 
 
 def pool_sizes(pool: int, prunings: Sequence[Pruning]) -> tuple[int, ...]:
@@ -162,6 +165,7 @@ def static_limit(
         arms=tuple(curves),
         tail=judge_.tail,
         tested=len(first.test),
+        shared=judge_.shared,
         models=plan.models,
         model_rows=plan.model_rows,
     )

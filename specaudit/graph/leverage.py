@@ -21,7 +21,7 @@ from specaudit.kernels import FloatArray, Kernel, kernel_values
 
 NEIGHBORS = 64
 BLOCK = 1 << 22
-"""Kernel values of a block and thread."""
+"""Numbers of a block and thread."""
 
 IntArray = npt.NDArray[np.int64]
 
@@ -75,7 +75,7 @@ class TailLeverage:
         near = np.take_along_axis(near, keep, axis=1)
         copies = np.where(own >= 0, self.weights[own], 1)
         left = np.empty(len(points))
-        step = max(1, BLOCK // near.shape[1] ** 2)
+        step = max(1, BLOCK // (near.shape[1] * (near.shape[1] + points.shape[1])))
 
         def solve(part: slice) -> None:
             left[part] = self._left(points[part], near[part])

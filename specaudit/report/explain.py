@@ -298,7 +298,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "collapsed": Explanation(
         title="new rows lie deeper in the span than real rows do",
         meaning="A quarter of them or more are better explained by the real rows than 95 % of these themselves, as "
-        "of a model that keeps the leading directions alone; or a tenth more than of real rows repeat one another.",
+        "of a model that keeps the leading directions alone; or a tenth more than of real rows repeat one another. "
+        "Of a sampler: its weights gather on label noise; D is below .50 in most runs, or added noise draws surely "
+        "more than 1.5 times its share and the lowest held-out loss is surely higher than under uniform sampling.",
         action="Look at what makes the rows: another temperature, another model, or fewer generations.",
     ),
     "new-modes": Explanation(

@@ -118,5 +118,7 @@ def _module(document: Saved, name: str) -> ModuleType:
 
 
 def _measured(document: Saved) -> Saved:
-    """Return the document that is rendered: of a baseline the fit that it holds."""
-    return document.fit if document.schema_ == "specaudit.baseline/1" else document
+    """Return the document that is rendered, its texts on a line each: of a baseline the fit that it holds."""
+    from specaudit.report.printable import printable
+
+    return printable(document.fit if document.schema_ == "specaudit.baseline/1" else document)

@@ -22,6 +22,7 @@ from specaudit.embeddings.display import shown
 from specaudit.errors import ConfigError
 from specaudit.report.formats import PICTURES
 from specaudit.report.scree import FAINTEST, above_rounding
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,7 +99,7 @@ def save_fit(fit: Fit, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(fit, kind_of(path)))
+    write_files([(Path(path), picture(fit, kind_of(path)))])
 
 
 def picture(fit: Fit, kind: str) -> bytes:

@@ -161,6 +161,13 @@ FILES: dict[str, tuple[str, bytes, str, dict[str, Any]]] = {
     "jsonl huge": ("a.jsonl", f"[1]\n[{'9' * 400}]".encode(), "line 2: a whole number too large", {}),
     "jsonl digits": ("a.jsonl", f"[1]\n[{'9' * 9000}]".encode(), "line 2: not JSON", {}),
     "jsonl id": ("a.jsonl", jsonl({"vector": [1], "id": 1}, {"vector": [1]}), "field 'id' is null", {}),
+    "jsonl twice": ("a.jsonl", b'{"vector": [1], "vector": [2]}\n', "line 1: not JSON: several fields 'vector'", {}),
+    "jsonl id of half a character": (
+        "a.jsonl",
+        b'{"vector": [1], "id": "\\ud800"}\n{"vector": [2], "id": "b"}\n',
+        r"row 0: the id '\ud800' is no text",
+        {},
+    ),
     "jsonl blank": ("a.jsonl", b"[1]\n\n[2]\n", "line 2: blank line", {}),
     "pickle": ("a.pkl", b"cos\nsystem\n", "never opened", {}),
     "joblib": ("a.joblib", b"x", "never opened", {}),

@@ -86,7 +86,7 @@ def test_numbers_and_bool_are_labels(folder: Path, values: Any, labels: tuple[st
 
 
 def test_labels_are_taken_as_they_are_written(folder: Path) -> None:
-    labels = (" web", "web", "WEB", "1", "1.0", "\x1b[31m\ud800")
+    labels = (" web", "web", "WEB", "1", "1.0", "\x1b[31m\ue000")
     Path("g.jsonl").write_bytes(jsonl(*labels))
     assert read_groups("g.jsonl", named()) == labels
 
@@ -100,6 +100,11 @@ BAD: dict[str, tuple[str, bytes, str]] = {
         "g.csv",
         lines("row,group", *(f"{k},{'' if k == 4 else 'a'}" for k in ORDER)),
         "g.csv line 6: '' as the group of array row 4 (id 'elder'), expected a label",
+    ),
+    "half a character": (
+        "g.jsonl",
+        jsonl("a", "b\ud800", "c", "d", "e", "f"),
+        r"g.jsonl line 2: 'b\ud800' as the group of array row 1 (id 'banana'), expected a label",
     ),
     "blanks": ("g.npy", npy(np.array(["a", "b", " ", "c", "d", "e"])), "g.npy item 2: ' ' as the group of array"),
     "an empty line": ("g.txt", lines("a", "", "b", "c", "d", "e"), "line 2: blank line before another row"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specaudit.embeddings import gzipped, open_embeddings
+from specaudit.embeddings import files, open_embeddings
 from specaudit.errors import InputError
 from specaudit.scan import scan
 
@@ -89,7 +89,7 @@ def test_bad_packed_file(folder: Path, name: str, data: bytes, says: str) -> Non
 
 @pytest.mark.parametrize("name", ["bomb.npy.gz", "bomb.csv.gz"])
 def test_a_bomb_stops_at_the_budget(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(gzipped, "ALWAYS_ALLOWED", 1000)
+    monkeypatch.setattr(files, "ALWAYS_ALLOWED", 1000)
     data = npy(np.zeros((500_000, 4))) if "npy" in name else b"0,0\n" * 4_000_000
     packed = gzip.compress(data, 9)
     assert len(data) > 200 * len(packed)

@@ -16,6 +16,7 @@ from specaudit.embeddings.display import shown
 from specaudit.report.compare.facts import kernels
 from specaudit.report.facts import number
 from specaudit.report.plots import COLORS, INK, LEAST, alone, drawn, key, kind_of, label
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +71,7 @@ def save_comparison(comparison: Comparison, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(comparison, kind_of(path)))
+    write_files([(Path(path), picture(comparison, kind_of(path)))])
 
 
 def picture(comparison: Comparison, kind: str) -> bytes:

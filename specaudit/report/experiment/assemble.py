@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from specaudit import documents as doc
+from specaudit.experiments.slopes import Estimate, estimated
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.report.compare.assemble import kernel_document
 from specaudit.version import ESTIMATOR_VERSION
@@ -64,3 +67,25 @@ def experiment_document(
 def floats(values: FloatArray | Sequence[float]) -> tuple[float, ...]:
     """Return numbers as a document holds them."""
     return tuple(float(value) for value in values)
+
+
+def measured(arm: str, quantity: str, of: Estimate) -> doc.Measure:
+    """Return an estimate as a measure of an arm."""
+    return doc.Measure(arm=arm, quantity=quantity, value=of.value, low=of.low, high=of.high, runs=of.runs)
+
+
+def over_runs(panel: str, arm: str, x: FloatArray, values: FloatArray, shared: float = 0.0) -> doc.Series:
+    """Return the geometric mean over runs of positive curves (r, s), with 95 % intervals of more than one run.
+
+    `shared` as in `slopes.estimated`.
+    """
+    points = [estimated(column, shared).exponential for column in np.log(values).T]
+    band = all(point.low is not None for point in points)
+    return doc.Series(
+        panel=panel,
+        arm=arm,
+        x=floats(x),
+        y=floats([point.value for point in points]),
+        low=floats([point.low or 0.0 for point in points]) if band else None,
+        high=floats([point.high or 0.0 for point in points]) if band else None,
+    )

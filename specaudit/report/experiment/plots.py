@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from specaudit.embeddings.display import shown
 from specaudit.report.plots import alone, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ def save_experiment(experiment: Experiment, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(experiment, kind_of(path)))
+    write_files([(Path(path), picture(experiment, kind_of(path)))])
 
 
 def picture(experiment: Experiment, kind: str) -> bytes:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from specaudit import documents as doc
-from specaudit.experiments.slopes import Estimate, estimated
+from specaudit.experiments.slopes import estimated
 from specaudit.experiments.static_limit import ArmCurve, StaticLimit
-from specaudit.kernels import FloatArray
-from specaudit.report.experiment.assemble import Parts, floats
+from specaudit.experiments.tail import LocalTail
+from specaudit.report.experiment.assemble import Parts, floats, measured, over_runs
 
 QUANTITIES = (
     doc.Quantity(
@@ -89,11 +89,11 @@ def static_limit_parts(found: StaticLimit, *, network: bool, law: float | None) 
         settings=[
             ("pool sizes", ", ".join(f"{size:,}" for size in found.sizes)),
             ("held out", f"{found.tested:,} rows"),
-            ("local exponent b", _tail(found)),
+            ("local exponent b", tail_told(found.tail)),
         ],
         arms=[_arm(arm) for arm in found.arms],
         quantities=(*QUANTITIES, *OF_MODELS) if found.models else QUANTITIES,
-        measures=[measure for arm in found.arms for measure in _measures(arm)],
+        measures=[measure for arm in found.arms for measure in _measures(arm, found.shared)],
         verdicts=[doc.Finding(arm=arm.id, verdict=arm.verdict, reason=arm.reason) for arm in pruned if arm.verdict],
         panels=[
             doc.Panel(
@@ -141,8 +141,8 @@ def _model_panel(found: StaticLimit, *, network: bool) -> doc.Panel:
     )
 
 
-def _tail(found: StaticLimit) -> str:
-    tail = found.tail
+def tail_told(tail: LocalTail | None) -> str:
+    """Return a local exponent with its window."""
     if tail is None:
         return "not told by these rows"
     window = "{:.3g} to {:.3g}".format(*tail.window)
@@ -161,7 +161,7 @@ def _arm(arm: ArmCurve) -> doc.Arm:
     return doc.Arm(id=arm.id, label=arm.pruning.label, note=note)
 
 
-def _measures(arm: ArmCurve) -> Iterator[doc.Measure]:
+def _measures(arm: ArmCurve, shared: float) -> Iterator[doc.Measure]:
     runs = arm.slope.runs
     yield measured(arm.id, "slope", arm.slope)
     if arm.difference is not None:
@@ -173,7 +173,7 @@ def _measures(arm: ArmCurve) -> Iterator[doc.Measure]:
         yield doc.Measure(
             arm=arm.id, quantity="equal-loss-share", value=share.value, low=share.low, high=share.high, runs=runs
         )
-    yield measured(arm.id, "loss", estimated(arm.losses[:, -1]))
+    yield measured(arm.id, "loss", estimated(arm.losses[:, -1], shared))
     if arm.saturation is not None:
         of = (arm.saturation.slope, arm.saturation.difference, arm.saturation.level)
         for quantity, value in zip(OF_MODELS, of, strict=True):
@@ -181,31 +181,12 @@ def _measures(arm: ArmCurve) -> Iterator[doc.Measure]:
                 yield measured(arm.id, quantity.id, value)
 
 
-def measured(arm: str, quantity: str, of: Estimate) -> doc.Measure:
-    """Return an estimate as a measure of an arm."""
-    return doc.Measure(arm=arm, quantity=quantity, value=of.value, low=of.low, high=of.high, runs=of.runs)
-
-
 def _curves(found: StaticLimit) -> Iterator[doc.Series]:
-    x = np.array(found.sizes, float)
+    x, models = np.array(found.sizes, float), np.array(found.models, float)
     unpruned = found.arms[0].losses
     for arm in found.arms:
-        yield over_runs("loss", arm.id, x, arm.losses)
+        yield over_runs("loss", arm.id, x, arm.losses, found.shared)
         if arm.pruning is not None:
-            yield over_runs("ratio", arm.id, x, arm.losses / unpruned)
+            yield over_runs("ratio", arm.id, x, arm.losses / unpruned, found.shared)
         if arm.saturation is not None:
-            yield over_runs("model", arm.id, np.array(found.models, float), arm.saturation.losses)
-
-
-def over_runs(panel: str, arm: str, x: FloatArray, values: FloatArray) -> doc.Series:
-    """Return the geometric mean over runs of positive curves (r, s), with 95 % intervals of more than one run."""
-    points = [estimated(column).exponential for column in np.log(values).T]
-    band = all(point.low is not None for point in points)
-    return doc.Series(
-        panel=panel,
-        arm=arm,
-        x=floats(x),
-        y=floats([point.value for point in points]),
-        low=floats([point.low or 0.0 for point in points]) if band else None,
-        high=floats([point.high or 0.0 for point in points]) if band else None,
-    )
+            yield over_runs("model", arm.id, models, arm.saturation.losses, found.shared)

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from specaudit.report.frontier.facts import ROOM
 from specaudit.report.headroom.plots import draw_headroom
 from specaudit.report.plots import COLORS, INK, alone, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ def save_frontier(found: Frontier, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(found, kind_of(path)))
+    write_files([(Path(path), picture(found, kind_of(path)))])
 
 
 def picture(found: Frontier, kind: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from specaudit.report.plots import COLORS, OTHER, alone, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ def save_headroom(headroom: Headroom, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(headroom, kind_of(path)))
+    write_files([(Path(path), picture(headroom, kind_of(path)))])
 
 
 def panel(headroom: Headroom) -> bytes:

@@ -13,6 +13,7 @@ from specaudit.errors import ConfigError
 from specaudit.report.compare import plots as comparison_plots
 from specaudit.report.plots import INK, alone, drawn, key, kind_of
 from specaudit.report.prune.facts import REFERENCE, deepest, tail
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def save_pruning(pruning: Pruning, path: str | Path) -> None:
     ConfigError
         The suffix is another one, or nothing was audited.
     """
-    Path(path).write_bytes(picture(pruning, kind_of(path)))
+    write_files([(Path(path), picture(pruning, kind_of(path)))])
 
 
 def picture(pruning: Pruning, kind: str) -> bytes:

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from specaudit.report.facts import number
 from specaudit.report.plots import alone, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ def save_simulation(simulation: Simulation, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(simulation, kind_of(path)))
+    write_files([(Path(path), picture(simulation, kind_of(path)))])
 
 
 def picture(simulation: Simulation, kind: str) -> bytes:

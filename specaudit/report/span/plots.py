@@ -11,6 +11,7 @@ import numpy as np
 
 from specaudit.embeddings.display import shown
 from specaudit.report.plots import COLORS, OTHER, alone, drawn, kind_of
+from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,7 @@ def save_span(span: Span, path: str | Path) -> None:
     ConfigError
         The suffix is another one.
     """
-    Path(path).write_bytes(picture(span, kind_of(path)))
+    write_files([(Path(path), picture(span, kind_of(path)))])
 
 
 def picture(span: Span, kind: str) -> bytes:

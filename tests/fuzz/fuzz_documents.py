@@ -1,0 +1,42 @@
+"""A document of every kind that can be read back, made of small data."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from fuzz_seeds import Seed
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where the fixtures are, also outside pytest
+
+import compare_fixtures
+from report_fixtures import WARNINGS, make_fit
+
+from specaudit import api
+from specaudit import documents as doc
+
+
+@cache
+def documents() -> dict[str, tuple[Seed, ...]]:
+    """Return the seeds of documents by their schema's name."""
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((240, 8)) * np.arange(1, 9) ** -0.7
+    log = np.array([rows[:, :2] * scale + 0.01 * random.standard_normal((240, 2)) for scale in (1.0, 0.6, 0.3)])
+    found: dict[str, tuple[doc.Saved, ...]] = {
+        "fit": (make_fit("resolved", warnings=WARNINGS), make_fit("unresolved"), api.fit(rows)),
+        "baseline": (api.baseline(rows, kernels=["laplace"]),),
+        "compare": (*map(compare_fixtures.made, ("fail", "augmented", "pass")), api.compare(rows, rows[:150])),
+        "prune": (api.prune(rows, "random", 0.5), api.prune(rows, "all", [0.5, 0.8])),
+        "span": (api.span(rows[:140], rows[140:]),),
+        "frontier": (api.frontier(rows, log),),
+        "simulate": (api.simulate(b=2.0),),
+        "headroom": (api.headroom(rows, 10.0),),
+    }
+    return {
+        f"document {name}": tuple(
+            Seed(kind="document", source="doc.json", files={"doc.json": made.to_json().encode()}) for made in several
+        )
+        for name, several in found.items()
+    }
