@@ -10,7 +10,7 @@ from page_fixtures import GOLDEN, SAVED, Page, check_readable, check_whole, docu
 from report_fixtures import HOSTILE, WARNINGS
 
 from specaudit.cli import main
-from specaudit.documents import Frontier, Headroom, Pruning, Saved, Simulation, Span
+from specaudit.documents import Frontier, Headroom, Pruning, Saved, Search, Simulation, Span
 from specaudit.report import pages
 from specaudit.report.explain import EXPLANATIONS
 from specaudit.report.formats import RENDERED, SUBJECTS, headline, render
@@ -66,6 +66,18 @@ def test_every_method_is_in_the_table_of_all(texts):
     for trial in pruning.trials:
         assert f"{trial.rows:,}" in said
     assert all(method.keeps in said for method in pruning.methods)
+
+
+def test_a_search_that_finds_nothing_has_a_page_too():
+    pruning = documents()["prune"]
+    search = Search(
+        bracket=(1.0, 0.9), confirmed=False, rows=(150, 150), searched=(), confirmations=(), reference=None
+    )
+    found = pruning.model_copy(update={"audit": None, "bound": None, "verdict": "inconclusive", "search": search})
+    page = Page(render(found, "html", 80, False))
+    check_readable(page)
+    assert plain(headline(found)) in plain(page.text)
+    assert "none passes; tried from 90 %" in page.text
 
 
 def hostile(document: Saved) -> Saved:
