@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
-BENCHMARKS := accuracy unseen speed jackknife scan gate_speed verdicts removed neighbours graph graph_scale span prune frontier dynamics
+BENCHMARKS := accuracy unseen speed jackknife scan gate_speed verdicts removed neighbours graph graph_scale span prune frontier dynamics dynamics_pictures static_limit oracle synthetic_span
 
 .PHONY: help audit test check bench docs
 
@@ -12,8 +12,9 @@ help: ## List the targets
 audit: $(VENV)/installed ## Fit the sample embeddings and print the result
 	@cd sample_data && ../$(BIN)/specaudit fit embeddings.npy
 
+# A process for each core, and a thread each: matrices in tests are small.
 test: $(VENV)/installed-dev ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/installed-dev ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .

@@ -119,6 +119,11 @@ def headroom_memory(rows: int, used: int, dimensions: int) -> int:
     return BASE + SCANNED * rows + 3 * 8 * used * dimensions + 2 * 8 * used**2
 
 
+def experiment_memory(rows: int, used: int, dimensions: int, threads: int) -> int:
+    """Return the bytes that training on `used` of `rows` rows needs: the kernel matrix, its modes, and solves."""
+    return BASE + 64 * rows + 3 * 8 * used * dimensions + (4 + 2 * threads) * 8 * used**2
+
+
 def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
     return itemsize * unique * steps * PROBES * 2 + 3 * 8 * (steps * PROBES) ** 2
 

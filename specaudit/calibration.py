@@ -374,6 +374,7 @@ def check_graph(estimate: Estimate, rows: FloatArray, weights: IntArray, *, seed
     if known is None or known.share.unique < FEWEST_CHECKED:
         return None
     size = round(known.share.unique)
+    assert isinstance(estimate.kernel, Kernel)  # a fused one has no graph
     rows = rows[:size] - rows[:size].mean(axis=0)
     graph = graph_operator(
         estimate.kernel, rows, previous_rows(rows, threads=threads), weights[:size], threads=threads

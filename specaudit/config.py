@@ -22,9 +22,11 @@ METHODS = (
 """The pruning methods, spelled out as the kernels are, and all of them."""
 
 POLICIES = ("static", "bounded", "oracle", "whiten", "harmonic")
+SAMPLERS = ("uniform", "loss", "probe", "ensemble", "frontier", "guarded")
 SUPPRESSIONS = ("deep", "paper")
 MOMENTA = ("nesterov", "heavy-ball")
-"""Of a simulation, spelled out as the kernels are."""
+"""Of a simulation, and samplers of an experiment, spelled out as the kernels are."""
+FUSIONS = ("product", "sum")
 STATUSES = ("resolved", "drifting", "not-power-law", "unresolved")
 SPAN_CLASSES = ("in-span", "copies", "collapsed", "new-modes", "noise", "unresolved")
 OPERATORS = ("auto", "dense", "graph")

@@ -26,7 +26,7 @@ from specaudit.diversity import (
 )
 from specaudit.exponent import Evidence, Exponent, estimate_exponent, jackknife_error, slope_over, window_of
 from specaudit.extension import Leading
-from specaudit.kernels import FloatArray, Kernel
+from specaudit.kernels import FloatArray, FusedKernel, Kernel
 from specaudit.measure import SpectralMeasure
 from specaudit.moments import SecondMoments
 from specaudit.operators import DenseOperator, Operator
@@ -101,7 +101,7 @@ class Estimate:
         How far the kernel graph of that part is from it.
     """
 
-    kernel: Kernel
+    kernel: Kernel | FusedKernel
     method: Method
     rows: int
     unique_rows: int
@@ -139,7 +139,7 @@ class Check:
 
 
 def estimate_dense(
-    kernel: Kernel,
+    kernel: Kernel | FusedKernel,
     operator: DenseOperator,
     weights: IntArray,
     *,
@@ -326,7 +326,7 @@ class Correction:
 
 
 def assemble_estimate(
-    kernel: Kernel,
+    kernel: Kernel | FusedKernel,
     method: Method,
     measure: SpectralMeasure,
     share: Share,

@@ -92,6 +92,68 @@ class Kernel:
         return np.dtype(np.float64) if self.name in DOUBLE else np.dtype(np.float32)
 
 
+Fusing = Literal["product", "sum"]
+FUSINGS: dict[str, Callable[[RealArray, RealArray], FloatArray]] = {
+    "product": lambda k1, k2: np.multiply(k1, k2, dtype=np.float64),
+    "sum": lambda k1, k2: np.add(k1, k2, dtype=np.float64) / 2,
+}
+"""How kernel values of two embeddings of the same rows become one; k(x, x) = 1 stays, as the sum is halved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusedKernel:
+    """One kernel of two embeddings of the same rows, side by side.
+
+    Attributes
+    ----------
+    sides
+        The kernels of both, of one name, each with a profile and its own bandwidth.
+    columns
+        Of the first side; those after them are the second's.
+    by
+        A key of `FUSINGS`.
+    """
+
+    sides: tuple[Kernel, Kernel]
+    columns: int
+    by: Fusing
+
+    @property
+    def name(self) -> str:
+        """The name of both sides' kernels."""
+        return self.sides[0].name
+
+    @property
+    def bandwidth(self) -> None:
+        """None: each side has its own."""
+        return
+
+    @property
+    def bandwidth_rule(self) -> str:
+        """How the kernels are fused."""
+        return f"{self.by}, each side's own"
+
+    @property
+    def normalize(self) -> Normalize:
+        """Whether the rows of each side are divided by their norm."""
+        return self.sides[0].normalize
+
+    @property
+    def centered(self) -> bool:
+        """False: distances do not depend on the mean row."""
+        return False
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile of both sides."""
+        return self.sides[0].profile
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """The number type of its matrix."""
+        return self.sides[0].dtype
+
+
 def choose_kernel(
     name: str,
     rows: FloatArray,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from specaudit.errors import InputError
-from specaudit.kernels import FloatArray, Kernel, RealArray
+from specaudit.kernels import FUSINGS, FloatArray, FusedKernel, Kernel, RealArray
 
 LARGEST_NORM = 1e8
 TILE = 512
@@ -134,12 +134,17 @@ def dense_bytes(size: int, dimensions: int, itemsize: int = 4) -> int:
 
 
 def dense_operator(
-    kernel: Kernel, rows: FloatArray, weights: npt.NDArray[np.integer] | None = None, *, threads: int = 1
+    kernel: Kernel | FusedKernel,
+    rows: FloatArray,
+    weights: npt.NDArray[np.integer] | None = None,
+    *,
+    threads: int = 1,
 ) -> DenseOperator:
     """Return the kernel matrix of `rows` (n, d), float64 and normalised, with row `weights` (n,) if given.
 
     Tiles are products of float64 rows, so that near-identical rows keep their distance, and take the
-    kernel's number type only as kernel values, each within 2e-7 of the exact one for the kernels with k(x, x) = 1.
+    kernel's number type only as kernel values, each within 2e-7 of the exact one for the kernels with k(x, x) = 1;
+    those of a fused kernel, whose rows are side by side, are fused in float64.
 
     Raises
     ------
@@ -147,16 +152,19 @@ def dense_operator(
         Under the linear kernel, if the rows' products would leave the range of float32.
     """
     n = len(rows)
-    if kernel.profile is not None or kernel.centered:
-        rows = rows - rows.mean(axis=0) if weights is None else rows - np.average(rows, axis=0, weights=weights)
+    if isinstance(kernel, FusedKernel):
+        columns = (rows[:, : kernel.columns], rows[:, kernel.columns :])
+        sides = [_Side.of(one, part, weights) for one, part in zip(kernel.sides, columns, strict=True)]
+    else:
+        sides = [_Side.of(kernel, rows, weights)]
     root = np.ones(n) if weights is None else np.sqrt(weights)
-    squares = np.einsum("ij,ij->i", rows, rows)
     if kernel.profile is None:
-        _check_scale(float(np.sqrt(squares.max())))
+        _check_scale(float(np.sqrt(sides[0].squares.max())))
     matrix: RealArray = np.empty((n, n), dtype=kernel.dtype)
-    diagonal = root**2 * (squares if kernel.profile is None else 1.0)
+    diagonal = root**2 * (sides[0].squares if kernel.profile is None else 1.0)
     unit = bool((root == 1).all())
-    fill = partial(_fill_tile, matrix, kernel, rows, squares, None if unit else root)
+    fuse = FUSINGS[kernel.by] if isinstance(kernel, FusedKernel) else None
+    fill = partial(_fill_tile, matrix, sides, fuse, None if unit else root)
     starts = range(0, n, TILE)
     tiles = [(i, j) for i in starts for j in starts if i <= j]
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
@@ -164,6 +172,35 @@ def dense_operator(
             pass
     np.fill_diagonal(matrix, diagonal)
     return DenseOperator(matrix=matrix, diagonal=diagonal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """A kernel and its rows (n, d), centred where that changes nothing, with their squared norms (n,)."""
+
+    kernel: Kernel
+    rows: FloatArray
+    squares: FloatArray
+
+    @classmethod
+    def of(cls, kernel: Kernel, rows: FloatArray, weights: npt.NDArray[np.integer] | None) -> _Side:
+        if kernel.profile is not None or kernel.centered:
+            rows = rows - (rows.mean(axis=0) if weights is None else np.average(rows, axis=0, weights=weights))
+        return cls(kernel=kernel, rows=rows, squares=np.einsum("ij,ij->i", rows, rows))
+
+    def tile(self, left: slice, right: slice, dtype: np.dtype[np.floating]) -> RealArray:
+        """Return the kernel values between two slices of the rows."""
+        product = self.rows[left] @ self.rows[right].T
+        if self.kernel.profile is None:
+            return product.astype(dtype)
+        assert self.kernel.bandwidth is not None
+        product *= -2.0
+        product += self.squares[left, None]
+        product += self.squares[right]
+        np.maximum(product, 0.0, out=product)
+        np.sqrt(product, out=product)
+        product *= 1.0 / self.kernel.bandwidth
+        return self.kernel.profile(product)
 
 
 def _check_scale(norm: float) -> None:
@@ -178,25 +215,14 @@ def _check_scale(norm: float) -> None:
 
 def _fill_tile(
     matrix: RealArray,
-    kernel: Kernel,
-    rows: FloatArray,
-    squares: FloatArray,
+    sides: list[_Side],
+    fuse: Callable[[RealArray, RealArray], FloatArray] | None,
     root: FloatArray | None,
     corner: tuple[int, int],
 ) -> None:
     left, right = (slice(start, start + TILE) for start in corner)
-    product = rows[left] @ rows[right].T
-    if kernel.profile is None:
-        tile: RealArray = product.astype(matrix.dtype)
-    else:
-        assert kernel.bandwidth is not None
-        product *= -2.0
-        product += squares[left, None]
-        product += squares[right]
-        np.maximum(product, 0.0, out=product)
-        np.sqrt(product, out=product)
-        product *= 1.0 / kernel.bandwidth
-        tile = kernel.profile(product)
+    tiles = [side.tile(left, right, matrix.dtype) for side in sides]
+    tile: RealArray = tiles[0] if fuse is None else fuse(*tiles).astype(matrix.dtype)
     if root is not None:
         tile *= np.outer(root[left], root[right]).astype(matrix.dtype)
     matrix[left, right] = tile if left != right else np.maximum(tile, tile.T)

@@ -660,17 +660,17 @@ def structure(page: str) -> str:
 @cache
 def goldens() -> dict[str, str]:
     """Return what every golden file must hold."""
-    from specaudit.report.compare.page import render_page
-    from specaudit.report.formats import COMPARISON_FORMATS
+    from specaudit.report.compare.page import render as render_page
+    from specaudit.report.formats import render
 
     suffixes = {"text": "txt", "markdown": "md", "junit": "xml", "github": "github.txt"}
     files = {
-        f"{name}.{suffix}": COMPARISON_FORMATS[kind](made(name), 80, False)
+        f"{name}.{suffix}": render(made(name), kind, 80, False)
         for name in DOCUMENTS
         for kind, suffix in suffixes.items()
     }
     files |= {f"{name}.html": structure(render_page(made(name))) for name in DOCUMENTS}
-    files["curves.csv"] = "".join(COMPARISON_FORMATS["csv"](made("pass"), 80, False).splitlines(keepends=True)[::40])
+    files["curves.csv"] = "".join(render(made("pass"), "csv", 80, False).splitlines(keepends=True)[::40])
     files["json_keys.txt"] = "\n".join(sorted(json_keys(json.loads(made("fail").to_json())))) + "\n"
     return files
 

@@ -230,9 +230,9 @@ def make_fit(
 @cache
 def goldens() -> dict[str, str]:
     """Return what every golden file must hold."""
-    from specaudit.report.curves import to_csv
-    from specaudit.report.markdown import render_fit_markdown
-    from specaudit.report.table import render_fit
+    from specaudit.report.curves import render as to_csv
+    from specaudit.report.markdown import render as render_fit_markdown
+    from specaudit.report.table import render as render_fit
 
     files = {f"{status}.txt": render_fit(make_fit(status, warnings=WARNINGS), 80, False) for status in STATUSES}
     files |= {f"{status}.md": render_fit_markdown(make_fit(status, warnings=WARNINGS)) for status in STATUSES}

@@ -15,7 +15,7 @@ from specaudit import documents
 from specaudit.cli import main
 from specaudit.documents import read_document
 from specaudit.embeddings import open_embeddings, read_weights
-from specaudit.report.frontier.facts import MOST_LINES, left_out, lines
+from specaudit.report.frontier.facts import MOST_LINES, headline, left_out, lines
 
 ROWS, OUTPUTS, CHECKPOINTS = 400, 3, 18
 
@@ -34,10 +34,15 @@ def flow(rows: np.ndarray, noise: float = 0.0, deepest: int = 65) -> tuple[np.nd
     return np.array([vectors @ (np.exp(-values * t)[:, None] * inside) for t in times]).astype(np.float32), times
 
 
+def on_circle(power: float) -> np.ndarray:
+    """Return rows that are as dense everywhere (power 1), or the less so: only there weights of rows pick modes."""
+    angle = 2 * np.pi * np.random.default_rng(0).uniform(0, 1, ROWS) ** power
+    return np.c_[np.cos(angle), np.sin(angle)]
+
+
 @pytest.fixture(scope="module")
 def flows():
-    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, ROWS)
-    rows = np.c_[np.cos(angle), np.sin(angle)]
+    rows = on_circle(4.5)
     return rows, flow(rows), flow(rows, noise=0.2)
 
 
@@ -134,6 +139,34 @@ def test_an_undecided_collapse_exits_3_under_the_gate(folder, capsys):
     assert not Path("w.npy").exists()
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_weights_that_could_not_move_the_frontier_are_refused(folder, capsys, noise):
+    """A circle is the same everywhere: weights of rows change no mode's rate, guarded or not."""
+    np.save("rows.npy", on_circle(1.0))
+    np.save("circle.npy", flow(np.load("rows.npy"), noise=noise)[0])
+    assert run("circle.npy", "-o", "f.json", "--plot", "f.svg", "--save-weights", "w.npy") == 3
+    told = capsys.readouterr()
+    found = read_document("f.json")
+    room = found.headroom
+    assert (room.verdict, room.rank, found.proposal.kind, found.weights) == ("none", ROWS // 30, "refused", ())
+    assert 1 < room.gain < room.null.limit < room.need
+    assert room.gain == room.curve.gain[-1]
+    assert "w.npy was not written: sample weights cannot move this frontier: weights of at most 10" in told.err
+    assert "Weights have no headroom (a factor of 1." in " ".join(told.out.split())
+    assert f"{room.learned} modes are learned" in " ".join(told.out.split())
+
+
+def test_headroom_of_few_different_rows_is_unresolved_and_weights_are_proposed(folder):
+    rows = np.repeat(on_circle(4.5)[:50], 8, axis=0)
+    log, _ = flow(rows, deepest=20)
+    found = specaudit.frontier(rows, log)
+    assert (found.headroom.verdict, found.headroom.curve, found.headroom.null) == ("unresolved", None, None)
+    assert "50 different rows tell nothing" in found.headroom.reason
+    assert "headroom is unresolved" in headline(found)
+    assert found.proposal.kind != "refused"
+    found.plot("f.svg")
+
+
 def test_weights_under_label_noise_are_guarded(folder, capsys):
     assert run("noisy.npy", "--times", "times.npy", "--save-weights", "w.npy") == 0
     out = " ".join(capsys.readouterr().out.split())
@@ -181,19 +214,19 @@ def test_a_log_in_fortran_order_says_the_same(folder, capsys, flows):
 
 def test_sampled_rows_are_logged_and_followed(folder, capsys, flows):
     _, (log, _), _ = flows
-    assert main(["sample", "rows.npy", "-n", "200", "--save-rows", "logged.npy"]) == 0
-    assert capsys.readouterr().out == "200 of 400 different rows (seed 0) written to logged.npy\n"
+    assert main(["sample", "rows.npy", "-n", "300", "--save-rows", "logged.npy"]) == 0
+    assert capsys.readouterr().out == "300 of 400 different rows (seed 0) written to logged.npy\n"
     logged = np.load("logged.npy")
     np.save("part.npy", log[:12, logged])
     np.save("times.npy", np.load("times.npy")[:12])
-    files = ["--save-weights", "w.npy"]
+    files = ["--save-weights", "w.npy", "--cap", "4"]
     assert run("part.npy", "--rows", "logged.npy", "--times", "times.npy", "--format", "json", *files) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["run"]["logged_rows"], found["modes"]["count"]) == (200, 25)
+    assert (found["run"]["logged_rows"], found["modes"]["count"]) == (300, 37)
     weights = np.load("w.npy")
     assert weights.shape == (ROWS,)
     assert (np.delete(weights, logged) == 1).all()
-    order = np.random.default_rng(0).permutation(200)
+    order = np.random.default_rng(0).permutation(300)
     np.save("part.npy", log[:12, logged[order]])
     np.save("logged.npy", logged[order])
     assert run("part.npy", "--rows", "logged.npy", "--times", "times.npy", "--format", "json") == 0

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+from importlib import import_module
+from typing import get_args
 from xml.etree import ElementTree as ET
 
 import jsonschema
@@ -13,15 +15,18 @@ import pytest
 from compare_fixtures import DOCUMENTS, GOLDEN, HOSTILE, NO_HARM, comparison, gate, goldens, huge, made, side
 
 from specaudit import documents as doc
+from specaudit.documents.reading import READABLE
 from specaudit.errors import ConfigError
 from specaudit.report.compare import facts, plots, removed
-from specaudit.report.compare.curves import HEADER, to_csv
-from specaudit.report.compare.github import MOST, render_github
-from specaudit.report.compare.junit import render_junit
-from specaudit.report.compare.markdown import render_comparison_markdown
-from specaudit.report.compare.table import render_comparison
+from specaudit.report.compare.curves import HEADER
+from specaudit.report.compare.curves import render as to_csv
+from specaudit.report.compare.github import MOST
+from specaudit.report.compare.github import render as render_github
+from specaudit.report.compare.junit import render as render_junit
+from specaudit.report.compare.markdown import render as render_comparison_markdown
+from specaudit.report.compare.table import render as render_comparison
 from specaudit.report.explain import EXPLANATIONS
-from specaudit.report.formats import COMPARISON_FORMATS, COMPARISON_SUFFIXES, FORMATS, GATE_FORMATS
+from specaudit.report.formats import MODULES, RENDERED, SUBJECTS, SUFFIXES, Subject, render
 
 NAMES = sorted(DOCUMENTS)
 
@@ -35,9 +40,19 @@ def test_no_golden_file_is_left_over():
     assert {path.name for path in GOLDEN.iterdir()} == set(goldens())
 
 
-def test_formats_are_those_of_a_fit_and_those_of_gates():
-    assert set(COMPARISON_FORMATS) == {*FORMATS, *GATE_FORMATS}
-    assert set(COMPARISON_SUFFIXES.values()) <= set(COMPARISON_FORMATS)
+@pytest.mark.parametrize("subject", RENDERED)
+def test_every_format_of_a_subject_has_a_renderer(subject):
+    found = RENDERED[subject]
+    assert set(found.formats) <= set(SUFFIXES.values()) | {"github"}
+    for name in set(found.formats) - {"json"}:
+        assert callable(import_module(f"{found.package}.{MODULES[name]}").render)
+    assert callable(import_module(f"{found.package}.facts").headline)
+    assert callable(import_module(f"{found.package}.plots").picture)
+
+
+def test_every_saved_document_is_of_a_subject():
+    assert set(RENDERED) == set(get_args(Subject))
+    assert {schema.partition("/")[0] for schema in SUBJECTS} == set(READABLE)
 
 
 # words
@@ -89,9 +104,7 @@ def test_a_waived_failure_is_never_told_as_no_harm():
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["text", "markdown", "junit"])
 def test_every_report_says_the_amount(name, kind):
-    text = re.sub(
-        r"\s+", " ", COMPARISON_FORMATS[kind](made(name), 120, False).replace("\\", "").replace("&gt;", ">")
-    )
+    text = re.sub(r"\s+", " ", render(made(name), kind, 120, False).replace("\\", "").replace("&gt;", ">"))
     assert facts.amount(made(name)) in text
 
 
@@ -113,7 +126,7 @@ def test_the_smallest_harms_are_told_in_one_order_whatever_the_documents():
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "junit", "github"])
 def test_a_waived_gate_shows_its_reason_and_its_last_day(kind):
-    text = re.sub(r"\s+", " ", COMPARISON_FORMATS[kind](made("waived"), 80, False))
+    text = re.sub(r"\s+", " ", render(made("waived"), kind, 80, False))
     assert "topic 12 is dropped on purpose (until 2027-03-31)" in text
     assert "a smoke test (for this run)" in text
 
@@ -301,7 +314,7 @@ def test_curves_are_tidy():
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "hostile"])
 def test_the_schema_accepts_the_document_and_it_reads_back(name):
-    text = COMPARISON_FORMATS["json"](made(name), 80, False)
+    text = render(made(name), "json", 80, False)
     jsonschema.validate(json.loads(text), json.loads(doc.json_schema("compare")))
     assert doc.Comparison.model_validate_json(text).to_json() == text
 

@@ -11,9 +11,9 @@ from compare_fixtures import DOCUMENTS, huge, made
 from report_fixtures import HOSTILE, make_fit
 
 from specaudit.report.compare import facts
-from specaudit.report.compare.page import render_page
+from specaudit.report.compare.page import render as render_page
 from specaudit.report.facts import dataset_facts, headline, kernel_facts
-from specaudit.report.page import render_fit_page
+from specaudit.report.page import render as render_fit_page
 from specaudit.report.pages import typeset
 
 VOID = {"br", "meta", "path", "use"}

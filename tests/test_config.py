@@ -317,6 +317,12 @@ def test_the_names_of_a_simulation_are_those_of_the_registries():
     )
 
 
+def test_the_samplers_are_those_of_the_registry():
+    from specaudit.experiments.samplers import SAMPLERS
+
+    assert tuple(SAMPLERS) == config.SAMPLERS
+
+
 def test_the_indexes_are_those_of_the_registry():
     from specaudit.graph import INDEXES
 

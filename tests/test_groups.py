@@ -24,8 +24,8 @@ from specaudit.embeddings import open_embeddings
 from specaudit.errors import ConfigError
 from specaudit.groups import KeptGroups, kept_groups
 from specaudit.report.compare.groups import MOST_GROUPS, groups_document
-from specaudit.report.compare.page import render_page
-from specaudit.report.formats import COMPARISON_FORMATS
+from specaudit.report.compare.page import render as render_page
+from specaudit.report.formats import RENDERED, render
 
 N, D = 400, 8
 QUICK = ("linear",)  # groups depend on no kernel, and this one judges no removed rows
@@ -286,7 +286,7 @@ def test_a_baseline_has_no_rows_to_count() -> None:
 
 def test_a_hostile_name_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     found = compare(X, X[KEPT], groups=np.where(GROUPS == "code", HOSTILE, "=1+1").tolist(), kernels=QUICK)
-    texts = {kind: render(found, 80, False) for kind, render in COMPARISON_FORMATS.items() if kind != "csv"}
+    texts = {kind: render(found, kind, 80, False) for kind in RENDERED["compare"].formats if kind != "csv"}
     (tmp_path / "c.json").write_text(texts.pop("json"), encoding="utf-8")
     saved = read_document(tmp_path / "c.json")
     assert isinstance(saved, Comparison)

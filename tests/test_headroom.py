@@ -14,8 +14,10 @@ from scipy.sparse.linalg import ArpackNoConvergence
 from specaudit import api, documents
 from specaudit.cli import main
 from specaudit.documents import read_document
-from specaudit.dynamics.headroom import Gain, headroom, homogeneous, ranks_for, top_mean
+from specaudit.dynamics.headroom import Gain, gain, headroom, homogeneous, ranks_for, top_mean
+from specaudit.dynamics.room import LoggedRows
 from specaudit.kernels import choose_kernel
+from specaudit.operators import dense_operator
 
 ROWS = 240
 CAP = 5.0
@@ -179,3 +181,30 @@ def test_documents_and_pictures_are_written(folder, capsys):
 def test_what_cannot_be_used_is_refused(folder, capsys, arguments, told):
     np.save("one.npy", np.random.default_rng(0).standard_normal((80, 1)))
     assert told in refused(capsys, "headroom", *arguments)
+
+
+# what is left past learned modes
+
+
+def logged(copies: np.ndarray, known: dict | None = None) -> LoggedRows:
+    rows = np.random.default_rng(3).standard_normal((len(copies), 3))
+    contents = np.repeat(np.arange(1, len(copies) + 1, dtype=np.uint64), copies)
+    repeated = np.repeat(rows, copies, axis=0)
+    kernel = choose_kernel("laplace", rows)
+    return LoggedRows.of(kernel, repeated, contents, 5.0, seed=0, known=known)
+
+
+def test_it_is_judged_at_the_rank_nearest_to_the_learned_modes_that_the_rows_tell():
+    rows = logged(np.ones(300, np.int64))
+    assert [int(rows.ranks(learned)[-1]) for learned in (0, 5, 7, 100)] == [5, 5, 6, 10]
+
+
+def test_copies_of_rows_count_as_headroom_counts_them():
+    """A log that has each row as often as its copies say, in any order, has the headroom of weighted rows."""
+    copies = np.random.default_rng(4).integers(1, 4, 150)
+    rows = logged(copies)
+    found = rows.past(100).gain
+    np.testing.assert_array_equal(np.sort(rows.copies), np.sort(copies))
+    plain = dense_operator(rows.kernel, np.repeat(rows.rows, rows.copies, axis=0))
+    expected = gain(plain, np.ones(copies.sum(), np.int64), 5.0, found.ranks, seed=0)
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-4)

@@ -114,9 +114,7 @@ def test_a_full_disk_leaves_old_files(tmp_path):
     (tmp_path / "fit.json").write_text(make_fit().to_json())
     (tmp_path / "a.json").write_text("old")
     command = [*PROGRAM, "show", "fit.json", "-q", "-o", "b.md", "-o", "a.json"]
-    run = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited(8000), check=False
-    )
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited(8000), check=False)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("specaudit: error: a.json: cannot write: File too large")
     assert {path.name for path in tmp_path.iterdir()} == {"fit.json", "a.json"}

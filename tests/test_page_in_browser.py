@@ -15,8 +15,8 @@ from compare_fixtures import huge, made
 from matplotlib.image import imread
 from report_fixtures import make_fit
 
-from specaudit.report.compare.page import render_page
-from specaudit.report.page import render_fit_page
+from specaudit.report.compare.page import render as render_page
+from specaudit.report.page import render as render_fit_page
 
 CHROMIUM = shutil.which("chromium")
 # A browser is no Python package, and the tests need nothing but Python: where there is none, this says so.

@@ -13,18 +13,21 @@ import pytest
 from report_fixtures import GOLDEN, HOSTILE, STATUSES, WARNINGS, goldens, make_fit
 
 from specaudit import config, documents
-from specaudit.documents import HeadroomVerdict, SimulationVerdict
+from specaudit.documents import ExperimentVerdict, HeadroomVerdict, SimulationVerdict
 from specaudit.documents.compare import GateId, TailChange
 from specaudit.errors import ConfigError, ExitCode
 from specaudit.report import plots
-from specaudit.report.curves import HEADER, to_csv
+from specaudit.report.curves import HEADER
+from specaudit.report.curves import render as to_csv
+from specaudit.report.experiment.explain import EXPERIMENTS
 from specaudit.report.explain import EXPLANATIONS, render, render_all
 from specaudit.report.facts import dataset_facts, headline, number, percent
 from specaudit.report.frontier.explain import LEARNING
-from specaudit.report.markdown import escape, render_fit_markdown
+from specaudit.report.markdown import escape
+from specaudit.report.markdown import render as render_fit_markdown
 from specaudit.report.plan import readable, render_plan
 from specaudit.report.scree import above_rounding, scree
-from specaudit.report.table import render_fit
+from specaudit.report.table import render as render_fit
 
 
 def test_a_search_in_an_index_tells_its_recall_its_share_and_whether_it_repeats() -> None:
@@ -161,8 +164,8 @@ def test_a_scree_without_a_scale_is_left_out(values):
 def test_every_warning_status_and_exit_code_is_explained():
     wanted = {f"SPA{number:03d}" for number in range(1, 22)} | {*config.STATUSES, *config.SPAN_CLASSES}
     wanted |= {*get_args(GateId), *get_args(TailChange), "inconclusive", "skipped", "waived"}
-    wanted |= {*LEARNING}
-    wanted |= {*get_args(SimulationVerdict), *get_args(HeadroomVerdict)}
+    wanted |= {*LEARNING, *EXPERIMENTS}
+    wanted |= {*get_args(SimulationVerdict), *get_args(HeadroomVerdict), *get_args(ExperimentVerdict)}
     wanted |= {f"exit-{code.value}" for code in ExitCode}
     assert wanted == set(EXPLANATIONS)
     assert len(render_all().splitlines()) == len(EXPLANATIONS)

@@ -13,6 +13,8 @@ import pytest
 
 import specaudit
 from specaudit.cli import main
+from specaudit.dynamics import room
+from specaudit.dynamics.headroom import homogeneous
 from specaudit.errors import ConfigError, InputError, UnresolvedError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,20 +23,28 @@ Tracker = specaudit.FrontierTracker
 Array = np.ndarray
 
 
-@pytest.fixture(scope="module")
-def rows() -> Array:
-    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, ROWS)
+def circle(power: float) -> Array:
+    angle = 2 * np.pi * np.random.default_rng(0).uniform(0, 1, ROWS) ** power
     return np.c_[np.cos(angle), np.sin(angle)]
 
 
-@pytest.fixture(scope="module")
-def log(rows: Array) -> Array:
-    """Residuals whose slow waves are learned: at the reference, and at times 1 and 2."""
+def waves_of(rows: Array) -> Array:
+    """Return residuals whose slow waves are learned: at the reference, and at times 1 and 2."""
     angle = np.arctan2(rows[:, 1], rows[:, 0])
     waves = np.arange(1, 61)
     inside = np.random.default_rng(1).standard_normal((60, OUTPUTS)) * waves[:, None] ** -0.75
     left = [np.exp(-time / waves**2.0)[:, None] * inside for time in (0, 16, 100)]
     return np.array([np.cos(np.outer(angle, waves)) @ part for part in left]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def rows() -> Array:
+    return circle(1.0)
+
+
+@pytest.fixture(scope="module")
+def log(rows: Array) -> Array:
+    return waves_of(rows)
 
 
 def record(tracker: Tracker, residuals: Array, order: Array, size: int = 64) -> None:
@@ -61,14 +71,40 @@ def test_batches_in_any_order_give_the_log(log: Array, rows: Array) -> None:
     assert 4 < ranks[0] < ranks[1]  # waves come in pairs of modes, of which the log has the cosines
 
 
-def test_next_weights_are_those_of_the_frontier(log: Array, rows: Array) -> None:
-    tracker = filled(log)
+def test_next_weights_are_those_of_the_frontier() -> None:
+    rows = circle(4.5)  # which is not the same everywhere, so that weights have headroom
+    tracker = filled(waves_of(rows))
     weights = tracker.next_weights(rows, cap=4.0)
     assert weights.shape == (ROWS,)
     assert weights.mean() == pytest.approx(1.0)
     np.testing.assert_array_equal(weights, tracker.frontier(rows, cap=4.0).weights)
+
+
+def test_weights_that_are_refused_are_an_error(log: Array, rows: Array) -> None:
+    tracker = filled(log)
     with pytest.raises(UnresolvedError, match="no weights are proposed: all modes"):
         tracker.next_weights(rows, modes=8)
+    with pytest.raises(UnresolvedError, match="no weights are proposed: sample weights cannot move this frontier"):
+        tracker.next_weights(rows)
+
+
+def test_headroom_is_worked_out_once_for_each_rank(log: Array, rows: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted(*arguments: object, **options: object) -> object:
+        asked.append(arguments)
+        return homogeneous(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(room, "homogeneous", counted)
+    tracker = filled(log)
+    first = tracker.frontier(rows, cap=4.0)
+    tracker.record(np.arange(ROWS), 0.9 * log[-1])
+    tracker.checkpoint(3)
+    again = tracker.frontier(rows, cap=4.0)
+    assert (len(asked), first.headroom.verdict) == (1, "none")
+    assert again.headroom.reason == first.headroom.reason
+    assert tracker.frontier(rows, cap=3.0).headroom.gain != first.headroom.gain
+    assert len(asked) == 2
 
 
 def test_ranks_are_merged_whatever_each_saw(log: Array) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from specaudit.api.baselines import baseline
-from specaudit.api.capping import HEADROOM_ROWS, headroom
+from specaudit.api.capping import headroom
 from specaudit.api.carrying import leverage
 from specaudit.api.common import MAX_ROWS
 from specaudit.api.comparing import compare
+from specaudit.api.experimenting import Task
 from specaudit.api.fitting import fit
+from specaudit.api.fusing import fused_fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
+from specaudit.api.oracles import oracle_experiment
 from specaudit.api.planning import Plan, compare_plan, plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
+from specaudit.api.static_limits import static_limit
+from specaudit.api.teaching import distillation, synthetic_span
 from specaudit.api.tracking import FrontierTracker
-from specaudit.documents import Baseline, Comparison, Fit, Frontier, Headroom, Pruning, Simulation, Span
+from specaudit.documents import Baseline, Comparison, Experiment, Fit, Frontier, Headroom, Pruning, Simulation, Span
+from specaudit.dynamics.headroom import HEADROOM_ROWS
 from specaudit.learning import residuals
 from specaudit.policy import Policy, WaiverRule
 
@@ -25,6 +31,7 @@ __all__ = [
     "SPAN_ROWS",
     "Baseline",
     "Comparison",
+    "Experiment",
     "Fit",
     "Frontier",
     "FrontierTracker",
@@ -36,14 +43,18 @@ __all__ = [
     "Simulation",
     "Span",
     "SpanRows",
+    "Task",
     "WaiverRule",
     "baseline",
     "compare",
     "compare_plan",
+    "distillation",
     "fit",
     "frontier",
+    "fused_fit",
     "headroom",
     "leverage",
+    "oracle_experiment",
     "plan",
     "prune",
     "prune_plan",
@@ -52,4 +63,6 @@ __all__ = [
     "simulate",
     "span",
     "span_plan",
+    "static_limit",
+    "synthetic_span",
 ]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from specaudit import documents as doc
 from specaudit.api.common import check_arguments, environment
 from specaudit.api.sides import Reader
 from specaudit.budget import check_memory, headroom_memory, usable_threads
-from specaudit.dynamics.headroom import DEPTH, LEFT, homogeneous, ranks_for
+from specaudit.dynamics.headroom import FEWEST_ROWS, HEADROOM_ROWS, LEFT, equal_rows, homogeneous, ranks_for
 from specaudit.dynamics.headroom import headroom as gain_of
 from specaudit.errors import ConfigError, InputError
 from specaudit.kernels import Normalize, choose_kernel
@@ -23,10 +22,6 @@ from specaudit.report.span.assemble import span_side
 if TYPE_CHECKING:
     from specaudit.api.common import Source
 
-HEADROOM_ROWS = 1500
-"""Rows that are used, at most, by default."""
-FEWEST = 2 * DEPTH
-"""Different rows below which nothing is worked out."""
 LARGEST_CAP = 1e6
 
 
@@ -87,10 +82,10 @@ def headroom(
         )
         data = reader.read(source, None)
         name, size = data.embeddings.name, min(len(data.copies), max_rows)
-        if size < FEWEST:
+        if size < FEWEST_ROWS:
             raise InputError(
                 f"{name}: {size} different rows are used, which tell nothing",
-                next_step=f"use at least {FEWEST}, better {HEADROOM_ROWS:,}",
+                next_step=f"use at least {FEWEST_ROWS}, better {HEADROOM_ROWS:,}",
             )
         check_memory(
             lambda most: headroom_memory(data.embeddings.rows, min(size, most), data.embeddings.dimensions),
@@ -100,7 +95,7 @@ def headroom(
         order = data.keyed(seed)[1][:size]
         rows, copies = data.read(order, normalize), data.copies[order]
         chosen = choose_kernel(kernel, rows, bandwidth=bandwidth, normalize=normalize, centered=centered)
-        like = max(int(copies.sum() ** 2 / np.sum(copies.astype(float) ** 2)), FEWEST)
+        like = equal_rows(copies)
         with report.stage("headroom"):
             found = gain_of(chosen, rows, copies, cap, ranks_for(like), seed=seed)
         if not len(found.ranks):

@@ -16,6 +16,7 @@ from specaudit.api.sides import Reader
 from specaudit.budget import check_memory, frontier_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.documents import Frontier
+from specaudit.dynamics.room import LoggedRows, Rooms
 from specaudit.embeddings import read_rows
 from specaudit.errors import ConfigError, InputError
 from specaudit.hashing import row_keys
@@ -127,6 +128,7 @@ def frontier(
     max_memory: int | None = None,
     command: str = "",
     progress: Progress | None = None,
+    rooms: Rooms | None = None,
 ) -> Frontier:
     """Return what a run has learned, mode by mode, from signed residuals that it logged.
 
@@ -145,6 +147,8 @@ def frontier(
         Largest of the next weights, whose mean is 1.
     kernels
         The first one is used.
+    rooms
+        Headroom that earlier calls worked out, kept for later ones.
 
     Raises
     ------
@@ -200,9 +204,25 @@ def frontier(
                 f"expected at least {FEWEST_MODES}",
                 next_step="use a kernel of distances, such as laplace",
             )
+        contents = data.contents[logged[used]]
+        logged_rows = LoggedRows.of(kernel, points, contents, cap, seed=seed, known=rooms)
+
+        def idle(learned: int) -> str:
+            with report.stage("headroom") as stage:
+                return logged_rows.past(learned, stage.update).idle
+
         with report.stage("residuals") as stage:
             run = follow(
-                log, used, points, found, cap=cap, partial=partial, seed=seed, threads=cores, progress=stage.update
+                log,
+                used,
+                points,
+                found,
+                cap=cap,
+                partial=partial,
+                idle=idle,
+                seed=seed,
+                threads=cores,
+                progress=stage.update,
             )
         return frontier_document(
             run,
@@ -211,6 +231,7 @@ def frontier(
             used=logged[used],
             kernel=kernel,
             cap=cap,
+            room=logged_rows.past(run.learned),
             command=command,
             seed=seed,
             environment=environment(cores),

@@ -32,6 +32,7 @@ from specaudit.dynamics import (
 from specaudit.dynamics import simulate as simulated
 from specaudit.errors import ConfigError, InputError
 from specaudit.progress import Progress, SilentProgress
+from specaudit.report.assemble import EXPLORATORY
 from specaudit.report.simulate.assemble import simulation_document
 
 MODES: Mapping[str, float] = {"whiten": 1e4, "harmonic": 1e4}
@@ -160,6 +161,7 @@ def simulate(
         name, document = _fit(fit)
         kernel = document.primary if spectrum is None else _known("spectrum", spectrum, document.spectra)
         known, warnings = _modes(name, kernel, document.spectra[kernel], round(count))
+        warnings += [warning for warning in document.warnings if warning.id == EXPLORATORY]
     threads = usable_threads(1)
     with threadpool_limits(limits=threads), (progress or SilentProgress()).stage("simulate") as stage:
         found = simulated(known, scheme, progress=stage.update)

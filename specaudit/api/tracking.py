@@ -14,6 +14,7 @@ import numpy.typing as npt
 from specaudit.api.learning import frontier
 from specaudit.dataset import IntArray
 from specaudit.documents import Frontier
+from specaudit.dynamics.room import Rooms
 from specaudit.errors import ConfigError, InputError, UnresolvedError
 from specaudit.kernels import FloatArray
 from specaudit.learning.logits import plain
@@ -53,6 +54,7 @@ class FrontierTracker:
         self._outputs: int | None = None
         self._closed: list[Log | None] = []
         self._times: list[float] = []
+        self._rooms: Rooms = {}
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -209,7 +211,7 @@ class FrontierTracker:
     def frontier(self, source: Source, *, drop_incomplete: bool = False, **options: Any) -> Frontier:
         """Return what the run has learned by the last checkpoint, as `specaudit.frontier` with these options does."""
         rows, log = self.complete(drop_incomplete=drop_incomplete)
-        return frontier(source, log, times=self._times, rows=rows, **options)
+        return frontier(source, log, times=self._times, rows=rows, rooms=self._rooms, **options)
 
     def next_weights(self, source: Source, *, drop_incomplete: bool = False, **options: Any) -> FloatArray:
         """Return a weight for each row of the embeddings (n,); rows that are not logged have weight 1, the mean.

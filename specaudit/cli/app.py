@@ -12,6 +12,7 @@ import typer
 
 from specaudit.cli.compare import compare
 from specaudit.cli.demo import demo
+from specaudit.cli.experiment import experiment
 from specaudit.cli.explain import explain
 from specaudit.cli.fit import fit
 from specaudit.cli.frontier import frontier
@@ -42,6 +43,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "schema": schema,
     "demo": demo,
 }
+
+GROUPS: dict[str, typer.Typer] = {"experiment": experiment}
+"""Commands that have commands of their own."""
 
 INTERNAL = "internal error"
 LONGEST = 200  # characters of what an unexpected exception says
@@ -74,6 +78,8 @@ def _build() -> typer.Typer:
     app.callback()(_program)
     for name, command in COMMANDS.items():
         app.command(name)(command)
+    for name, group in GROUPS.items():
+        app.add_typer(group, name=name)
     return app
 
 

@@ -101,7 +101,7 @@ def compare(
         bool, typer.Option("--calibrate", help="Also find the smallest change that fails with 80 % power.")
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("compare"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["compare"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("compare"))] = "text",
     report: options.Reports = None,
     plot: options.Plots = None,
     save_rows: Annotated[
@@ -172,7 +172,7 @@ def command_line(context: typer.Context) -> str:
     """
     found = (context.params.get(name) for name in SOURCES)
     sources = [word for value in found for word in (value if isinstance(value, list | tuple) else (value,))]
-    words = ["specaudit", context.command.name or "", *options.given(*sources)]
+    words = [*context.command_path.split(), *options.given(*sources)]
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)

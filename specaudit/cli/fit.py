@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 
     from specaudit.documents import Fit, Saved
 
+FUSED = (
+    "ids", "dtype", "shape", "column", "kernels", "normalize", "model", "seed", "threads", "max_rows", "index",
+    "max_memory",
+)  # fmt: skip
+"""The arguments that a fit of two embeddings has too."""
+UNFUSED = {
+    "bandwidth": "each side has a bandwidth of its own",
+    "centered": "kernels of distances do not depend on the mean row",
+    "drop_bad_rows": "rows must be usable on both sides",
+    "baseline": "a fused fit is no baseline, for no comparison is of two embeddings",
+    "keep_sample": "a fused fit is no baseline",
+    "save_leverage": "leverages are of one embedding",
+    "dry_run": "its plan is not known",
+}
+"""Flag that is refused with --fuse -> why."""
+
 
 def fit(
     context: typer.Context,
@@ -43,7 +59,7 @@ def fit(
     index: options.IndexName = "auto",
     max_memory: options.MaxMemory = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["fit"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("fit"))] = "text",
     report: options.Reports = None,
     plot: options.Plots = None,
     baseline: Annotated[
@@ -53,6 +69,16 @@ def fit(
     save_leverage: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE.(npy|csv)", help="Write how much of the tail each row carries. Repeatable."),
+    ] = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(metavar="OTHER", help="Exploratory: one kernel of EMB and another embedding of the same rows."),
+    ] = None,
+    fuse_by: Annotated[
+        str, typer.Option(metavar="|".join(config.FUSIONS), help="Product or mean of both sides' kernels.")
+    ] = "product",
+    fuse_ids: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Names of the rows of OTHER, matched with those of EMB.")
     ] = None,
     keep_sample: Annotated[
         bool, typer.Option("--keep-sample", help="Also write the baseline's sampled rows: FILE.sample.npy beside it.")
@@ -79,6 +105,12 @@ def fit(
     arguments = {**options.measurement(context.params), **options.graph(context.params)}
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
+    if fuse is None:
+        idle = [name for name in ("fuse_by", "fuse_ids") if options.on_command_line(context, name)]
+        if idle:
+            raise ConfigError(f"--{idle[0].replace('_', '-')} has no effect without --fuse", next_step="add --fuse")
+    else:
+        _check_fused(context, fuse_by)
     files = output.requested("fit", documents=outputs, reports=report, plots=plot)
     carried = [output.leverage_output(text, source) for text in save_leverage or ()]
     kept = [output.baseline_output(text) for text in baseline or ()]
@@ -88,7 +120,8 @@ def fit(
         )
     beside = [output.sample_output(file) for file in kept if keep_sample]
     output.check_outputs(
-        [*files, *kept, *beside, *carried], [source.partition("::")[0], *options.given(ids, config_file)]
+        [*files, *kept, *beside, *carried],
+        [source.partition("::")[0], *options.given(fuse, fuse_ids, ids, config_file)],
     )
 
     from specaudit import api
@@ -99,7 +132,14 @@ def fit(
     reporter = terminal.progress(quiet=quiet, verbose=verbose)
     contents: list[tuple[Saved, output.Output]] = []
     samples: list[NDArray[Any]] = []
-    if kept:
+    if fuse is not None:
+        shared = {name: arguments[name] for name in FUSED}
+        if options.by_default(context, "kernel"):
+            del shared["kernels"]
+        result = api.fused_fit(
+            source, fuse, by="sum" if fuse_by == "sum" else "product", other_ids=fuse_ids, **shared, progress=reporter
+        )
+    elif kept:
         keeping: dict[str, Any] = {"on_sample": samples.append} if keep_sample else {}
         found = api.baseline(source, **arguments, **keeping, progress=reporter)
         result, contents = found.fit, [(found, file) for file in kept]
@@ -113,6 +153,19 @@ def fit(
     rendering.show(result, format_, quiet=quiet)
     if required and result.exponent.status not in required:
         _refuse(result, required, exit_zero)
+
+
+def _check_fused(context: typer.Context, by: str) -> None:
+    """Refuse what a fused kernel does not have; what a configuration file says of it has no effect."""
+    if by not in config.FUSIONS:
+        raise ConfigError(f"--fuse-by: expected {' or '.join(config.FUSIONS)}, got {by!r}")
+    if context.params["operator"] == "graph":
+        raise ConfigError(
+            "--fuse: the kernel graph is of one embedding", next_step="use --operator dense, and --max-rows for depth"
+        )
+    for name, why in UNFUSED.items():
+        if context.params[name] and options.on_command_line(context, name):
+            raise ConfigError(f"--fuse: {why}", next_step=f"drop --{name.replace('_', '-')}")
 
 
 def _refuse(result: Fit, required: Sequence[str], exit_zero: bool) -> None:

@@ -10,6 +10,7 @@ from specaudit.cli import options, output, rendering, terminal
 from specaudit.cli.compare import command_line
 from specaudit.cli.rows import WEIGHT_FORMATS
 from specaudit.errors import ConfigError, ExitCode, UnresolvedError
+from specaudit.report.formats import headline
 
 if TYPE_CHECKING:
     from specaudit.documents import Frontier
@@ -68,7 +69,8 @@ def frontier(
         typer.Option("--gate", help="Exit 1 where weights by residuals gather on noise, 3 where that is undecided."),
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("frontier"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["frontier"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("frontier"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     save_weights: Annotated[
         list[str] | None,
@@ -95,7 +97,7 @@ def frontier(
     del arguments["model"]
     output.check_stdout(format_, "frontier")
     files = [
-        *output.requested("frontier", documents=outputs, plots=plot),
+        *output.requested("frontier", documents=outputs, reports=report, plots=plot),
         *(
             output.data_output("--save-weights", text, "weights", WEIGHT_FORMATS, what="list")
             for text in save_weights or ()
@@ -134,5 +136,5 @@ def _check(result: Frontier, *, told: bool) -> None:
     if status == "none":
         return
     if not told:
-        terminal.note(rendering.headline(result))
+        terminal.note(headline(result))
     raise typer.Exit(ExitCode.FAIL if status == "collapse" else ExitCode.INCONCLUSIVE)

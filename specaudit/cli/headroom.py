@@ -37,7 +37,8 @@ def headroom(
     max_memory: options.MaxMemory = None,
     gate: Annotated[bool, typer.Option("--gate", help="Exit 1 without headroom, 3 if that cannot be told.")] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("headroom"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["headroom"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("headroom"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     config_file: options.ConfigFile = None,
     quiet: options.Quiet = False,
@@ -55,7 +56,7 @@ def headroom(
         raise ConfigError("--kernel takes one kernel here", next_step="run headroom once for each")
     arguments = {name: value for name, value in arguments.items() if name not in ("ids", "model")}
     output.check_stdout(format_, "headroom")
-    files = output.requested("headroom", documents=outputs, plots=plot)
+    files = output.requested("headroom", documents=outputs, reports=report, plots=plot)
     output.check_outputs(files, [source.partition("::")[0], *options.given(config_file)])
 
     from specaudit import api

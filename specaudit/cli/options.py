@@ -179,6 +179,12 @@ def on_command_line(context: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def by_default(context: typer.Context, parameter: str) -> bool:
+    """Tell whether neither a flag nor a setting gave the parameter."""
+    source = context.get_parameter_source(parameter)
+    return source is None or source.name == "DEFAULT"
+
+
 def raw_shape(text: str | None) -> tuple[int, int] | None:
     """Return what --shape says, checked."""
     if text is None:

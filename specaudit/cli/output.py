@@ -12,46 +12,13 @@ from typing import Literal
 from specaudit.cli.rows import LEVERAGE_FORMATS, ROW_FORMATS
 from specaudit.cli.signals import deferred
 from specaudit.errors import ConfigError, InputError
-from specaudit.report.formats import (
-    COMPARISON_FORMATS,
-    COMPARISON_SUFFIXES,
-    FORMATS,
-    FRONTIER_FORMATS,
-    GATE_FORMATS,
-    HEADROOM_FORMATS,
-    PICTURES,
-    PRUNING_FORMATS,
-    SIMULATION_FORMATS,
-    SPAN_FORMATS,
-)
+from specaudit.report.formats import GATE_FORMATS, PICTURES, RENDERED, SUFFIXES, Subject, stdout_formats
 from specaudit.writing import is_device, staged, target_of
-
-Subject = Literal["fit", "compare", "prune", "span", "frontier", "simulate", "headroom"]
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
 PAGE = "html"
 LIST = "list of rows"
-DOCUMENTS: dict[Subject, tuple[str, ...]] = {
-    "fit": tuple(FORMATS),
-    "compare": tuple(COMPARISON_FORMATS),
-    "prune": tuple(PRUNING_FORMATS),
-    "span": tuple(SPAN_FORMATS),
-    "frontier": tuple(FRONTIER_FORMATS),
-    "simulate": tuple(SIMULATION_FORMATS),
-    "headroom": tuple(HEADROOM_FORMATS),
-}
-"""The formats of a file, by what is rendered."""
-STDOUT: dict[Subject, tuple[str, ...]] = {
-    "fit": ("text", "json", "markdown"),
-    "compare": ("text", "json", "markdown", "junit", "github"),
-    "prune": ("text", "json", "markdown"),
-    "span": ("text", "json", "markdown"),
-    "frontier": ("text", "json", "markdown"),
-    "simulate": ("text", "json", "markdown"),
-    "headroom": ("text", "json", "markdown"),
-}
-"""The formats of standard output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +64,11 @@ def document_output(text: str, subject: Subject) -> Output:
         path = Path(file)
     else:
         path = Path(text)
-        name = COMPARISON_SUFFIXES.get(path.suffix.lower(), "")
+        name = SUFFIXES.get(path.suffix.lower(), "")
     if not name:
         raise ConfigError(
             f"--output {text}: no format is known for the suffix {path.suffix!r}",
-            next_step=f"use {suffixes(subject)}, or FORMAT=FILE with one of {', '.join(DOCUMENTS[subject])}",
+            next_step=f"use {suffixes(subject)}, or FORMAT=FILE with one of {', '.join(RENDERED[subject].formats)}",
         )
     check_format(name, f"--output {text}", subject)
     return Output(path=path, kind="document", format=name)
@@ -109,13 +76,13 @@ def document_output(text: str, subject: Subject) -> Output:
 
 def suffixes(subject: Subject) -> str:
     """Return the suffixes that stand for a format, for people."""
-    return ", ".join(suffix for suffix, name in COMPARISON_SUFFIXES.items() if name in DOCUMENTS[subject])
+    return ", ".join(suffix for suffix, name in SUFFIXES.items() if name in RENDERED[subject].formats)
 
 
 def report_output(text: str, subject: Subject) -> Output:
     """Return the page that ``text`` names."""
     check_format(PAGE, f"--report {text}", subject)
-    if COMPARISON_SUFFIXES.get(Path(text).suffix.lower()) != PAGE:
+    if SUFFIXES.get(Path(text).suffix.lower()) != PAGE:
         raise ConfigError(f"--report {text}: not a page", next_step="use .html")
     return Output(path=Path(text), kind="document", format=PAGE)
 
@@ -159,7 +126,7 @@ def picture_output(text: str) -> Output:
 
 def check_format(name: str, where: str, subject: Subject) -> None:
     """Raise ConfigError unless the subject can be rendered in the format ``name``."""
-    known = DOCUMENTS[subject]
+    known = RENDERED[subject].formats
     if name in known:
         return
     problem = f"unknown format {name!r}"
@@ -173,7 +140,7 @@ def check_stdout(name: str, subject: Subject, *, dry_run: bool = False) -> None:
     check_format(name, "--format", subject)
     if dry_run and name != "text":
         raise ConfigError("--dry-run says its plan as text", next_step=f"drop --format {name}")
-    if name not in STDOUT[subject]:
+    if name not in stdout_formats(subject):
         raise ConfigError(f"--format {name}: only a file can be {name}", next_step=f"use -o FILE.{name}")
 
 

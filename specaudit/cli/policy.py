@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from specaudit import config
-from specaudit.cli import options, rendering, terminal
+from specaudit.cli import options, terminal
 from specaudit.errors import ConfigError, ExitCode
+from specaudit.report.formats import headline
 
 if TYPE_CHECKING:
     from specaudit.documents import Comparison, Headroom, Pruning, Simulation
@@ -64,7 +65,7 @@ def exit_with(worst: Comparison | Pruning | Simulation | Headroom, *, exit_zero:
     if worst.exit_code == ExitCode.PASS:
         return
     if not told:
-        terminal.note(rendering.headline(worst))
+        terminal.note(headline(worst))
     if exit_zero:
         terminal.note(f"exit code 0 instead of {worst.exit_code}, as --exit-zero demands")
         return

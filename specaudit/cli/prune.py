@@ -61,7 +61,8 @@ def prune(
     on_inconclusive: options.OnInconclusive = "fail",
     exit_zero: options.ExitZero = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("prune"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["prune"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("prune"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     save_rows: Annotated[
         list[str] | None,
@@ -94,7 +95,7 @@ def prune(
     }
     output.check_stdout(format_, "prune", dry_run=dry_run)
     data = _data(save_rows or (), save_weights or (), method, soft=soft)
-    files = [*output.requested("prune", documents=outputs, plots=plot), *data]
+    files = [*output.requested("prune", documents=outputs, reports=report, plots=plot), *data]
     inputs = [name.partition("::")[0] for name in options.given(source, scores)]
     output.check_outputs(files, [*inputs, *options.given(ids, groups, config_file)])
 

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
+from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from specaudit.cli import terminal
-from specaudit.cli.output import Output, Subject, write_all
+from specaudit.cli.output import Output, write_all
 from specaudit.cli.rows import KEPT_FORMATS, ROW_FORMATS, WEIGHT_FORMATS
-from specaudit.report.formats import (
-    COMPARISON_FORMATS,
-    FORMATS,
-    FRONTIER_FORMATS,
-    HEADROOM_FORMATS,
-    PRUNING_FORMATS,
-    SIMULATION_FORMATS,
-    SPAN_FORMATS,
-)
+from specaudit.report.formats import headline, picture, render
 
 if TYPE_CHECKING:
     from specaudit.api import Plan
@@ -29,34 +19,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 WORKSPACE = "GITHUB_WORKSPACE"
-
-
-SUBJECTS: dict[str, Subject] = {
-    "specaudit.fit/1": "fit",
-    "specaudit.baseline/1": "fit",
-    "specaudit.compare/1": "compare",
-    "specaudit.prune/1": "prune",
-    "specaudit.span/1": "span",
-    "specaudit.frontier/1": "frontier",
-    "specaudit.simulate/1": "simulate",
-    "specaudit.headroom/1": "headroom",
-}
-"""Schema of a document -> what it is about."""
-RENDERERS: dict[Subject, tuple[Mapping[str, Callable[[Any, int, bool], str]], str]] = {
-    "fit": (FORMATS, "specaudit.report"),
-    "compare": (COMPARISON_FORMATS, "specaudit.report.compare"),
-    "prune": (PRUNING_FORMATS, "specaudit.report.prune"),
-    "span": (SPAN_FORMATS, "specaudit.report.span"),
-    "frontier": (FRONTIER_FORMATS, "specaudit.report.frontier"),
-    "simulate": (SIMULATION_FORMATS, "specaudit.report.simulate"),
-    "headroom": (HEADROOM_FORMATS, "specaudit.report.headroom"),
-}
-"""Subject -> its formats, and the package of the modules `facts` and `plots`, imported on use."""
-
-
-def subject(document: Saved) -> Subject:
-    """Return what the document is about, which decides its formats."""
-    return SUBJECTS[document.schema_]
 
 
 def write(contents: Iterable[tuple[Saved, Output]], data: Iterable[tuple[Path, bytes]] = ()) -> None:
@@ -70,17 +32,13 @@ def show(document: Saved, format_: str, *, quiet: bool = False, about: str | Non
         terminal.emit(headline(document) + "\n")
         return
     if format_ == "github" and document.schema_ == "specaudit.compare/1":
-        from specaudit.report.compare.github import render_github
+        from specaudit.report.compare import github
+        from specaudit.report.printable import printable
 
-        terminal.emit(render_github(_measured(document), file=about), exact=True)
+        terminal.emit(github.render(printable(document), file=about), exact=True)
         return
-    text = _text(document, format_, terminal.width(), terminal.colored(sys.stdout))
+    text = render(document, format_, terminal.width(), terminal.colored(sys.stdout))
     terminal.emit(text, exact=format_ in ("json", "junit"))
-
-
-def headline(document: Saved) -> str:
-    """Return the finding in a sentence."""
-    return str(_module(document, "facts").headline(_measured(document)))
 
 
 def append_summary(comparison: Comparison) -> None:
@@ -93,7 +51,7 @@ def append_summary(comparison: Comparison) -> None:
         return
     try:
         with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(_text(comparison, "markdown", terminal.WIDTH, False) + "\n")
+            file.write(render(comparison, "markdown", terminal.WIDTH, False) + "\n")
     except OSError as error:
         terminal.note(f"{SUMMARY} {path}: cannot append the summary: {error.strerror}")
 
@@ -127,32 +85,11 @@ def show_plan(plan: Plan) -> None:
 
 def _content(document: Saved, output: Output) -> bytes:
     if output.kind == "plot":
-        return _picture(document, output.format)
+        return picture(document, output.format)
     if output.kind == "rows" and document.schema_ == "specaudit.compare/1":
         return ROW_FORMATS[output.format](document.rows.removed_all)
     if document.schema_ == "specaudit.frontier/1" and output.kind == "weights":
         return WEIGHT_FORMATS[output.format](document)
     if document.schema_ == "specaudit.prune/1" and output.kind in ("rows", "weights"):
         return (KEPT_FORMATS if output.kind == "rows" else WEIGHT_FORMATS)[output.format](document)
-    return _text(document, output.format, terminal.WIDTH, False).encode("utf-8", "backslashreplace")
-
-
-def _text(document: Saved, format_: str, width: int, color: bool) -> str:
-    if format_ == "json":
-        return document.to_json()
-    return RENDERERS[subject(document)][0][format_](_measured(document), width, color)
-
-
-def _picture(document: Saved, kind: str) -> bytes:
-    return bytes(_module(document, "plots").picture(_measured(document), kind))
-
-
-def _module(document: Saved, name: str) -> ModuleType:
-    return import_module(f"{RENDERERS[subject(document)][1]}.{name}")
-
-
-def _measured(document: Saved) -> Saved:
-    """Return the document that is rendered, its texts on a line each: of a baseline the fit that it holds."""
-    from specaudit.report.printable import printable
-
-    return printable(document.fit if document.schema_ == "specaudit.baseline/1" else document)
+    return render(document, output.format, terminal.WIDTH, False).encode("utf-8", "backslashreplace")

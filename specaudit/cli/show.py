@@ -8,6 +8,7 @@ import typer
 
 from specaudit.cli import options, output, policy, rendering, terminal
 from specaudit.errors import ConfigError
+from specaudit.report.formats import SUBJECTS
 
 if TYPE_CHECKING:
     from specaudit.documents import Comparison, Saved
@@ -29,7 +30,7 @@ def show(
     on_inconclusive: options.OnInconclusive = "fail",
     exit_zero: options.ExitZero = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("compare"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["compare"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("compare"))] = "text",
     report: options.Reports = None,
     plot: options.Plots = None,
     config_file: options.ConfigFile = None,
@@ -46,7 +47,7 @@ def show(
     found = {name: read_document(name) for name in documents}
     judged = {name: _judged(name, document, context) for name, document in found.items()} if gate else {}
     for number, (name, document) in enumerate({**found, **judged}.items()):
-        subject = rendering.subject(document)
+        subject = SUBJECTS[document.schema_]
         output.check_stdout(format_, subject)
         files = output.requested(subject, documents=outputs, reports=report, plots=plot)
         output.check_outputs(files, [*documents, *options.given(config_file)])

@@ -65,7 +65,8 @@ def simulate(
         bool, typer.Option("--gate", help="Exit 1 unless accelerated, 3 if that cannot be told.")
     ] = False,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("simulate"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["simulate"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("simulate"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     config_file: options.ConfigFile = None,
     quiet: options.Quiet = False,
@@ -78,7 +79,7 @@ def simulate(
     Exits 0 whatever is found, unless --gate says otherwise; 2 when it could not run.
     """
     output.check_stdout(format_, "simulate")
-    files = output.requested("simulate", documents=outputs, plots=plot)
+    files = output.requested("simulate", documents=outputs, reports=report, plots=plot)
     output.check_outputs(files, options.given(fit, config_file))
 
     from specaudit import api

@@ -11,6 +11,7 @@ from specaudit.cli import options, output, rendering, terminal
 from specaudit.cli.compare import command_line
 from specaudit.cli.rows import SPAN_ROW_FORMATS
 from specaudit.errors import ExitCode, UnresolvedError
+from specaudit.report.formats import headline
 
 if TYPE_CHECKING:
     from specaudit.api import SpanRows
@@ -51,7 +52,8 @@ def span(
         ),
     ] = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("span"))] = None,
-    format_: Annotated[str, options.format_option(output.STDOUT["span"])] = "text",
+    format_: Annotated[str, options.format_option(output.stdout_formats("span"))] = "text",
+    report: options.Reports = None,
     plot: options.Plots = None,
     save_rows: Annotated[
         list[str] | None, typer.Option(metavar="FILE.csv", help="Write what each new row is. Repeatable.")
@@ -71,7 +73,7 @@ def span(
     arguments = options.measurement({**context.params, "centered": True, "model": None})
     arguments = {name: value for name, value in arguments.items() if name not in ("centered", "model")}
     output.check_stdout(format_, "span", dry_run=dry_run)
-    files = output.requested("span", documents=outputs, plots=plot)
+    files = output.requested("span", documents=outputs, reports=report, plots=plot)
     rows_to = [
         output.data_output("--save-rows", text, "rows", SPAN_ROW_FORMATS, what="table") for text in save_rows or ()
     ]
@@ -109,6 +111,6 @@ def _check(result: Span, required: tuple[str, ...], *, told: bool) -> None:
     other = [name for name in result.classes if name not in required]
     if other:
         if not told:
-            terminal.note(rendering.headline(result))
+            terminal.note(headline(result))
         terminal.note(f"required {' or '.join(required)}, found {' and '.join(other)}")
         raise typer.Exit(ExitCode.FAIL)

@@ -199,6 +199,45 @@ class Spectrum(Document):
     diversity: Mapping[str, Diversity]
 
 
+class FusedDifference(Document):
+    """The slope of the fused kernel less another, jackknifed over the same groups of rows."""
+
+    move: Literal["steeper", "flatter", "none seen", "cannot tell"]
+    value: float | None
+    low: float | None = Field(description="of its 95 % interval")
+    high: float | None
+    reason: str = Field(description="why it cannot be told")
+
+
+class FusedAlone(Document):
+    """One side without the other, on the same rows."""
+
+    kernel: Kernel
+    exponent: Exponent
+    itself: Exponent = Field(description="of the kernel fused with itself: a product is sharper, a sum the same")
+    from_alone: FusedDifference
+    from_itself: FusedDifference = Field(description="what is left is due to the other side")
+
+
+class FusedSide(Document):
+    """One of the two embeddings."""
+
+    source: str
+    source_version: str | None
+    digest: str
+    dimensions: int
+    unique_rows: int
+    alone: Mapping[str, FusedAlone] = Field(description="by kernel")
+
+
+class Fusion(Document):
+    """How the kernels of two embeddings of the same rows became one. Exploratory."""
+
+    by: Literal["product", "sum"] = Field(description="k1 k2, or (k1 + k2) / 2")
+    matched: Literal["id", "order"]
+    sides: tuple[FusedSide, FusedSide]
+
+
 class Fit(Document):
     """The result of `specaudit fit`."""
 
@@ -206,6 +245,7 @@ class Fit(Document):
     dataset: Dataset
     primary: str
     spectra: Mapping[str, Spectrum]
+    fusion: Fusion | None = Field(default=None, description="of a fit of two embeddings; null for one")
     environment: Environment
     warnings: tuple[Warning_, ...]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from specaudit.documents.base import Document, Environment, Kernel, Warning_, to_json
+from specaudit.documents.headroom import HeadroomCurve, HeadroomNull, HeadroomVerdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +92,22 @@ class Collapse(Document):
     status: CollapseStatus
 
 
+class FrontierHeadroom(Document):
+    """By how much any weights of rows, at most the cap, could speed up what comes after the learned modes."""
+
+    verdict: HeadroomVerdict = Field(description="none: no more than may be chance, and weights are refused")
+    reason: str
+    learned: int = Field(description="leading modes taken for learned at the last checkpoint")
+    rank: int | None = Field(
+        description="modes past which it is judged: the learned ones, or as near to them as the rows tell; null if "
+        "unresolved"
+    )
+    gain: float | None = Field(description="there, the most that weights could make of the tail's rate")
+    need: float | None = Field(description="there, the factor of an oracle")
+    curve: HeadroomCurve | None = Field(description="null where nothing could be worked out")
+    null: HeadroomNull | None
+
+
 class NextWeights(Document):
     """What sample weights are proposed for what follows; the weights themselves are a file."""
 
@@ -125,6 +142,7 @@ class Frontier(Document):
     growth: FrontierGrowth
     noise: NoiseBegin
     collapse: Collapse
+    headroom: FrontierHeadroom
     proposal: NextWeights
     reproduce: FrontierReproduce
     environment: Environment
@@ -136,7 +154,7 @@ class Frontier(Document):
         return to_json(self)
 
     def plot(self, path: str | Path) -> None:
-        """Write the figure (shares left, growth, next weights) to a .svg, .pdf or .png file."""
+        """Write the figure (shares left, growth, headroom, next weights) to a .svg, .pdf or .png file."""
         from specaudit.report.frontier import plots
 
         plots.save_frontier(self, path)

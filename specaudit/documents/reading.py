@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison, DeepGain
+from specaudit.documents.experiment import Experiment
 from specaudit.documents.fit import Exponent, Fit
 from specaudit.documents.frontier import Frontier, FrontierGrowth
 from specaudit.documents.headroom import Headroom
@@ -22,7 +23,7 @@ from specaudit.documents.simulate import Simulation
 from specaudit.documents.span import Span
 from specaudit.errors import InputError
 
-Saved = Fit | Baseline | Comparison | Pruning | Span | Frontier | Simulation | Headroom
+Saved = Fit | Baseline | Comparison | Pruning | Span | Frontier | Simulation | Headroom | Experiment
 
 READABLE: Mapping[str, type[Saved]] = {
     "specaudit.fit": Fit,
@@ -33,6 +34,7 @@ READABLE: Mapping[str, type[Saved]] = {
     "specaudit.frontier": Frontier,
     "specaudit.simulate": Simulation,
     "specaudit.headroom": Headroom,
+    "specaudit.experiment": Experiment,
 }
 """Name of a schema without its version -> the document."""
 
@@ -94,6 +96,9 @@ def read_document(path: str | os.PathLike[str]) -> Saved:
     if isinstance(found, Simulation | Headroom):
         _check_dynamics(name, found)
         return found
+    if isinstance(found, Experiment):
+        _check_experiment(name, found)
+        return found
     measured = found.fit if isinstance(found, Baseline) else found.audit if isinstance(found, Pruning) else found
     if measured is not None and measured.primary not in measured.spectra:
         _refuse(f"{name}: primary: {measured.primary!r} is not among spectra")
@@ -130,6 +135,20 @@ def _check_dynamics(name: str, found: Simulation | Headroom) -> None:
     _check_parts(name, found)
 
 
+def _check_experiment(name: str, found: Experiment) -> None:
+    known = {kind: {one.id for one in getattr(found, f"{kind}s")} for kind in ("arm", "panel")}
+    known["quantity"] = {one.id for one in found.quantities}
+    for field in ("measures", "verdicts", "curves"):
+        for number, one in enumerate(getattr(found, field)):
+            for kind in known.keys() & type(one).model_fields:
+                if getattr(one, kind) not in known[kind]:
+                    _refuse(f"{name}: {field}[{number}].{kind}: {getattr(one, kind)!r} is not among those described")
+    for number, curve in enumerate(found.curves):
+        columns = [curve.x, curve.y, *(end for end in (curve.low, curve.high) if end is not None)]
+        if len({len(column) for column in columns}) > 1 or (curve.low is None) != (curve.high is None):
+            _refuse(f"{name}: curves[{number}]: columns of unequal length")
+
+
 def _check_parts(name: str, found: Saved) -> None:
     for where, part in _parts(found):
         _check_columns(f"{name}: {where}", part)
@@ -157,7 +176,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
             twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-            _refuse(f"{name}: several fields {ascii(twice):.80}, of which only one can be meant")
+            _refuse(f"{name}: several fields {twice!a:.80}, of which only one can be meant")
         return found
 
     try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -24,8 +25,14 @@ from specaudit.operators import DenseOperator, dense_operator
 
 DEPTH = 30
 """Rows for each mode down to the deepest rank: beyond it sampling inflates the headroom too much."""
+HEADROOM_ROWS = 1500
+"""Rows that are used, at most, by default."""
+FEWEST_ROWS = 2 * DEPTH
+"""Different rows below which nothing is worked out."""
 RANKS = 10
 """Ranks at which it is worked out."""
+FEWEST = 5
+"""Modes that must be learned at a rank at which it is judged."""
 DRAWS = 8
 """Of the null."""
 CONFIDENCE = 0.95
@@ -45,6 +52,9 @@ MORE = 1.25
 """Factor of the null's inflation G - 1 that other homogeneous sets, such as tori, do not exceed."""
 NULL_KERNEL = "laplace"
 """Of the null of a kernel without a profile."""
+
+
+HeadroomVerdict = Literal["headroom", "none", "unresolved"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,30 @@ class Null:
     high: FloatArray
     needs: FloatArray
     limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a headroom comes to beside its null.
+
+    Attributes
+    ----------
+    verdict
+        More than may be chance, no more, or nothing to hold it against.
+    reason
+        In a sentence.
+    place
+        Of the rank at which it is judged; None where it is unresolved.
+    """
+
+    verdict: HeadroomVerdict
+    reason: str
+    place: int | None
+
+
+def equal_rows(copies: IntArray) -> int:
+    """Return how many rows without copies tell as much as different rows of multiplicities `copies` (n,)."""
+    return max(int(copies.sum() ** 2 / np.sum(copies.astype(float) ** 2)), FEWEST_ROWS)
 
 
 def ranks_for(rows: float) -> IntArray:
@@ -188,6 +222,29 @@ def homogeneous(
         needs=np.mean([one.needs for _, one in draws], axis=0),
         limit=1 + MORE * float((middle + room)[around].max() - 1) if place >= 0 else np.inf,
     )
+
+
+def judged(found: Gain, null: Null, cap: float) -> Judged:
+    """Return the verdict on a headroom, at the deepest rank where the null needs as much."""
+    if null.place < 0 or found.ranks[null.place] < FEWEST:
+        if found.ranks[-1] < FEWEST:
+            reason = (
+                f"the headroom can be told up to mode {found.ranks[-1]} only, and it takes {FEWEST} modes to judge: "
+                f"each takes {DEPTH} rows, and something must be left past it"
+            )
+        else:
+            reason = (
+                f"past mode {FEWEST} an oracle needs more ({found.needs[-1]:.3g}) than on any homogeneous set, so "
+                "that there is nothing to hold the gain against"
+            )
+        return Judged(verdict="unresolved", reason=reason, place=None)
+    gain = float(found.values[null.place])
+    reason = (
+        f"weights of at most {cap:g} can speed up the tail past mode {found.ranks[null.place]} by a factor of "
+        f"{gain:.2f} at most, where an oracle needs {found.needs[null.place]:.3g}; homogeneous data show up to "
+        f"{null.limit:.2f} by chance"
+    )
+    return Judged(verdict="headroom" if gain > null.limit else "none", reason=reason, place=null.place)
 
 
 def _last(items: Sequence[tuple[str, int]], holds: Callable[[tuple[str, int]], bool]) -> int:

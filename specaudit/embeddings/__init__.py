@@ -5,6 +5,7 @@ from __future__ import annotations
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
 from specaudit.embeddings.formats import FORMATS
 from specaudit.embeddings.opening import open_embeddings
+from specaudit.embeddings.pairs import paired
 from specaudit.embeddings.remote import SCHEMES
 from specaudit.embeddings.row_values import read_groups, read_scores, read_weights
 from specaudit.embeddings.selection import read_rows, read_selection
@@ -17,6 +18,7 @@ __all__ = [
     "Shard",
     "concatenated",
     "open_embeddings",
+    "paired",
     "read_groups",
     "read_rows",
     "read_scores",

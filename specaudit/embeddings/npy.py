@@ -25,7 +25,6 @@ from specaudit.embeddings.matrices import Array, Content, check_matrix, check_ve
 from specaudit.embeddings.stored import FileMatrix, from_file, from_spool
 from specaudit.errors import InputError
 
-
 LONGEST_HEADER = 1 << 20  # bytes; that of a matrix takes a hundred
 
 

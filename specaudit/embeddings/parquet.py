@@ -63,7 +63,9 @@ def read_parquet(
             first = next(table.iter_batches(1, columns=columns.names, use_threads=False))
             dimensions = first_dimensions(first, columns, row_teller(part.label, 0))
         check_matrix(part.label, (int(groups[-1]), dimensions), columns.dtype)
-        _check_packed(table, columns, int(groups[-1]) * dimensions * columns.dtype.itemsize, file_size(file), part.label)
+        _check_packed(
+            table, columns, int(groups[-1]) * dimensions * columns.dtype.itemsize, file_size(file), part.label
+        )
         ids, labels = (_read_names(table, name, part.label) for name in (columns.id_name, columns.group_name))
         layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
         if not columns.listed:

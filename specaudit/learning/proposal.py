@@ -39,10 +39,19 @@ class Proposal:
 
 
 def propose(
-    modes: Modes, last: Point, coherence: Coherence, residuals: FloatArray, nearest: IntArray, cap: float
+    modes: Modes,
+    last: Point,
+    coherence: Coherence,
+    residuals: FloatArray,
+    nearest: IntArray,
+    cap: float,
+    idle: str = "",
 ) -> Proposal:
-    """Return the weights after the `last` checkpoint, of `residuals` (n, outputs) with `nearest` rows (n, k)."""
-    if reason := refusal(last, coherence):
+    """Return the weights after the `last` checkpoint, of `residuals` (n, outputs) with `nearest` rows (n, k).
+
+    `idle` says why no weights of rows could move what follows; it is empty where they may.
+    """
+    if reason := refusal(last, coherence, idle):
         return Proposal(kind="refused", reason=reason, learned=None, weights=None)
     assert coherence.lowest is not None
     ratio = coherence.ratio[coherence.lowest]
@@ -63,7 +72,12 @@ def propose(
     )
 
 
-def refusal(last: Point, coherence: Coherence) -> str:
+def learned_modes(last: Point, modes: Modes) -> int:
+    """Return how many leading modes are taken for learned at the `last` checkpoint."""
+    return modes.count if last.status == "beyond" else band_start(last.rank or 0.0)
+
+
+def refusal(last: Point, coherence: Coherence, idle: str) -> str:
     """Return why no weights are proposed; nothing where they are. Every reason against them has its place here."""
     if last.status == "refused":
         return "the rows of the last checkpoint are not those of the reference"
@@ -71,4 +85,6 @@ def refusal(last: Point, coherence: Coherence) -> str:
         return "all modes that can be told apart are learned: there is no band left to weigh rows by"
     if coherence.lowest is None:
         return "residuals of near rows have too little in common for noise to be told from signal"
+    if idle:
+        return f"sample weights cannot move this frontier: {idle}"
     return ""

@@ -17,7 +17,7 @@ from specaudit.learning.frontier import LearningFrontier, learning_frontier
 from specaudit.learning.log import ResidualLog
 from specaudit.learning.modes import Modes
 from specaudit.learning.noise import NoiseFloor, noise_floor
-from specaudit.learning.proposal import Proposal, propose
+from specaudit.learning.proposal import Proposal, learned_modes, propose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Run:
         Of the reference.
     frontier, coherence
         Over the checkpoints.
+    learned
+        Leading modes that are taken for learned at the last checkpoint.
     proposal
         Weights for what follows.
     """
@@ -44,6 +46,7 @@ class Run:
     noise: NoiseFloor
     frontier: LearningFrontier
     coherence: Coherence
+    learned: int
     proposal: Proposal
 
 
@@ -55,11 +58,14 @@ def follow(
     *,
     cap: float,
     partial: bool = False,
+    idle: Callable[[int], str] = lambda learned: "",
     seed: int,
     threads: int = 1,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Run:
     """Return what a log says of its rows `used` (n,), of embeddings `rows` (n, d); `partial` where the run has more.
+
+    `idle` says why no weights of rows could move what comes after so many learned modes; nothing where they may.
 
     Raises
     ------
@@ -92,6 +98,8 @@ def follow(
     plain, weighted = np.array(coherent).T
     coherence = Coherence(plain=plain, weighted=weighted)
     frontier = learning_frontier(modes, np.array(energies), log.times, aligned, seed=seed, partial=partial)
+    last = frontier.points[-1]
+    learned = learned_modes(last, modes)
     return Run(
         modes=modes,
         squares=np.array(squares),
@@ -99,5 +107,6 @@ def follow(
         noise=noise_floor(energies[0], squares[0] * len(used), len(used)),
         frontier=frontier,
         coherence=coherence,
-        proposal=propose(modes, frontier.points[-1], coherence, residuals, nearest, cap),
+        learned=learned,
+        proposal=propose(modes, last, coherence, residuals, nearest, cap, idle(learned)),
     )

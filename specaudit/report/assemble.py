@@ -18,6 +18,7 @@ from specaudit.exponent import CONFIDENCE, critical_value, jackknife_error
 from specaudit.graph import RECALL
 from specaudit.graph import Neighbours as NeighbourSearch
 from specaudit.kernels import FloatArray
+from specaudit.paired import Alone
 from specaudit.scan import Scan
 from specaudit.version import ESTIMATOR_VERSION
 
@@ -31,6 +32,8 @@ MUCH = 0.05
 SHALLOW = 5.0
 DOMINANT = 0.5
 DRIFT = 0.02
+EXPLORATORY = "SPA034"
+"""The warning of a fused kernel, which what is made of its fit carries on."""
 
 
 def assemble_fit(
@@ -42,19 +45,56 @@ def assemble_fit(
     calibrations: Mapping[str, Calibration] = MappingProxyType({}),
     model: str | None,
     environment: doc.Environment,
+    radius: float | None = None,
+    fusion: doc.Fusion | None = None,
 ) -> doc.Fit:
-    """Return the document of a fit; the first estimate is the primary kernel's, calibrations are by kernel."""
+    """Return the document of a fit; the first estimate is the primary kernel's, calibrations are by kernel.
+
+    Near copies are closer than `radius`, by default a tenth of a bandwidth.
+    """
     primary = next(iter(estimates))
-    radius = NEAR * next((e.kernel.bandwidth for e in estimates.values() if e.kernel.bandwidth), scan.norm_mean)
+    if radius is None:
+        radius = NEAR * next((e.kernel.bandwidth for e in estimates.values() if e.kernel.bandwidth), scan.norm_mean)
     dataset = _dataset(embeddings, scan, neighbours, radius, model)
     spectra = {name: _spectrum(estimate, calibrations.get(name), scan.seed) for name, estimate in estimates.items()}
     return doc.Fit(
         dataset=dataset,
         primary=primary,
         spectra=spectra,
+        fusion=fusion,
         environment=environment,
-        warnings=tuple(_warnings(dataset, scan, estimates, calibrations)),
+        warnings=(*_exploratory(fusion), *_warnings(dataset, scan, estimates, calibrations)),
     )
+
+
+def fused_side(embeddings: Embeddings, scan: Scan, alone: Mapping[str, Alone]) -> doc.FusedSide:
+    """Return one of two embeddings, with what each kernel says of it alone and what the fused one differs by."""
+    return doc.FusedSide(
+        source=embeddings.name,
+        source_version=embeddings.version,
+        digest=scan.digest,
+        dimensions=scan.dimensions,
+        unique_rows=scan.unique_rows,
+        alone={
+            name: doc.FusedAlone(
+                kernel=_kernel(one.found),
+                exponent=_exponent(one.found),
+                itself=_exponent(one.itself),
+                from_alone=doc.FusedDifference(**asdict(one.from_alone)),
+                from_itself=doc.FusedDifference(**asdict(one.from_itself)),
+            )
+            for name, one in alone.items()
+        },
+    )
+
+
+def _exploratory(fusion: doc.Fusion | None) -> list[doc.Warning_]:
+    if fusion is None:
+        return []
+    message = (
+        f"exploratory: the {fusion.by} of two embeddings' kernels, whose exponent no theory here ties to learning"
+    )
+    return [doc.Warning_(id=EXPLORATORY, message=message, next_step="read it beside b of each embedding alone")]
 
 
 def _dataset(
@@ -98,16 +138,10 @@ def _dataset(
 
 
 def _spectrum(estimate: Estimate, calibration: Calibration | None, seed: int) -> doc.Spectrum:
-    measure, kernel, leading = estimate.measure, estimate.kernel, estimate.leading
+    measure, leading = estimate.measure, estimate.leading
     shown = slice(MOST_EIGENVALUES)
     return doc.Spectrum(
-        kernel=doc.Kernel(
-            name=kernel.name,
-            bandwidth=kernel.bandwidth,
-            bandwidth_rule=kernel.bandwidth_rule,
-            normalize=kernel.normalize,
-            centered=kernel.centered,
-        ),
+        kernel=_kernel(estimate),
         estimator=doc.Estimator(
             operator=estimate.operator,
             method=estimate.method,
@@ -129,6 +163,17 @@ def _spectrum(estimate: Estimate, calibration: Calibration | None, seed: int) ->
         local_exponent=_local_exponent(estimate),
         exponent=_exponent(estimate),
         diversity={name: _index(index, estimate) for name, index in sorted(estimate.diversity.items())},
+    )
+
+
+def _kernel(estimate: Estimate) -> doc.Kernel:
+    kernel = estimate.kernel
+    return doc.Kernel(
+        name=kernel.name,
+        bandwidth=kernel.bandwidth,
+        bandwidth_rule=kernel.bandwidth_rule,
+        normalize=kernel.normalize,
+        centered=kernel.centered,
     )
 
 

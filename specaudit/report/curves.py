@@ -21,7 +21,7 @@ false past the depth that the exponent uses.
 """
 
 
-def to_csv(fit: Fit) -> str:
+def render(fit: Fit) -> str:
     """Return every capacity curve and local exponent of ``fit`` as CSV with the columns of ``HEADER``."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -8,7 +8,9 @@ DYNAMICS: dict[str, Explanation] = {
     "accelerated": Explanation(
         title="the frontier's exponent rises above that of static weights",
         meaning="On every quarter of the window the learning frontier grows with a larger power of time than under "
-        "static weights. It holds in mode space, where weights can pick modes one by one, and on this window.",
+        "static weights. It holds in mode space, where weights can pick modes one by one, and on this window. Of a "
+        "sampler of rows: the slope of k* gains surely more than a tenth of what the oracle gains, late in the "
+        "window too, and the number of modes learned bears it out; capped weights cannot keep that up for ever.",
         action="specaudit headroom EMB --cap C tells how much of it weights of rows can give on your data.",
     ),
     "transient": Explanation(
@@ -21,7 +23,8 @@ DYNAMICS: dict[str, Explanation] = {
         title="no gain: in exponent, or beyond what homogeneous data show",
         meaning="Of a simulation: the frontier's exponent is that of static weights, as for every static policy of "
         "bounded weights. Of headroom: the gain that capped weights of rows could give is no more than on data whose "
-        "modes are spread evenly, where weights of rows cannot pick any.",
+        "modes are spread evenly, where weights of rows cannot pick any. Of a sampler: neither slope nor speed-up "
+        "differ from uniform sampling, by a twentieth at most.",
         action="Do not expect a sampler to accelerate this; a constant factor may be left, see φ.",
     ),
     "jammed": Explanation(
@@ -34,7 +37,8 @@ DYNAMICS: dict[str, Explanation] = {
         title="an exponent that would mean nothing",
         meaning="The kernel's eigenvalues fall no faster than 1/k where the frontier moves (b of 1 or less), as "
         "those of most text embeddings under distance kernels: an oracle flattens to 1/k, and there is nothing to "
-        "gain. Of a logged run, its checkpoints may also have no times.",
+        "gain, and no static limit to be tested. Of a logged run, its checkpoints may also have no times; of an "
+        "experiment, its curves may be too short.",
         action="Look at another kernel, or do not use a policy that raises the tail. Of a log, give --times; else "
         "compare the frontiers of two runs of one optimiser at equal times.",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import fill
 
 from specaudit.report.dynamics_explained import DYNAMICS
+from specaudit.report.experiment.explain import EXPERIMENTS
 from specaudit.report.explanation import Explanation
 from specaudit.report.frontier.explain import LEARNING
 
@@ -297,7 +298,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "collapsed": Explanation(
         title="new rows lie deeper in the span than real rows do",
         meaning="A quarter of them or more are better explained by the real rows than 95 % of these themselves, as "
-        "of a model that keeps the leading directions alone; or a tenth more than of real rows repeat one another.",
+        "of a model that keeps the leading directions alone; or a tenth more than of real rows repeat one another. "
+        "Of a sampler: its weights gather on label noise; D is below .50 in most runs, or added noise draws surely "
+        "more than 1.5 times its share and the lowest held-out loss is surely higher than under uniform sampling.",
         action="Look at what makes the rows: another temperature, another model, or fewer generations.",
     ),
     "new-modes": Explanation(
@@ -313,6 +316,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         action="Leave the rows called beyond out, or mend what makes them.",
     ),
     **DYNAMICS,
+    **EXPERIMENTS,
     "exit-0": Explanation(
         title="the run finished",
         meaning="Every gate passed, or nothing was gated. A fit exits 0 whatever its status is, unless "

@@ -20,7 +20,12 @@ LEADING = 3  # eigenvalues whose shares are told
 
 
 def headline(fit: Fit) -> str:
-    """Return the finding under the primary kernel: one sentence, by status."""
+    """Return the finding under the primary kernel, by status; of a fused kernel that it is exploratory."""
+    fused = "" if fit.fusion is None else f"Exploratory ({fit.fusion.by} of two embeddings' kernels): "
+    return f"{fused}{_finding(fit)}"
+
+
+def _finding(fit: Fit) -> str:
     spectrum = fit.spectra[fit.primary]
     exponent = spectrum.exponent
     if exponent.status == "unresolved" or exponent.window is None or exponent.range is None:
@@ -91,6 +96,8 @@ def kernel_facts(spectrum: Spectrum) -> list[tuple[str, str]]:
     length = "none"
     if kernel.bandwidth is not None:
         length = f"{number(kernel.bandwidth)} ({shown(kernel.bandwidth_rule)})"
+    elif kernel.bandwidth_rule != "none":
+        length = shown(kernel.bandwidth_rule)
     scaled = ["unit length"] * (kernel.normalize == "l2") + ["centered"] * kernel.centered
     method = f"{estimator.operator} {estimator.method}"
     if estimator.probes:

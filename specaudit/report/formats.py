@@ -1,209 +1,124 @@
-"""The formats in which a document leaves the program: literal registries, each entry a pure function."""
+"""The formats in which a document leaves the program: one table of what is rendered, and as what."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from specaudit.documents import Comparison, Fit, Frontier, Headroom, Pruning, Saved, Simulation, Span
+    from specaudit.documents import Saved
 
-# The renderers are imported on use: help and error messages need only the names.
+Subject = Literal["fit", "compare", "prune", "span", "frontier", "simulate", "headroom", "experiment"]
 
-
-def _text(fit: Fit, width: int, color: bool) -> str:
-    from specaudit.report.table import render_fit
-
-    return render_fit(fit, width, color)
-
-
-def _json(document: Saved, width: int, color: bool) -> str:
-    return document.to_json()
-
-
-def _markdown(fit: Fit, width: int, color: bool) -> str:
-    from specaudit.report.markdown import render_fit_markdown
-
-    return render_fit_markdown(fit)
-
-
-def _csv(fit: Fit, width: int, color: bool) -> str:
-    from specaudit.report.curves import to_csv
-
-    return to_csv(fit)
-
-
-def _html(fit: Fit, width: int, color: bool) -> str:
-    from specaudit.report.page import render_fit_page
-
-    return render_fit_page(fit)
-
-
-FORMATS: dict[str, Callable[[Fit, int, bool], str]] = {
-    "text": _text,
-    "json": _json,
-    "markdown": _markdown,
-    "csv": _csv,
-    "html": _html,
+MODULES = {
+    "text": "table",
+    "markdown": "markdown",
+    "csv": "curves",
+    "junit": "junit",
+    "github": "github",
+    "html": "page",
 }
-"""Format name -> function of the fit, the width in columns and whether to colour."""
-
-
-def _comparison_text(comparison: Comparison, width: int, color: bool) -> str:
-    from specaudit.report.compare.table import render_comparison
-
-    return render_comparison(comparison, width, color)
-
-
-def _comparison_markdown(comparison: Comparison, width: int, color: bool) -> str:
-    from specaudit.report.compare.markdown import render_comparison_markdown
-
-    return render_comparison_markdown(comparison)
-
-
-def _comparison_csv(comparison: Comparison, width: int, color: bool) -> str:
-    from specaudit.report.compare.curves import to_csv
-
-    return to_csv(comparison)
-
-
-def _junit(comparison: Comparison, width: int, color: bool) -> str:
-    from specaudit.report.compare.junit import render_junit
-
-    return render_junit(comparison)
-
-
-def _github(comparison: Comparison, width: int, color: bool) -> str:
-    from specaudit.report.compare.github import render_github
-
-    return render_github(comparison)
-
-
-def _comparison_html(comparison: Comparison, width: int, color: bool) -> str:
-    from specaudit.report.compare.page import render_page
-
-    return render_page(comparison)
-
-
-COMPARISON_FORMATS: dict[str, Callable[[Comparison, int, bool], str]] = {
-    "text": _comparison_text,
-    "json": _json,
-    "markdown": _comparison_markdown,
-    "csv": _comparison_csv,
-    "junit": _junit,
-    "github": _github,
-    "html": _comparison_html,
-}
-"""Format name -> function of the comparison, the width in columns and whether to colour."""
-
-
-def _pruning_text(pruning: Pruning, width: int, color: bool) -> str:
-    from specaudit.report.prune.table import render_pruning
-
-    return render_pruning(pruning, width, color)
-
-
-def _pruning_markdown(pruning: Pruning, width: int, color: bool) -> str:
-    from specaudit.report.prune.markdown import render_pruning_markdown
-
-    return render_pruning_markdown(pruning)
-
-
-PRUNING_FORMATS: dict[str, Callable[[Pruning, int, bool], str]] = {
-    "text": _pruning_text,
-    "json": _json,
-    "markdown": _pruning_markdown,
-}
-"""Format name -> function of the pruning, the width in columns and whether to colour."""
-
-
-def _span_text(span: Span, width: int, color: bool) -> str:
-    from specaudit.report.span.table import render_span
-
-    return render_span(span, width, color)
-
-
-def _span_markdown(span: Span, width: int, color: bool) -> str:
-    from specaudit.report.span.markdown import render_span_markdown
-
-    return render_span_markdown(span)
-
-
-SPAN_FORMATS: dict[str, Callable[[Span, int, bool], str]] = {
-    "text": _span_text,
-    "json": _json,
-    "markdown": _span_markdown,
-}
-"""Format name -> function of the span document, the width in columns and whether to colour."""
-
-
-def _frontier_text(found: Frontier, width: int, color: bool) -> str:
-    from specaudit.report.frontier.table import render_frontier
-
-    return render_frontier(found, width, color)
-
-
-def _frontier_markdown(found: Frontier, width: int, color: bool) -> str:
-    from specaudit.report.frontier.markdown import render_frontier_markdown
-
-    return render_frontier_markdown(found)
-
-
-FRONTIER_FORMATS: dict[str, Callable[[Frontier, int, bool], str]] = {
-    "text": _frontier_text,
-    "json": _json,
-    "markdown": _frontier_markdown,
-}
-"""Format name -> function of the frontier document, the width in columns and whether to colour."""
-
-
-def _simulation_text(simulation: Simulation, width: int, color: bool) -> str:
-    from specaudit.report.simulate.table import render_simulation
-
-    return render_simulation(simulation, width, color)
-
-
-def _simulation_markdown(simulation: Simulation, width: int, color: bool) -> str:
-    from specaudit.report.simulate.markdown import render_simulation_markdown
-
-    return render_simulation_markdown(simulation)
-
-
-SIMULATION_FORMATS: dict[str, Callable[[Simulation, int, bool], str]] = {
-    "text": _simulation_text,
-    "json": _json,
-    "markdown": _simulation_markdown,
-}
-"""Format name -> function of the simulation, the width in columns and whether to colour."""
-
-
-def _headroom_text(headroom: Headroom, width: int, color: bool) -> str:
-    from specaudit.report.headroom.table import render_headroom
-
-    return render_headroom(headroom, width, color)
-
-
-def _headroom_markdown(headroom: Headroom, width: int, color: bool) -> str:
-    from specaudit.report.headroom.markdown import render_headroom_markdown
-
-    return render_headroom_markdown(headroom)
-
-
-HEADROOM_FORMATS: dict[str, Callable[[Headroom, int, bool], str]] = {
-    "text": _headroom_text,
-    "json": _json,
-    "markdown": _headroom_markdown,
-}
-"""Format name -> function of the headroom, the width in columns and whether to colour."""
-
+"""Format -> the module of a subject's package whose `render` makes it; JSON is the document's own."""
+FORMATS = ("text", "json", "markdown", "html")
+"""Formats that every subject has."""
 GATE_FORMATS = ("junit", "github")
 """Formats that report gates; nothing without gates can be rendered in them."""
+FILE_FORMATS = ("csv", "html")
+"""Formats that only a file can have."""
 
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".txt": "text", ".html": "html"}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A subject: its documents and its renderers.
+
+    Attributes
+    ----------
+    schemas
+        Of its documents.
+    package
+        Of its renderers (`MODULES`), and of `facts` with a `headline` and `plots` with a `picture`.
+    formats
+        That it can be rendered in.
+    """
+
+    schemas: tuple[str, ...]
+    package: str
+    formats: tuple[str, ...] = FORMATS
+
+
+# The renderers are imported on use: help and error messages need only the names.
+RENDERED: dict[Subject, Rendered] = {
+    "fit": Rendered(
+        schemas=("specaudit.fit/1", "specaudit.baseline/1"),
+        package="specaudit.report",
+        formats=(*FORMATS, "csv"),
+    ),
+    "compare": Rendered(
+        schemas=("specaudit.compare/1",),
+        package="specaudit.report.compare",
+        formats=(*FORMATS, "csv", *GATE_FORMATS),
+    ),
+    "prune": Rendered(schemas=("specaudit.prune/1",), package="specaudit.report.prune"),
+    "span": Rendered(schemas=("specaudit.span/1",), package="specaudit.report.span"),
+    "frontier": Rendered(schemas=("specaudit.frontier/1",), package="specaudit.report.frontier"),
+    "simulate": Rendered(schemas=("specaudit.simulate/1",), package="specaudit.report.simulate"),
+    "headroom": Rendered(schemas=("specaudit.headroom/1",), package="specaudit.report.headroom"),
+    "experiment": Rendered(
+        schemas=("specaudit.experiment/1",),
+        package="specaudit.report.experiment",
+        formats=(*FORMATS, "csv"),
+    ),
+}
+"""Subject -> its documents and renderers."""
+SUBJECTS: dict[str, Subject] = {schema: name for name, found in RENDERED.items() for schema in found.schemas}
+"""Schema of a document -> what it is about."""
+
+SUFFIXES = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".txt": "text",
+    ".html": "html",
+    ".xml": "junit",
+}
 """The format that a file name stands for."""
-
-COMPARISON_SUFFIXES = {**SUFFIXES, ".xml": "junit"}
-"""The format that the name of a comparison's file stands for."""
 
 PICTURES = (".svg", ".pdf", ".png")
 """Suffixes of a plot."""
+
+
+def stdout_formats(subject: Subject) -> tuple[str, ...]:
+    """Return the formats of standard output."""
+    return tuple(name for name in RENDERED[subject].formats if name not in FILE_FORMATS)
+
+
+def render(document: Saved, format_: str, width: int, color: bool) -> str:
+    """Return the document in one of its formats; of text, lines of at most ``width`` columns."""
+    if format_ == "json":
+        return document.to_json()
+    made: Callable[..., str] = _module(document, MODULES[format_]).render
+    return made(_measured(document), width, color) if format_ == "text" else made(_measured(document))
+
+
+def headline(document: Saved) -> str:
+    """Return the finding in a sentence."""
+    return str(_module(document, "facts").headline(_measured(document)))
+
+
+def picture(document: Saved, kind: str) -> bytes:
+    """Return the figure as svg, pdf or png content."""
+    return bytes(_module(document, "plots").picture(_measured(document), kind))
+
+
+def _module(document: Saved, name: str) -> ModuleType:
+    return import_module(f"{RENDERED[SUBJECTS[document.schema_]].package}.{name}")
+
+
+def _measured(document: Saved) -> Saved:
+    """Return the document that is rendered, its texts on a line each: of a baseline the fit that it holds."""
+    from specaudit.report.printable import printable
+
+    return printable(document.fit if document.schema_ == "specaudit.baseline/1" else document)

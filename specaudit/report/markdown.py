@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
 from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_facts
+from specaudit.report.fusion import TITLE, fusion_facts
 
 if TYPE_CHECKING:
     from specaudit.documents import Fit, Warning_
 
 
-def render_fit_markdown(fit: Fit) -> str:
+def render(fit: Fit) -> str:
     """Return the report on ``fit`` as markdown: the finding in bold, two tables, the warnings."""
     names = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
     facts = [dict(kernel_facts(fit.spectra[name])) for name in names]
@@ -25,6 +26,8 @@ def render_fit_markdown(fit: Fit) -> str:
         table(["data set", fit.dataset.source], dataset_facts(fit.dataset)),
         table(["kernel", *heads], [(label, *(column.get(label, "") for column in facts)) for label in labels]),
     ]
+    if fit.fusion is not None:
+        blocks.append(table([TITLE, ""], fusion_facts(fit.fusion)))
     if fit.warnings:
         blocks.append("\n".join(warned(fit.warnings)))
     return "\n\n".join(blocks) + "\n"

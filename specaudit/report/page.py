@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
 from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_facts
+from specaudit.report.fusion import TITLE, fusion_facts
 from specaudit.report.pages import Plate, page, plate, typeset
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ CAPTIONS = {
 """Panel -> what it shows."""
 
 
-def render_fit_page(fit: Fit) -> str:
+def render(fit: Fit) -> str:
     """Return the page."""
     names = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
     columns = [dict(kernel_facts(fit.spectra[name])) for name in names]
@@ -42,6 +43,7 @@ def render_fit_page(fit: Fit) -> str:
         heads=("", *(f"{shown(name)}{' (primary)' * (name == fit.primary)}" for name in names)),
         kernels=[(label, *(typeset(column.get(label, "")) for column in columns)) for label in labels],
         data=dataset_facts(fit.dataset),
+        fusion=(TITLE, [(name, typeset(text)) for name, text in fusion_facts(fit.fusion)]) if fit.fusion else None,
         environment=[
             ("seed", f"{fit.spectra[fit.primary].estimator.seed}"),
             ("threads", f"{environment.threads}"),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from specaudit.embeddings.display import shown
 from specaudit.report.facts import MEANING, dataset_facts, headline, kernel_facts
+from specaudit.report.fusion import TITLE, fusion_facts
 from specaudit.report.scree import COLUMNS, above_rounding, scree
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ KERNELS_BESIDE = 2  # kernels whose columns fit side by side in 80 columns
 MARGIN = 14  # of the scree plot: its labels and axis
 
 
-def render_fit(fit: Fit, width: int, color: bool) -> str:
+def render(fit: Fit, width: int, color: bool) -> str:
     """Return the report on ``fit`` in lines of at most ``width`` columns; escape codes only if ``color``."""
     parts: list[RenderableType] = [
         Text(headline(fit), STYLES[fit.exponent.status]),
@@ -48,6 +49,8 @@ def render_fit(fit: Fit, width: int, color: bool) -> str:
     names = [fit.primary, *(name for name in fit.spectra if name != fit.primary)]
     for start in range(0, len(names), KERNELS_BESIDE):
         parts += ["", _kernels(fit, names[start : start + KERNELS_BESIDE])]
+    if fit.fusion is not None:
+        parts += ["", Text(TITLE, "bold"), pairs(fusion_facts(fit.fusion))]
     if plot := scree(above_rounding(fit.spectra[fit.primary]), min(COLUMNS, width - MARGIN)):
         title = f"Leading eigenvalues of K/n against rank, log-log ({fit.primary} kernel)"
         parts += ["", Text(title, "bold"), Text(plot, no_wrap=True)]

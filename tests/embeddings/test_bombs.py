@@ -108,7 +108,9 @@ def test_a_packed_header_without_end_is_not_read(folder: Path) -> None:
 
 
 def written(options: pa.ipc.IpcWriteOptions, *, file: bool) -> tuple[bytes, list[pa.RecordBatch]]:
-    values = pa.table({"embedding": LISTS.slice(0, 3000), "id": pa.array([f"n{k % 7}" for k in range(3000)]).dictionary_encode()})
+    values = pa.table(
+        {"embedding": LISTS.slice(0, 3000), "id": pa.array([f"n{k % 7}" for k in range(3000)]).dictionary_encode()}
+    )
     sink = pa.BufferOutputStream()
     with (pa.ipc.new_file if file else pa.ipc.new_stream)(sink, values.schema, options=options) as writer:
         writer.write_table(values, 1000)

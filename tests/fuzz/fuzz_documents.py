@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where the fixtures are, al
 import compare_fixtures
 from report_fixtures import WARNINGS, make_fit
 
-from specaudit import api, documents as doc
+from specaudit import api
+from specaudit import documents as doc
 
 
 @cache

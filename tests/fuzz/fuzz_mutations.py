@@ -17,12 +17,91 @@ from fuzz_seeds import Seed
 Random = np.random.Generator
 Damage = Callable[[bytes, Random], bytes]
 
-NUMBERS = (0, 1, 2, 3, 7, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
+NUMBERS = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    255,
+    256,
+    2**15,
+    2**16 - 1,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**40,
+    2**62,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+)
 WORDS = (
-    *("NaN", "nan", "-inf", "Infinity", "1e999", "-1e999", "1e-999", "1e308", "-0.0", "0x10", "1_000", "１２", "٣", "+1"),
-    *("9" * 25, "9" * 400, "9" * 5000, "9007199254740993", "1e", ".", "-", "1,5", "1 2", "true", "null", "[]", "{}", '""'),
-    *('"a"', "[[1]]", '{"a": 1}', '{"a": 1, "a": 2}', '"\\ud800"', '"\\u0000"', "'", '"', '""', "\x00", "\r", "\n", "\n\n"),
-    *("\u2028", "\ufeff", "\u202e", "é", ",", ",,", "\t", ";", "id", "id,id", "[" * 3000, "{" * 50, " " * 300, "-1", "6", "1e400"),
+    *(
+        "NaN",
+        "nan",
+        "-inf",
+        "Infinity",
+        "1e999",
+        "-1e999",
+        "1e-999",
+        "1e308",
+        "-0.0",
+        "0x10",
+        "1_000",
+        "１２",
+        "٣",
+        "+1",
+    ),
+    *(
+        "9" * 25,
+        "9" * 400,
+        "9" * 5000,
+        "9007199254740993",
+        "1e",
+        ".",
+        "-",
+        "1,5",
+        "1 2",
+        "true",
+        "null",
+        "[]",
+        "{}",
+        '""',
+    ),
+    *(
+        '"a"',
+        "[[1]]",
+        '{"a": 1}',
+        '{"a": 1, "a": 2}',
+        '"\\ud800"',
+        '"\\u0000"',
+        "'",
+        '"',
+        '""',
+        "\x00",
+        "\r",
+        "\n",
+        "\n\n",
+    ),
+    *(
+        "\u2028",
+        "\ufeff",
+        "\u202e",
+        "é",
+        ",",
+        ",,",
+        "\t",
+        ";",
+        "id",
+        "id,id",
+        "[" * 3000,
+        "{" * 50,
+        " " * 300,
+        "-1",
+        "6",
+        "1e400",
+    ),
 )
 TOKEN = re.compile(rb"[-+.\w]+|\"[^\"]*\"|[^\w\s]|\s+")
 
@@ -117,7 +196,22 @@ def npy_header(data: bytes, random: Random) -> bytes:
         wanted = [str(pick((*NUMBERS[:8], -1, 10**15, 10**30), random)) for _ in range(int(random.integers(4)))]
         said = re.sub(rb"\([^)]*\)", f"({', '.join(wanted)}{',' * (len(wanted) == 1)})".encode(), said)
     else:
-        kinds = ("<f8", "<f2", "<i8", "|O", "<c8", "|V4", "<U1", "<M8[s]", "|b1", "<f16", "<u2", ">i4", "<f3", "f4,i4")
+        kinds = (
+            "<f8",
+            "<f2",
+            "<i8",
+            "|O",
+            "<c8",
+            "|V4",
+            "<U1",
+            "<M8[s]",
+            "|b1",
+            "<f16",
+            "<u2",
+            ">i4",
+            "<f3",
+            "f4,i4",
+        )
         said = re.sub(rb"'descr': '[^']*'", f"'descr': '{pick(kinds, random)}'".encode(), said)
         if random.random() < 0.3:
             said = said.replace(b"False", b"True") if b"False" in said else said.replace(b"True", b"False")
@@ -141,7 +235,9 @@ def rezipped(data: bytes, random: Random) -> bytes:
                 content = archive.read(info)
                 if random.random() < 0.6 and content:
                     content = pick((npy_header, npy_header, *BYTES), random)(content, random)
-                name = info.filename if random.random() < 0.9 else str(pick(("x", "a/b.npy", "é.npy", "\n.npy"), random))
+                name = (
+                    info.filename if random.random() < 0.9 else str(pick(("x", "a/b.npy", "é.npy", "\n.npy"), random))
+                )
                 other.writestr(name, content, int(pick((0, 8, 8, 12, 14), random)))
     except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError, zlib.error, NotImplementedError):
         return flipped(data, random)
@@ -178,7 +274,26 @@ def rejsoned(data: bytes, random: Random) -> bytes:
     if not holders:
         return reworded(data, random)
     holder, key = pick(holders, random)
-    values = (0, -1, 1, 1.5, 2**53 + 1, 2**63, 10**30, 1e308, -1e-320, "", "x", "\ud800", None, True, [], {}, [[1]], {"a": 1})
+    values = (
+        0,
+        -1,
+        1,
+        1.5,
+        2**53 + 1,
+        2**63,
+        10**30,
+        1e308,
+        -1e-320,
+        "",
+        "x",
+        "\ud800",
+        None,
+        True,
+        [],
+        {},
+        [[1]],
+        {"a": 1},
+    )
     match int(random.integers(5)):
         case 0:
             holder[key] = holder[key] * -1 if isinstance(holder[key], int | float) else pick(values, random)
@@ -188,7 +303,11 @@ def rejsoned(data: bytes, random: Random) -> bytes:
             del holder[key]
         case 3:
             other, there = pick(holders, random)
-            holder[key] = json.loads(json.dumps(other[there])) if there in (other if isinstance(other, dict) else range(len(other))) else 0
+            holder[key] = (
+                json.loads(json.dumps(other[there]))
+                if there in (other if isinstance(other, dict) else range(len(other)))
+                else 0
+            )
         case _:
             holder[key] = pick(values, random)
     return json.dumps(tree, allow_nan=True).encode()

@@ -67,7 +67,9 @@ def of_bin(data: bytes, dtype: str) -> Rows:
 def of_table(data: bytes, delimiter: str) -> list[Rows]:
     """Return what may be meant: all cells, with and without a first row, as numbers or nan for text."""
     text = data.decode("utf-8-sig").rstrip()
-    records = [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if cells]
+    records = [
+        cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if cells
+    ]
 
     def number(cell: str) -> float | None:
         try:
@@ -91,7 +93,10 @@ def agrees_with_table(rows: Rows, tables: list[Rows]) -> bool:
 
 def same(column: Rows, cells: Rows) -> bool:
     """Return whether the cells of a table are these numbers."""
-    return all(cell is not None and equal(np.float64(value), np.float64(cell)) for value, cell in zip(column, cells, strict=True))
+    return all(
+        cell is not None and equal(np.float64(value), np.float64(cell))
+        for value, cell in zip(column, cells, strict=True)
+    )
 
 
 def of_lines(data: bytes) -> Rows:
@@ -220,7 +225,9 @@ def entries(source: str, data: bytes) -> list[str]:
         return [line.removesuffix("\r") for line in text.split("\n")]
     if suffix in ("csv", "tsv"):
         delimiter = "," if suffix == "csv" else "\t"
-        return [cell for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in cells or [""]]
+        return [
+            cell for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in cells or [""]
+        ]
     values = [json.loads(line) for line in text.split("\n") if line.strip()]
     return [str(item) for value in values for item in (value.values() if isinstance(value, dict) else [value])]
 

@@ -136,7 +136,9 @@ def side(kind: Kind, source: str, content: bytes) -> Seed:
     return Seed(kind=kind, source=source, files={source: content})
 
 
-CSV = "id,x,y,z\n" + "".join(f"{n},{','.join(map(repr, row))}\n" for n, row in zip(NAMES, SINGLE.tolist(), strict=True))
+CSV = "id,x,y,z\n" + "".join(
+    f"{n},{','.join(map(repr, row))}\n" for n, row in zip(NAMES, SINGLE.tolist(), strict=True)
+)
 PLAIN = "".join(",".join(map(repr, row)) + "\n" for row in SINGLE.tolist())
 TSV = CSV.replace(",", "\t")
 QUOTED = 'id,"x",y\n"a,b",1,2\nb,"3",4\n"c""d",5,6e-3\n'
@@ -248,6 +250,10 @@ def loaders() -> dict[str, tuple[Seed, ...]]:
             ),
         ),
         "settings": (
-            side("settings", "specaudit.toml", b'kernel = ["laplace"]\nseed = 3\nmax-rows = 99\n[margins]\ncapacity = 0.1\n'),
+            side(
+                "settings",
+                "specaudit.toml",
+                b'kernel = ["laplace"]\nseed = 3\nmax-rows = 99\n[margins]\ncapacity = 0.1\n',
+            ),
         ),
     }

@@ -23,7 +23,7 @@ Of the sides `before` and `after`: `eigenvalue` over rank, `kappa` over N_1 and 
 Line = tuple[str, str, Sequence[float], Sequence[float], Sequence[float] | None, Sequence[float] | None]
 
 
-def to_csv(comparison: Comparison) -> str:
+def render(comparison: Comparison) -> str:
     """Return every curve of ``comparison``, at equal size, as CSV with the columns of ``HEADER``."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -16,7 +16,7 @@ MOST = 10
 ORDER = ("error", "warning", "notice")
 
 
-def render_github(comparison: Comparison, file: str | None = None) -> str:
+def render(comparison: Comparison, file: str | None = None) -> str:
     """Return at most ``MOST`` annotations of ``file``, the gravest first, and the headline as a plain line."""
     found = sorted(_annotations(comparison), key=lambda item: ORDER.index(item[0]))
     kept = found if len(found) <= MOST else found[: MOST - 1]

@@ -16,7 +16,7 @@ STOPS = ("fail", "inconclusive")
 IDLE = ("skipped", "waived")
 
 
-def render_junit(comparison: Comparison) -> str:
+def render(comparison: Comparison) -> str:
     """Return one test suite; gates that failed or could not decide are failures, of that type."""
     statuses = [gate.status for gate in comparison.gates]
     counts = {

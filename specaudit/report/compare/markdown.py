@@ -36,7 +36,7 @@ NAMED = 20
 WARNED = 20
 
 
-def render_comparison_markdown(comparison: Comparison) -> str:
+def render(comparison: Comparison) -> str:
     """Return the report as markdown of at most 64 KB; what was left out for that is counted."""
     return _fitted([f"**{escape(headline(comparison))}**", *_blocks(comparison)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specaudit.embeddings.display import shown
@@ -46,12 +47,24 @@ CAPTIONS = {
 """Panel -> what it shows."""
 
 
-def render_page(comparison: Comparison) -> str:
+def render(comparison: Comparison) -> str:
     """Return the page, of less than 400 KB for five kernels; rows and warnings left out for that are counted."""
+    return render_audit(comparison)
+
+
+def render_audit(
+    comparison: Comparison,
+    *,
+    command: str = "compare",
+    before: tuple[str, Sequence[tuple[str, str]]] | None = None,
+) -> str:
+    """Return the page of the `command` that made the comparison, with facts and their title ``before`` it."""
     groups = comparison.rows.groups
     return page(
         "compare",
         comparison.warnings,
+        command=command,
+        first=None if before is None else (before[0], [(label, typeset(text)) for label, text in before[1]]),
         word=comparison.verdict,
         tone=comparison.verdict,
         title=f"{shown(comparison.before.source)} → {shown(comparison.after.source)}",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Comparison, Gate
 
 
-def render_comparison(comparison: Comparison, width: int, color: bool) -> str:
+def render(comparison: Comparison, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
     return printed(comparison_parts(comparison), width, color)
 

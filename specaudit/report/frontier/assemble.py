@@ -6,11 +6,13 @@ import numpy as np
 
 from specaudit import documents as doc
 from specaudit.dataset import DataSet, IntArray
+from specaudit.dynamics.room import Room
 from specaudit.kernels import FloatArray, Kernel
 from specaudit.learning import ResidualLog, Run
 from specaudit.learning.collapse import CERTAIN, SAFE
 from specaudit.learning.weights import effective_share
 from specaudit.report.compare.assemble import kernel_document
+from specaudit.report.headroom.assemble import headroom_curve, headroom_null
 from specaudit.version import ESTIMATOR_VERSION
 
 HISTOGRAM = 24
@@ -25,6 +27,7 @@ def frontier_document(
     used: IntArray,
     kernel: Kernel,
     cap: float,
+    room: Room,
     command: str,
     seed: int,
     environment: doc.Environment,
@@ -59,6 +62,7 @@ def frontier_document(
         growth=_growth(run),
         noise=noise,
         collapse=_collapse(run),
+        headroom=_headroom(run, room),
         proposal=_proposal(run, cap),
         reproduce=doc.FrontierReproduce(command=command, seed=seed, estimator=ESTIMATOR_VERSION),
         environment=environment,
@@ -113,6 +117,20 @@ def _collapse(run: Run) -> doc.Collapse:
         safe=SAFE,
         certain=CERTAIN,
         status=run.coherence.status,
+    )
+
+
+def _headroom(run: Run, room: Room) -> doc.FrontierHeadroom:
+    gain, null, at = room.gain, room.null, room.judged.place
+    return doc.FrontierHeadroom(
+        verdict=room.judged.verdict,
+        reason=room.judged.reason,
+        learned=run.learned,
+        rank=None if gain is None or at is None else int(gain.ranks[at]),
+        gain=None if gain is None or at is None else float(gain.values[at]),
+        need=None if gain is None or at is None else float(gain.needs[at]),
+        curve=headroom_curve(gain, null) if gain and null else None,
+        null=headroom_null(null, room.rows) if null else None,
     )
 
 

@@ -27,6 +27,16 @@ LEARNING: dict[str, Explanation] = {
         action="Look at the rows with the largest residuals. --save-weights writes guarded weights: by what a "
         "residual shares with those of the nearest rows.",
     ),
+    "SPA034": Explanation(
+        title="a fused kernel is exploratory",
+        meaning="fit --fuse takes the product or the mean of two embeddings' kernels on the same rows, each with its "
+        "own bandwidth. Its spectrum is measured as that of any kernel, but nothing shows that its exponent says as "
+        "much of learning from both. The product of a kernel with itself is sharper and has another b on its window "
+        "with no second embedding at all: what the second one adds is the difference from that. Near copies are "
+        "pairs that are near on both sides, in units of the bandwidths.",
+        action="Read b of each embedding alone, and fused with itself, beside it; a move is told where the "
+        "difference on the same groups of rows has an interval on one side of 0. Each b is of its own window.",
+    ),
     "below": Explanation(
         title="the frontier is below the first mode",
         meaning="The leading mode's residual is not yet down to 1/e of what it was before the first step.",
@@ -41,7 +51,9 @@ LEARNING: dict[str, Explanation] = {
     "refused": Explanation(
         title="a frontier or weights that would say nothing",
         meaning="Of a checkpoint: its residuals are not of the reference's rows. Of weights: the frontier is beyond "
-        "all modes, or the residuals of near rows have so little in common that noise cannot be told from signal.",
+        "all modes, the residuals of near rows have so little in common that noise cannot be told from signal, or no "
+        "weights of these rows could speed up what is left by more than homogeneous data show by chance: sample "
+        "weights cannot move such a frontier, which is common.",
         action="See SPA031 for a checkpoint; of weights, keep those that you have.",
     ),
     "collapse": Explanation(

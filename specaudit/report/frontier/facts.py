@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HEADS = ("time", "k*", "low", "high", "status", "squared residual")
 SAID = {"none": "no", "collapse": "yes", "undecided": "undecided"}
+ROOM = {"headroom": "some", "none": "none", "unresolved": "unresolved"}
 MOST_LINES = 24
 """Checkpoints of a table; of more, some are left out."""
 OF_OPTIMISER = (
@@ -32,7 +33,7 @@ def headline(found: Frontier) -> str:
         start = f"All {found.modes.count:,} modes that can be told apart are learned{at}"
     else:
         start = f"The last checkpoint{at} has residuals of other rows"
-    return f"{start}; {_growth(found)}. {_collapse(found)}."
+    return f"{start}; {_growth(found)}. {_collapse(found)}. {_room(found)}."
 
 
 def _growth(found: Frontier) -> str:
@@ -49,6 +50,14 @@ def _collapse(found: Frontier) -> str:
         "collapse": f"Weights by residuals would gather on noise{ratio}",
         "undecided": f"Whether weights by residuals gather on noise is undecided{ratio}",
     }[found.collapse.status]
+
+
+def _room(found: Frontier) -> str:
+    room = found.headroom
+    if room.gain is None or room.null is None or room.null.limit is None:
+        return "Whether weights have headroom is unresolved"
+    factor = f"a factor of {room.gain:.2f} at most, {room.null.limit:.2f} by chance"
+    return f"Weights have {'some' if room.verdict == 'headroom' else 'no'} headroom ({factor})"
 
 
 def run_facts(found: Frontier) -> Iterator[tuple[str, str]]:
@@ -93,6 +102,7 @@ def frontier_facts(found: Frontier) -> Iterator[tuple[str, str]]:
             f"{SAID[collapse.status]}: D {collapse.ratio:.2f} at checkpoint {collapse.checkpoint} "
             f"(no from {collapse.safe:.2f}, yes below {collapse.certain:.2f})",
         )
+    yield "headroom of weights", f"{ROOM[found.headroom.verdict]}: {_room_reason(found)}"
     yield "next weights", f"{proposal.kind}: {proposal.reason}"
     if proposal.largest is not None and proposal.effective_share is not None:
         yield (
@@ -100,6 +110,12 @@ def frontier_facts(found: Frontier) -> Iterator[tuple[str, str]]:
             f"of {proposal.rows:,} rows; largest {proposal.largest:.2f} (cap {proposal.cap:g}), "
             f"as good as {percent(proposal.effective_share)} of the rows",
         )
+
+
+def _room_reason(found: Frontier) -> str:
+    room = found.headroom
+    deeper = room.rank is not None and room.rank < room.learned
+    return f"{room.reason}{f'; {room.learned:,} modes are learned' if deeper else ''}"
 
 
 def _floor(noise: NoiseBegin) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Frontier
 
 
-def render_frontier_markdown(found: Frontier) -> str:
+def render(found: Frontier) -> str:
     """Return the report as markdown."""
     blocks = [
         f"**{escape(headline(found))}**",

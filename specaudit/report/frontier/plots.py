@@ -1,7 +1,8 @@
-"""The figure of a run: the share left by mode and time with the frontier, its growth, and the next weights."""
+"""The figure of a run: the share left by mode and time with the frontier, its growth, headroom and next weights."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,17 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from specaudit.report.plots import COLORS, INK, drawn, kind_of
+from specaudit.report.frontier.facts import ROOM
+from specaudit.report.headroom.plots import draw_headroom
+from specaudit.report.plots import COLORS, INK, alone, drawn, kind_of
 from specaudit.writing import write_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from specaudit.documents import Frontier
 
-SIZE = (7.2, 2.6)  # inches: the width of a page
+SIZE = (7.2, 5.0)  # inches: the width of a page
+LEVELS = np.linspace(0, 1, 11)
+DARK = "#111111"  # on white, whatever the page's ground
 BLUE, RED, GREY = COLORS["laplace"], COLORS["linear"], "#8c8c8c"
 
 
@@ -39,32 +45,39 @@ def picture(found: Frontier, kind: str) -> bytes:
     return drawn(partial(_draw, found), SIZE, kind)
 
 
+def panel(name: str, found: Frontier) -> bytes:
+    """Return one of ``PANELS`` as svg content for a page, in which there are no pixels."""
+    fill = PANELS[name]
+    return alone(lambda axes: _shares(axes, found, pixels=False) if fill is _shares else fill(axes, found))
+
+
 def _draw(found: Frontier, figure: Figure) -> None:
-    panels = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
-    _shares(panels[0], found, figure)
-    _growth(panels[1], found)
-    _weights(panels[2], found)
-    for letter, axes in zip("abc", panels, strict=True):
+    for letter, axes, fill in zip("abcd", figure.subplots(2, 2).ravel(), PANELS.values(), strict=True):
+        fill(axes, found)
         axes.set_title(f"{letter}  {axes.get_title(loc='left')}")
 
 
-def _shares(axes: Axes, found: Frontier, figure: Figure) -> None:
+def _shares(axes: Axes, found: Frontier, *, pixels: bool = True) -> None:
     """Draw the share that is left in each bin of modes at each checkpoint after the reference."""
     share = np.array([point.share for point in found.checkpoints[1:]])
     times, bins = _times(found)[1:], np.asarray(found.bins)
-    mesh = axes.pcolormesh(
-        _edges(times), _edges(bins), share.T, cmap="viridis", vmin=0, vmax=1, rasterized=True, linewidth=0
-    )
+    if pixels:
+        mesh: ScalarMappable = axes.pcolormesh(
+            _edges(times), _edges(bins), share.T, cmap="viridis", vmin=0, vmax=1, rasterized=True, linewidth=0
+        )
+    else:
+        at, shares = (_edges(times), share[[0, 0]]) if len(times) == 1 else (times, share)
+        mesh = axes.contourf(at, bins, shares.T, levels=LEVELS, cmap="viridis")
     known = [place for place, point in enumerate(found.checkpoints[1:]) if point.frontier is not None]
     ranks = [found.checkpoints[place + 1].frontier or 0.0 for place in known]
     axes.plot(times[known], ranks, color="white", linewidth=1.4, marker="o", markersize=2, label="k*")
     if found.noise.rank is not None:
         axes.axhline(found.noise.rank, color=RED, linewidth=1.0, linestyle="--")
         ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
-        axes.annotate("noise begins", (times[0], found.noise.rank), fontsize=6, va="center", bbox=ground)
+        axes.annotate("noise begins", (times[0], found.noise.rank), fontsize=6, va="center", bbox=ground, color=DARK)
     axes.set(title="Residual left", xlabel=_time_label(found), ylabel="mode k", yscale="log")
     axes.set_xscale("linear" if found.checkpoints[0].time is None else "log")
-    figure.colorbar(mesh, ax=axes, label="share of the reference's energy", pad=0.02)
+    axes.figure.colorbar(mesh, ax=axes, label="share of the reference's energy", pad=0.02)
 
 
 def _growth(axes: Axes, found: Frontier) -> None:
@@ -98,6 +111,18 @@ def _growth(axes: Axes, found: Frontier) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
+def _room(axes: Axes, found: Frontier) -> None:
+    room = found.headroom
+    if room.curve is None or room.null is None:
+        axes.set(title="Headroom", xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "unresolved", transform=axes.transAxes, ha="center")
+        return
+    draw_headroom(axes, of=room.curve, null=room.null, cap=found.proposal.cap, kernel=found.kernel.name)
+    axes.set_title(f"Headroom: {ROOM[room.verdict]}")
+    axes.set_ylim(top=10 * found.proposal.cap)  # above the cap is room for the legend
+    axes.legend(loc="upper left")
+
+
 def _weights(axes: Axes, found: Frontier) -> None:
     proposal = found.proposal
     axes.set(title=f"Next weights: {proposal.kind}", xlabel="weight", ylabel="rows")
@@ -109,6 +134,15 @@ def _weights(axes: Axes, found: Frontier) -> None:
     axes.axvline(1.0, color=GREY, linewidth=0.6)
     axes.annotate("mean", (1.0, 1.0), xycoords=("data", "axes fraction"), fontsize=6, color=INK, va="top")
     axes.set_yscale("log")
+
+
+PANELS: dict[str, Callable[[Axes, Frontier], None]] = {
+    "shares": _shares,
+    "growth": _growth,
+    "headroom": _room,
+    "weights": _weights,
+}
+"""Name -> panel, in the order of the figure."""
 
 
 def _times(found: Frontier) -> NDArray[np.float64]:

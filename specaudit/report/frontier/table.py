@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STYLES = {"none": "bold green", "collapse": "bold red", "undecided": "bold yellow"}
 
 
-def render_frontier(found: Frontier, width: int, color: bool) -> str:
+def render(found: Frontier, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
     parts: list[RenderableType] = [
         Text(headline(found), STYLES[found.collapse.status]),

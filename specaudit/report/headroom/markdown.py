@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Headroom
 
 
-def render_headroom_markdown(headroom: Headroom) -> str:
+def render(headroom: Headroom) -> str:
     """Return the report as markdown."""
     blocks = [
         f"**{escape(headline(headroom))}**",

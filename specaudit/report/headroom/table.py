@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STYLES = {"headroom": "bold green", "none": "bold cyan", "unresolved": "bold yellow"}
 
 
-def render_headroom(headroom: Headroom, width: int, color: bool) -> str:
+def render(headroom: Headroom, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
     parts: list[RenderableType] = [
         Text(headline(headroom), STYLES[headroom.verdict]),

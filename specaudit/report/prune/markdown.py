@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from specaudit.report.compare.diversity import DIVERSITY
-from specaudit.report.compare.markdown import render_comparison_markdown
+from specaudit.report.compare.markdown import render as render_audit
 from specaudit.report.markdown import escape, table, warned
 from specaudit.report.prune.facts import (
     DIVERSITY_HEADS,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Pruning
 
 
-def render_pruning_markdown(pruning: Pruning) -> str:
+def render(pruning: Pruning) -> str:
     """Return the finding in bold, and the audit or the table of methods."""
     if pruning.trials:
         methods = [(method.name, method.keeps, method.source) for method in pruning.methods]
@@ -42,4 +42,4 @@ def render_pruning_markdown(pruning: Pruning) -> str:
     facts = table(("pruning", ""), pruning_facts(pruning))
     if pruning.audit is None:
         return "\n\n".join([f"**{escape(headline(pruning))}**", facts, *warned(pruning.warnings)]) + "\n"
-    return f"{facts}\n\n{render_comparison_markdown(pruning.audit)}"
+    return f"{facts}\n\n{render_audit(pruning.audit)}"

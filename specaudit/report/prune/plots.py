@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from specaudit.errors import ConfigError
 from specaudit.report.compare import plots as comparison_plots
-from specaudit.report.plots import INK, drawn, key, kind_of
+from specaudit.report.plots import INK, alone, drawn, key, kind_of
 from specaudit.report.prune.facts import REFERENCE, deepest, tail
 from specaudit.writing import write_files
 
@@ -50,6 +50,21 @@ def picture(pruning: Pruning, kind: str) -> bytes:
     if pruning.audit is None:
         raise ConfigError("nothing to plot: no share of the rows passes", next_step="drop --plot")
     return comparison_plots.picture(pruning.audit, kind)
+
+
+def panel(pruning: Pruning, kernel: str, name: str) -> bytes:
+    """Return one of ``PANELS`` under a kernel as svg content for a page, which has the key."""
+
+    def fill(axes: Axes) -> None:
+        _fill(axes, pruning, kernel, PANELS[name])
+        axes.set_xlabel("rows kept")
+
+    return alone(fill)
+
+
+def lines(pruning: Pruning) -> list[tuple[str, str]]:
+    """Return what the lines are, each with its colour."""
+    return [*_colors(pruning).items(), ("random, its mean and band; its margin is dotted", BAND)]
 
 
 def _draw(pruning: Pruning, figure: Figure) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Pruning
 
 
-def render_pruning(pruning: Pruning, width: int, color: bool) -> str:
+def render(pruning: Pruning, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
     style = VERDICTS[pruning.verdict] if pruning.verdict else "bold"
     parts: list[RenderableType] = [Text(headline(pruning), style)]

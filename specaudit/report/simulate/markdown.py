@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Simulation
 
 
-def render_simulation_markdown(simulation: Simulation) -> str:
+def render(simulation: Simulation) -> str:
     """Return the report as markdown."""
     blocks = [
         f"**{escape(headline(simulation))}**",

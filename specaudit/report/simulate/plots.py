@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from specaudit.report.facts import number
-from specaudit.report.plots import drawn, kind_of
+from specaudit.report.plots import alone, drawn, kind_of
 from specaudit.writing import write_files
 
 if TYPE_CHECKING:
@@ -43,15 +44,33 @@ def picture(simulation: Simulation, kind: str) -> bytes:
     return drawn(partial(_draw, simulation), SIZE, kind)
 
 
+def panel(name: str, simulation: Simulation) -> bytes:
+    """Return one of ``PANELS`` as svg content for a page, which has the key."""
+    return alone(lambda axes: _fill(axes, name, simulation))
+
+
+def key(simulation: Simulation) -> list[tuple[str, str]]:
+    """Return what the lines are, each with its colour."""
+    lines = [(label, color) for label, _, color, _ in _runs(simulation)]
+    lines += [("law (dashed), knee of the cap (dotted)", LAW)] * (
+        simulation.run.predicted is not None or simulation.knee is not None
+    )
+    return lines + [("bound by the spent trace (dash-dotted)", BOUND)] * (simulation.budget is not None)
+
+
+def _fill(axes: Axes, name: str, simulation: Simulation) -> None:
+    PANELS[name](axes, simulation)
+    for scale, axis in ((axes.get_xscale(), axes.xaxis), (axes.get_yscale(), axes.yaxis)):
+        if scale == "log":
+            axis.set_major_locator(LogLocator(numticks=6))
+            axis.set_minor_formatter(NullFormatter())
+
+
 def _draw(simulation: Simulation, figure: Figure) -> None:
     panels = figure.subplots(2, 2).ravel()
-    for letter, axes, fill in zip("abcd", panels, (_frontier, _loss, _spectra, _weights), strict=True):
-        fill(axes, simulation)
+    for letter, axes, name in zip("abcd", panels, PANELS, strict=True):
+        _fill(axes, name, simulation)
         axes.set_title(f"{letter}  {axes.get_title(loc='left')}")
-        for scale, axis in ((axes.get_xscale(), axes.xaxis), (axes.get_yscale(), axes.yaxis)):
-            if scale == "log":
-                axis.set_major_locator(LogLocator(numticks=6))
-                axis.set_minor_formatter(NullFormatter())
     figure.legend(handles=panels[0].get_legend_handles_labels()[0], loc="outside lower center", ncols=COLUMNS)
 
 
@@ -102,6 +121,15 @@ def _weights(axes: Axes, simulation: Simulation) -> None:
     axes.set_xlim(min(simulation.run.time[0] * 10, simulation.run.time[-1] / 10), _end(simulation))
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0.5), max(high, 2.0))
+
+
+PANELS: dict[str, Callable[[Axes, Simulation], None]] = {
+    "frontier": _frontier,
+    "loss": _loss,
+    "spectra": _spectra,
+    "weights": _weights,
+}
+"""Name -> panel, in the order of the figure."""
 
 
 def _runs(simulation: Simulation) -> list[tuple[str, SimulatedCurve, str, float]]:

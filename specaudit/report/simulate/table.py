@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STYLES = {"accelerated": "bold green", "jammed": "bold red", "none": "bold cyan"}
 
 
-def render_simulation(simulation: Simulation, width: int, color: bool) -> str:
+def render(simulation: Simulation, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
     parts: list[RenderableType] = [
         Text(headline(simulation), STYLES.get(simulation.verdict, "bold yellow")),

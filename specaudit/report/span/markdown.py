@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from specaudit.documents import Span
 
 
-def render_span_markdown(span: Span) -> str:
+def render(span: Span) -> str:
     """Return the report as markdown."""
     blocks = [
         f"**{escape(headline(span))}**",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from specaudit.embeddings.display import shown
-from specaudit.report.plots import COLORS, OTHER, drawn, kind_of
+from specaudit.report.plots import COLORS, OTHER, alone, drawn, kind_of
 from specaudit.writing import write_files
 
 if TYPE_CHECKING:
@@ -41,14 +42,20 @@ def picture(span: Span, kind: str) -> bytes:
     return drawn(partial(_draw, span), SIZE, kind)
 
 
+def panels(span: Span) -> list[str]:
+    """Return the names of the ``PANELS`` that there are: a trend takes several sets."""
+    return [name for name in PANELS if name != "trend" or len(span.sets) > 1]
+
+
+def panel(name: str, span: Span) -> bytes:
+    """Return one of ``PANELS`` as svg content for a page."""
+    return alone(lambda axes: PANELS[name](axes, span))
+
+
 def _draw(span: Span, figure: Figure) -> None:
-    several = len(span.sets) > 1
-    panels = figure.subplots(1, 2 + several)
-    _excess(panels[0], span)
-    _modes(panels[1], span.sets[-1])
-    if several:
-        _trend(panels[2], span)
-    for letter, axes in zip("abc", panels, strict=False):
+    shown_ = panels(span)
+    for letter, axes, name in zip("abc", figure.subplots(1, len(shown_)), shown_, strict=False):
+        PANELS[name](axes, span)
         axes.set_title(f"{letter}  {axes.get_title(loc='left')}")
 
 
@@ -68,8 +75,9 @@ def _excess(axes: Axes, span: Span) -> None:
     axes.legend(loc="upper left")
 
 
-def _modes(axes: Axes, found: SpanSet) -> None:
-    """Draw the leading residual modes of a set over those of real rows."""
+def _modes(axes: Axes, span: Span) -> None:
+    """Draw the leading residual modes of the last set over those of real rows."""
+    found = span.sets[-1]
     for name, of in found.spectra.items():
         color = COLORS.get(name, OTHER)
         ranks = np.arange(1, len(of.modes) + 1)
@@ -94,6 +102,10 @@ def _trend(axes: Axes, span: Span) -> None:
     axes.axhline(0.05, color=REAL, linewidth=0.6)
     axes.set(title="Sets in order", xlabel="set", ylabel="share of rows", ylim=(-0.03, 1.03), xticks=order)
     axes.legend(loc="best")
+
+
+PANELS: dict[str, Callable[[Axes, Span], None]] = {"excess": _excess, "modes": _modes, "trend": _trend}
+"""Name -> panel, in the order of the figure."""
 
 
 def _name(found: SpanSet) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STYLES = {"in-span": "bold green", "new-modes": "bold cyan", "unresolved": "bold yellow"}
 
 
-def render_span(span: Span, width: int, color: bool) -> str:
+def render(span: Span, width: int, color: bool) -> str:
     """Return the report in lines of at most ``width`` columns; escape codes only if ``color``."""
     parts: list[RenderableType] = [
         Text(headline(span), STYLES.get(span.class_, "bold red")),

@@ -1,0 +1,109 @@
+"""The verdict on a pruned learning curve, and the share of unpruned rows that gives its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from specaudit.experiments.slopes import Estimate, estimated
+from specaudit.experiments.tail import LocalTail
+from specaudit.kernels import FloatArray
+
+Verdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicable"]
+
+FEWEST_SIZES, SHORTEST = 4, 10.0
+"""Below so many sizes, or so large a ratio of the last to the first, a curve has no slope worth judging."""
+MARGIN = 0.1
+"""Slopes that surely differ by less than this share of the unpruned one are parallel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """An equal-loss share; where a run's is off the unpruned curve, only a bound.
+
+    Attributes
+    ----------
+    value
+        Geometric mean over the runs; None if any is off the curve.
+    low, high
+        Of its 95 % interval; a lower bound alone, or an upper bound alone, where it is off the curve.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def judge(
+    difference: Estimate,
+    slope: float,
+    sizes: Sequence[int],
+    tail: LocalTail | None,
+    *,
+    beside: Estimate | None = None,
+    random: bool = False,
+) -> tuple[Verdict, str]:
+    """Return the verdict on a slope's difference to the unpruned `slope`, and why.
+
+    Where the curve bends, fewer rows are further back on it and have another slope however they were chosen: a
+    pruning is worse, or steeper, only where it surely is so `beside` as many random rows too, and random rows never.
+    """
+    told = f"slope differs by {_told(difference)} from {slope:.3f}"
+    if len(sizes) < FEWEST_SIZES or sizes[-1] < SHORTEST * sizes[0]:
+        return "not-applicable", f"the curve is too short ({len(sizes)} sizes, {sizes[0]:,} to {sizes[-1]:,}); {told}"
+    if tail is not None and tail.value <= 1:
+        return "not-applicable", f"the kernel's eigenvalues fall as k^-{tail.value:.2f}, no faster than 1/k; {told}"
+    if slope >= 0:
+        return "inconclusive", f"the unpruned rows do not learn more from more rows; {told}"
+    if difference.low is None or difference.high is None:
+        return "inconclusive", f"one run has no interval; {told}"
+    margin = MARGIN * abs(slope)
+    if -margin < difference.low and difference.high < margin:
+        if tail is None or tail.low <= 1:
+            return "inconclusive", f"these rows do not tell that eigenvalues fall faster than 1/k; {told}"
+        return "parallel", told
+    worse = difference.low > 0 and difference.value > margin
+    steeper = difference.high < 0 and difference.value < -margin
+    if not (worse or steeper):
+        return "inconclusive", f"{told}: more than a tenth is neither excluded nor sure"
+    if random:
+        return "inconclusive", f"{told}: random rows are only further back on a curve that bends"
+    if beside is not None and beside.low is not None and beside.high is not None:
+        told += f", and by {_told(beside)} from as many random rows"
+        if (worse and beside.low <= 0) or (steeper and beside.high >= 0):
+            return "inconclusive", f"{told}: the curve bends"
+    return ("worse" if worse else "steeper"), told
+
+
+def _told(of: Estimate) -> str:
+    return f"{of.value:+.3f}" + ("" if of.low is None else f" [{of.low:+.3f}, {of.high:+.3f}]")
+
+
+def equal_loss(sizes: FloatArray, reached: FloatArray, unpruned: FloatArray, shared: float) -> Share:
+    """Return which share of the largest size (of sizes (s,)) gives the losses (r,), on unpruned curves (r, s).
+
+    Curves are made monotone and read between sizes in ln-ln.
+    """
+    curves = np.minimum.accumulate(unpruned, axis=1)
+    places = []
+    for loss, curve in zip(reached, curves, strict=True):
+        if loss > curve[0]:
+            places.append(-np.inf)
+        elif loss < curve[-1]:
+            places.append(np.inf)
+        else:
+            places.append(float(np.interp(-np.log(loss), -np.log(curve), np.log(sizes / sizes[-1]))))
+    found = np.array(places)
+    inside = found[np.isfinite(found)]
+    if len(inside) == len(found):
+        of = estimated(found, shared).exponential
+        return Share(value=of.value, low=of.low, high=of.high)
+    if (found > 0).any() and (found == -np.inf).any():
+        return Share(value=None, low=None, high=None)
+    if (found > 0).any():
+        return Share(value=None, low=float(np.exp(inside.min(initial=0.0))), high=None)
+    least = np.log(sizes[0] / sizes[-1])
+    return Share(value=None, low=None, high=float(np.exp(inside.max(initial=least))))
