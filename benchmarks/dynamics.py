@@ -1,6 +1,6 @@
 """What `simulate` and `headroom` reproduce: exponents, constants, caps, losses, momentum; false alarms of the null.
 
-    python benchmarks/dynamics.py          # results/dynamics.md, a few minutes on one core
+    python benchmarks/dynamics.py          # results/dynamics.md and acceptance.md, a few minutes on one core
 
 Runs in mode space are deterministic; only noise and random weights have seeds. Slopes are of the frontier k* from 30
 to 30,000, or of the capacity N from 300 to 30,000, with the range over quarters of the window. Constants are
@@ -302,6 +302,9 @@ def main() -> None:
     lines += ["## Headroom of others", ""]
     lines += table(heads, gains(OTHERS, ("laplace", "linear"), SEEDS))
     (RESULTS / "dynamics.md").write_text("\n".join(lines))
+    import acceptance  # which runs this module's schemes
+
+    acceptance.main()
     print(f"{time.perf_counter() - start:.0f} s")
 
 

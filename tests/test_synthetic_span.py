@@ -257,9 +257,15 @@ BEST = np.array([[1.0, 0.5], [1.1, 0.5], [0.9, 0.6], [1.0, 0.5]])
     ],
 )
 def test_verdicts(outside, inside, best, verdict):
-    found, reason = judge(outside, inside, best, 0.0)
+    found, reason = judge(0.8, outside, inside, best, 0.0)
     assert found == verdict
     assert reason
+
+
+def test_a_student_that_is_worse_than_nothing_is_not_taught_by_what_quiets_it():
+    found, reason = judge(4.6, of(2.4, 0.1), of(0.3, 0.1), BEST, 0.0)
+    assert found == "not-applicable"
+    assert "an error of 4.6 outside" in reason
 
 
 def test_teachers_of_several_sizes_leave_something_out():

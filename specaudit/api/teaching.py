@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specaudit import documents as doc
@@ -51,7 +52,7 @@ def synthetic_span(
         Added rows in units of the real ones.
     real
         Real rows that the student always has; by default as many as leave fresh ones for the largest volume, at most
-        150.
+        100.
 
     Raises
     ------
@@ -69,9 +70,8 @@ def synthetic_span(
     if teacher_classes is not None and task.kind != "labels":
         raise ConfigError("--teacher-classes needs a target of labels", next_step="add --labels FILE")
     with opened(task, progress) as of:
-        span = SpanTask(problem=of.problem, teacher=Teacher(modes=1), volumes=grid, real=real)
-        teacher = _teacher(of, span.count(), teacher_modes, teacher_classes)
-        span = SpanTask(problem=of.problem, teacher=teacher, volumes=grid, real=real)
+        span = SpanTask(problem=of.problem, teacher=Teacher(), volumes=grid, real=real)
+        span = replace(span, teacher=_teacher(of, span.count(), teacher_modes, teacher_classes))
         dimensions, runs = of.data.embeddings.dimensions, min(of.threads, task.seeds)
         factor = 1 + span.added(grid[-1]) / len(of.places)
         check_memory(

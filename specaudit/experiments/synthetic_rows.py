@@ -70,12 +70,6 @@ class SpanTask:
             )
         return wanted
 
-    @property
-    def size(self) -> int:
-        """Rows of a run, generated ones too."""
-        real = self.count()
-        return real + 2 * self.added(self.volumes[-1]) + min(len(self.problem.split(0).test), MOST_TESTED)
-
     def added(self, volume: float) -> int:
         """Return how many rows a volume is."""
         return round(volume * self.count())
@@ -177,12 +171,7 @@ def scene_of(task: SpanTask, run: int) -> Scene:
     seeds = [int(state) for state in np.random.SeedSequence([problem.seed, run, 4]).generate_state(4)]
     real, known, fresh, test = _roles(task, run)
     seen = np.concatenate([real, fresh, test])
-    generator = Generator.fitted(
-        problem.rows[known],
-        seed=seeds[0],
-        leading=task.leading,
-        noise=task.noise,
-    )
+    generator = Generator.fitted(problem.rows[known], seed=seeds[0], leading=task.leading, noise=task.noise)
     made = generator.draw(task.added(task.volumes[-1]), seed=seeds[1])
     everything = np.vstack([problem.rows[seen], made])
     operator = operator_of(problem.kernel, everything)
