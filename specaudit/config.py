@@ -355,6 +355,8 @@ def _table(path: Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", next_step="check the name given to --config") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: not a TOML file: brackets without end", next_step="check it") from None
     except ValueError as error:  # not TOML, or not UTF-8
         hint = 'quote a name with a dot: "capacity.linear" = 0.05' if "overwrite" in str(error) else ""
         raise ConfigError(f"{path}: not a TOML file: {error}", next_step=hint) from error

@@ -359,6 +359,15 @@ def test_a_kernel_of_few_modes_is_refused():
         sampler_task(problem_of(rows, kernel="linear"), 0, 150)
 
 
+def test_rows_of_one_label_are_refused_and_noise_leaves_equal_targets():
+    rows = np.random.default_rng(0).standard_normal((200, 4))
+    problem = problem_of(rows, labels=["a"] * 195 + ["b"] * 5)
+    rare = next(run for run in range(50) if (problem.split(run).pool[:30] < 195).all())
+    with pytest.raises(InputError, match="all 30 training rows of a run have one label"):
+        sampler_task(problem, rare, 30)
+    assert (noisy(np.ones((9, 2)), 0.5, seed=0)[0] == 1).all()
+
+
 COMPARISON = Comparison(
     samplers=("uniform", "loss", "guarded"),
     power=2.0,

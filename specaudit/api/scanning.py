@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specaudit.api.common import MAX_ROWS, fraction
-from specaudit.budget import check_memory, scan_memory
+from specaudit.budget import check_memory, scan_file_memory
 from specaudit.distributed import engine_of
 from specaudit.embeddings import Normalize, open_embeddings
 from specaudit.embeddings.scans import pack_scan
@@ -83,7 +83,7 @@ def scan(
         ) as embeddings,
     ):
         rows, dimensions = embeddings.rows, embeddings.dimensions
-        check_memory(lambda most: scan_memory(rows, min(rows, most), dimensions), max_memory, max_rows)
+        check_memory(lambda most: scan_file_memory(rows, min(rows, most), dimensions), max_memory, max_rows)
         with report.stage("scan") as stage:
             found = find_all(embeddings, normalize=normalize, progress=fraction(stage.update))
         if not drop_bad_rows:

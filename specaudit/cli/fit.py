@@ -34,6 +34,7 @@ UNFUSED = {
     "dask": "both sides are read by this process",
 }
 """Flag that is refused with --fuse -> why."""
+MEASURED = ("bandwidth", "drop_bad_rows")
 
 
 def fit(
@@ -168,7 +169,7 @@ def fit(
 
 
 def _check_fused(context: typer.Context, by: str) -> None:
-    """Refuse what a fused kernel does not have; what a configuration file says of it has no effect."""
+    """Refuse what a fused kernel does not have; settings of a file only where they would change what is measured."""
     if by not in config.FUSIONS:
         raise ConfigError(f"--fuse-by: expected {' or '.join(config.FUSIONS)}, got {by!r}")
     if context.params["operator"] == "graph":
@@ -176,8 +177,8 @@ def _check_fused(context: typer.Context, by: str) -> None:
             "--fuse: the kernel graph is of one embedding", next_step="use --operator dense, and --max-rows for depth"
         )
     for name, why in UNFUSED.items():
-        if context.params[name] and options.on_command_line(context, name):
-            raise ConfigError(f"--fuse: {why}", next_step=f"drop --{name.replace('_', '-')}")
+        if context.params[name] and (name in MEASURED or options.on_command_line(context, name)):
+            raise ConfigError(f"--fuse: {why}", next_step=f"drop {name.replace('_', '-')}")
 
 
 def _refuse(result: Fit, required: Sequence[str], exit_zero: bool) -> None:

@@ -34,7 +34,8 @@ from specaudit.scan import Scan
 Progress = Callable[[str, float], None]
 
 RECALLED = 1024  # queries that tell the recall of an approximate index, if the operations allow
-ASKED = 64 << 20  # bytes of queries that are compared with all rows in one reading
+ASKED = 64 << 20  # bytes of queries, and of what is found, that are compared with all rows in one reading
+CANDIDATES = 700  # bytes of what is known of the candidates of a query while they are measured
 FAR = 1e15  # coordinates in an approximate index, at most: their squares are within float32
 
 
@@ -272,7 +273,7 @@ class _Pool:
 
     def _parts(self, queries: Integers, size: int, width: int) -> Iterator[Integers]:
         """Yield queries (q,) of which each comes with so many rows, a bounded amount at once."""
-        step = max(1, size // (4 * self.scan.dimensions * width))
+        step = max(1, size // (4 * self.scan.dimensions * width + CANDIDATES))
         for low in range(0, len(queries), step):
             yield queries[low : low + step]
 
