@@ -149,7 +149,7 @@ def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
 
 def one_line(text: str) -> str:
     """Return a message on one printable line of a bounded length."""
-    from specaudit.embeddings.display import shown
+    from specaudit.embeddings.display import shown  # whose package imports numpy, which help shall not
 
     return shown(" ".join(text.split()), LONGEST_MESSAGE)
 
