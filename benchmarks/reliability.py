@@ -57,9 +57,7 @@ def run(*arguments: str, folder: Path) -> Run:
     said = process.stderr.read().decode()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Run(
-        code=process.returncode, seconds=time.perf_counter() - begun, peak=used.ru_maxrss / 1024, said=said
-    )
+    return Run(code=process.returncode, seconds=time.perf_counter() - begun, peak=used.ru_maxrss / 1024, said=said)
 
 
 # ---------------------------------------------------------------- faults
@@ -69,7 +67,9 @@ def shell(text: str, folder: Path) -> int:
     """Return the exit code of a line for the shell, in which `specaudit` is the program."""
     script = f'specaudit() {{ "{sys.executable}" -m specaudit "$@"; }}\n{text}'
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, check=False).returncode
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, check=False
+    ).returncode
 
 
 def stopped(number: signal.Signals) -> Callable[[Path], int]:
@@ -157,7 +157,10 @@ FAULTS: dict[str, tuple[Callable[[Path], int], tuple[int, ...]]] = {
     "files of 8 KB at most": (limited, (2,)),
     "a full file system": (mounted, (2,)),
     "a full device behind stdout": (lambda folder: shell("specaudit show fit.json > /dev/full", folder), (2,)),
-    "nobody reads stdout": (lambda folder: shell('specaudit show fit.json | true; exit "${PIPESTATUS[0]}"', folder), (0,)),
+    "nobody reads stdout": (
+        lambda folder: shell('specaudit show fit.json | true; exit "${PIPESTATUS[0]}"', folder),
+        (0,),
+    ),
     "nobody reads stderr": (
         lambda folder: shell('specaudit fit rows.npy -v 2>&1 >/dev/null | true; exit "${PIPESTATUS[0]}"', folder),
         (0,),

@@ -19,6 +19,7 @@ from specaudit.cli.frontier import frontier
 from specaudit.cli.headroom import headroom
 from specaudit.cli.prune import prune
 from specaudit.cli.sample import sample
+from specaudit.cli.scan import scan
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
 from specaudit.cli.signals import Stopped, raised
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "prune": prune,
     "span": span,
     "frontier": frontier,
+    "scan": scan,
     "sample": sample,
     "simulate": simulate,
     "headroom": headroom,

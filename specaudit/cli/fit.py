@@ -30,6 +30,8 @@ UNFUSED = {
     "keep_sample": "a fused fit is no baseline",
     "save_leverage": "leverages are of one embedding",
     "dry_run": "its plan is not known",
+    "workers": "both sides are read by this process",
+    "dask": "both sides are read by this process",
 }
 """Flag that is refused with --fuse -> why."""
 MEASURED = ("bandwidth", "drop_bad_rows")
@@ -37,8 +39,11 @@ MEASURED = ("bandwidth", "drop_bad_rows")
 
 def fit(
     context: typer.Context,
-    source: Annotated[
-        str, typer.Argument(metavar="EMB", help="A file, FILE::member, URL, directory, glob, @list or - (stdin).")
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="EMB...", help="A file, FILE::member, URL, directory, glob, @list or - (stdin); scans."
+        ),
     ],
     kernel: options.Kernels = options.KERNELS,
     bandwidth: options.Bandwidth = None,
@@ -59,6 +64,8 @@ def fit(
     graph_rows: options.GraphRows = options.GRAPH_ROWS,
     index: options.IndexName = "auto",
     max_memory: options.MaxMemory = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.stdout_formats("fit"))] = "text",
     report: options.Reports = None,
@@ -103,7 +110,12 @@ def fit(
 
     Exits 0 whatever the status is, unless --require says otherwise; 2 when it could not run.
     """
-    arguments = {**options.measurement(context.params), **options.graph(context.params)}
+    source = sources[0] if len(sources) == 1 else sources
+    arguments = {
+        **options.measurement(context.params),
+        **options.graph(context.params),
+        **options.engine(context),
+    }
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
     if fuse is None:
@@ -113,7 +125,7 @@ def fit(
     else:
         _check_fused(context, fuse_by)
     files = output.requested("fit", documents=outputs, reports=report, plots=plot)
-    carried = [output.leverage_output(text, source) for text in save_leverage or ()]
+    carried = [output.leverage_output(text, sources) for text in save_leverage or ()]
     kept = [output.baseline_output(text) for text in baseline or ()]
     if keep_sample and not kept:
         raise ConfigError(
@@ -122,7 +134,7 @@ def fit(
     beside = [output.sample_output(file) for file in kept if keep_sample]
     output.check_outputs(
         [*files, *kept, *beside, *carried],
-        [source.partition("::")[0], *options.given(fuse, fuse_ids, ids, config_file)],
+        [*(name.partition("::")[0] for name in sources), *options.given(fuse, fuse_ids, ids, config_file)],
     )
 
     from specaudit import api
