@@ -90,7 +90,7 @@ def test_where_shards_are_needed_and_gone_it_says_so(folder, capsys):
     scan_all("few", "--max-rows", "20")
     os.rename("rows", "elsewhere")
     message = refused(capsys, "fit", "few/*.scan")
-    assert "few/1.scan: holds 20 of its rows, and all are needed, but rows/part-1.npy: no such file" in message
+    assert "few/1.scan: keeps 20 rows, and others are needed, but rows/part-1.npy: no such file" in message
     os.rename("elsewhere", "rows")
     changed = np.load("rows/part-1.npy")
     changed[3] += 1
