@@ -298,6 +298,16 @@ def test_scans_merge_in_any_order_and_grouping(seed, cuts, order, normalize):
     np.testing.assert_allclose(content(*groups[0])[5][3], expected[5][3], rtol=1e-14, atol=0)
 
 
+def test_a_dry_run_tells_what_a_scan_would_take_and_writes_nothing(folder, capsys):
+    assert main(["scan", "rows", "-o", "all.scan", "--dry-run", "--workers", "3"]) == 0
+    told = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines() if not line.startswith(" "))
+    assert {name: value.strip() for name, value in told.items()}["rows"] == "240"
+    low, high = (float(text) for text in told["time"].strip().removesuffix(" s").split(" to "))
+    assert 0 < low < high
+    assert "MB" in told["per worker"]
+    assert not Path("all.scan").exists()
+
+
 def test_the_api_returns_the_file(folder):
     found = api.scan(["rows/part-0.npy", "rows/part-1.npy"], folder="scans", max_rows=10)
     assert (found.rows, found.shards, found.kept) == (90, 2, 10)
