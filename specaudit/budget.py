@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from specaudit.calibration import EXTENDED_VECTORS
 from specaudit.errors import BudgetError, ConfigError
 from specaudit.graph import graph_bytes
+from specaudit.graph.neighbours import ASKED, CANDIDATES
+from specaudit.graph.search import BLOCK
 from specaudit.learning.modes import EXACT_ROWS as EXACT_FRONTIER
 from specaudit.moments import moments_bytes
 from specaudit.operators import dense_bytes
@@ -15,8 +18,16 @@ from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
 
 BASE = 400 << 20
 """Interpreter, libraries and block buffers, measured."""
+WORKER = 256 << 20
+"""A worker with the libraries and blocks of rows as float32 and float64, measured."""
 FEWEST_ROWS = 128
 """Rows below which no budget is helped by taking fewer."""
+SCANNED = 80
+"""Bytes of a row at the peak of a scan: hashes, their order, keys, copies."""
+NAMED = 200
+"""The same of the id of a row, which is in memory from the start."""
+BESIDE = 60
+"""Bytes of a row that is matched, counted or searched after the scan, beside what the scan leaves."""
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -34,9 +45,14 @@ def usable_memory() -> int:
     return min([physical, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
+def scan_memory(rows: int, *, named: bool = False, others: int = 0) -> int:
+    """Return the bytes that the scan of `rows` rows needs, `named` by ids, where `others` were scanned before."""
+    return BASE + (SCANNED + NAMED * named) * rows + BESIDE * others
+
+
 def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, itemsize: int = 4) -> int:
     """Return the bytes that a fit of `rows` rows needs, `unique` of them in a kernel matrix of `itemsize` bytes."""
-    scan = 40 * rows
+    scan = SCANNED * rows
     sample = 3 * 8 * unique * dimensions
     steps = min(MAX_STEPS, unique // PROBES)
     krylov = _krylov_bytes(unique, steps, itemsize)
@@ -46,7 +62,8 @@ def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, it
 
 def neighbours_memory(rows: int, sampled: int, dimensions: int) -> int:
     """Return the bytes that the search for neighbours among `rows` rows needs beside an index of them."""
-    return BASE + 40 * rows + 8 * sampled * dimensions
+    asked = min(ASKED, rows * (8 * dimensions + CANDIDATES)) + 3 * BLOCK
+    return BASE + (SCANNED + BESIDE) * rows + 8 * sampled * dimensions + asked
 
 
 def graph_memory(
@@ -55,7 +72,23 @@ def graph_memory(
     """Return the bytes that a fit of `rows` rows needs for the kernel graph of `unique` of them."""
     sample = (8 + 8) * unique * dimensions
     graph = graph_bytes(unique, dimensions, landmarks, neighbors, itemsize)
-    return BASE + 40 * rows + sample + graph + _krylov_bytes(unique, CHECKS[2], itemsize)
+    return BASE + (SCANNED + BESIDE) * rows + sample + graph + _krylov_bytes(unique, CHECKS[2], itemsize)
+
+
+def extension_memory(rows: int, sampled: int, dimensions: int) -> int:
+    """Return the bytes that the leading eigenvalues of `rows` rows need, from the eigenvectors of sampled ones."""
+    return BASE + 40 * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
+
+
+def scan_file_memory(rows: int, kept: int, dimensions: int) -> int:
+    """Return the bytes that a scan of `rows` rows needs with its file, which holds `kept` of them."""
+    return BASE + SCANNED * rows + 3 * 8 * kept * dimensions
+
+
+def worker_memory(dimensions: int, graphed: int, covariance: bool) -> int:
+    """Return the bytes that a worker needs: buffers, moments, and the rows of a kernel graph with their index."""
+    moments = 2 * 3 * 8 * dimensions**2 if covariance else 0
+    return WORKER + max(moments, 16 * graphed * dimensions)
 
 
 def comparison_memory(
@@ -77,13 +110,13 @@ def comparison_memory(
     subsets = threads * (itemsize * small**2 + _krylov_bytes(small, CHECKS[0], itemsize))
     whole = _krylov_bytes(large, CHECKS[1], itemsize) + (itemsize * large**2 if copies else 0)
     matrix = dense_bytes(large, dimensions, itemsize) + max(whole, subsets)
-    return BASE + 64 * sum(rows) + sample + matrix
+    return BASE + (SCANNED + BESIDE) * sum(rows) + sample + matrix
 
 
 def span_memory(rows: int, real: int, new: int, dimensions: int) -> int:
     """Return the bytes that judging `new` rows at once against `real` ones of `rows` needs."""
     matrices = 8 * real * (2 * real + 4 * new)
-    return BASE + 64 * rows + 4 * 8 * (real + new) * dimensions + matrices
+    return BASE + (SCANNED + BESIDE) * rows + 4 * 8 * (real + new) * dimensions + matrices
 
 
 def frontier_memory(rows: int, used: int, dimensions: int, modes: int, outputs: int, checkpoints: int) -> int:
@@ -92,7 +125,7 @@ def frontier_memory(rows: int, used: int, dimensions: int, modes: int, outputs: 
     whole = 3 * 8 * used**2 if used <= EXACT_FRONTIER else _krylov_bytes(used, CHECKS[1], 4)
     return (
         BASE
-        + 64 * rows
+        + SCANNED * rows
         + 3 * 8 * used * (dimensions + 2 * outputs)
         + matrix
         + whole
@@ -102,7 +135,7 @@ def frontier_memory(rows: int, used: int, dimensions: int, modes: int, outputs: 
 
 def headroom_memory(rows: int, used: int, dimensions: int) -> int:
     """Return the bytes that the headroom of `used` of `rows` rows needs: two kernel matrices in float64 at a time."""
-    return BASE + 40 * rows + 3 * 8 * used * dimensions + 2 * 8 * used**2
+    return BASE + SCANNED * rows + 3 * 8 * used * dimensions + 2 * 8 * used**2
 
 
 def experiment_memory(rows: int, used: int, dimensions: int, threads: int) -> int:
@@ -120,7 +153,7 @@ def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
 
 
 def check_memory(
-    need: Callable[[int], int], allowed: int | None, max_rows: int, *, flags: str = "--max-rows"
+    need: Callable[[int], int], allowed: int | None, max_rows: int = 0, *, flags: str = "--max-rows"
 ) -> None:
     """Raise BudgetError unless a run of `max_rows` rows fits what is allowed, by default what the machine has.
 

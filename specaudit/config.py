@@ -68,6 +68,8 @@ KEYS: dict[str, Key] = {
     "graph-rows": Key(kind="integer", least=2),
     "index": Key(kind="text", choices=INDEXES),
     "max-memory": Key(kind="size"),
+    "workers": Key(kind="integer", least=1),
+    "dask": Key(kind="text"),
     "require": Key(kind="list", choices=STATUSES),
     "require-class": Key(kind="list", choices=SPAN_CLASSES),
     "expect": Key(kind="text", choices=EXPECTATIONS),
@@ -353,6 +355,8 @@ def _table(path: Path, *, missing_ok: bool = False) -> dict[str, Any] | None:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", next_step="check the name given to --config") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: not a TOML file: brackets without end", next_step="check it") from None
     except ValueError as error:  # not TOML, or not UTF-8
         hint = 'quote a name with a dot: "capacity.linear" = 0.05' if "overwrite" in str(error) else ""
         raise ConfigError(f"{path}: not a TOML file: {error}", next_step=hint) from error

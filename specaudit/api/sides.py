@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from specaudit.api.common import check_scale, fraction
+from specaudit.budget import check_memory, scan_memory
 from specaudit.dataset import DataSet, IntArray
-from specaudit.embeddings import Embeddings, concatenated, open_embeddings, read_selection, read_weights
+from specaudit.embeddings import (
+    HERE,
+    Embeddings,
+    Engine,
+    concatenated,
+    open_embeddings,
+    read_selection,
+    read_weights,
+)
 from specaudit.errors import ConfigError, InputError
 from specaudit.hashing import row_keys
 from specaudit.kernels import Normalize
@@ -74,12 +83,15 @@ class Reader:
     ----------
     opening, scanning
         Options of `open_embeddings` and of `scan`.
+    scanned
+        Rows of what was read so far.
     """
 
     stack: ExitStack
     report: Progress
     opening: dict[str, Any]
     scanning: dict[str, Any]
+    scanned: list[int] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -96,6 +108,7 @@ class Reader:
         normalize: Normalize,
         drop_bad_rows: bool,
         without: Rule | None = None,
+        engine: Engine = HERE,
     ) -> Reader:
         """Return a reader with the arguments of the verb; `without` is what is given as the groups of BEFORE."""
         return cls(
@@ -107,6 +120,7 @@ class Reader:
                 "shape": shape,
                 "column": column,
                 "max_memory": max_memory,
+                "engine": engine,
             },
             scanning={"seed": seed, "max_rows": max_rows, "normalize": normalize, "drop_bad_rows": drop_bad_rows},
         )
@@ -114,6 +128,9 @@ class Reader:
     def read(self, source: Source, ids: Ids | None, groups: Rule | None = None) -> DataSet:
         """Return all rows of a source."""
         embeddings = self.stack.enter_context(open_embeddings(source, ids=ids, groups=groups, **self.opening))
+        named, others = embeddings.ids is not None, sum(self.scanned)
+        check_memory(lambda _: scan_memory(embeddings.rows, named=named, others=others), self.opening["max_memory"])
+        self.scanned.append(embeddings.rows)
         with self.report.stage(f"scan {embeddings.name}") as stage:
             found = scan(embeddings, progress=fraction(stage.update), **self.scanning)
         check_scale(embeddings, found)

@@ -19,13 +19,14 @@ from specaudit.cli.frontier import frontier
 from specaudit.cli.headroom import headroom
 from specaudit.cli.prune import prune
 from specaudit.cli.sample import sample
+from specaudit.cli.scan import scan
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
 from specaudit.cli.signals import Stopped, raised
 from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note, open_streams
-from specaudit.embeddings.display import escaped
+from specaudit.embeddings.display import shown
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
 from specaudit.version import __version__
 
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "prune": prune,
     "span": span,
     "frontier": frontier,
+    "scan": scan,
     "sample": sample,
     "simulate": simulate,
     "headroom": headroom,
@@ -49,6 +51,7 @@ GROUPS: dict[str, typer.Typer] = {"experiment": experiment}
 
 INTERNAL = "internal error"
 LONGEST = 200  # characters of what an unexpected exception says
+LONGEST_MESSAGE = 600
 
 _UsageError: type[BaseException] | None = typer.BadParameter.__base__  # which typer does not export
 
@@ -131,7 +134,7 @@ def _told(error: Exception) -> tuple[str, str]:
 
 
 def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
-    problem, next_step = _one_line(problem), _one_line(next_step)
+    problem, next_step = one_line(problem), one_line(next_step)
     if not as_json:
         note(f"error: {problem}" + (f"\n  next: {next_step}" if next_step else ""))
         return ExitCode.ERROR
@@ -145,8 +148,9 @@ def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
     return ExitCode.ERROR
 
 
-def _one_line(text: str) -> str:
-    return escaped(" ".join(text.split()))
+def one_line(text: str) -> str:
+    """Return a message on one printable line of a bounded length."""
+    return shown(" ".join(text.split()), LONGEST_MESSAGE)
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -15,8 +15,8 @@ from specaudit.documents.base import Document
 from specaudit.documents.baseline import Baseline
 from specaudit.documents.compare import Comparison, DeepGain
 from specaudit.documents.experiment import Experiment
-from specaudit.documents.fit import Fit
-from specaudit.documents.frontier import Frontier
+from specaudit.documents.fit import Exponent, Fit
+from specaudit.documents.frontier import Frontier, FrontierGrowth
 from specaudit.documents.headroom import Headroom
 from specaudit.documents.prune import Pruning
 from specaudit.documents.simulate import Simulation
@@ -225,7 +225,12 @@ def _parts(value: object, where: str = "") -> Iterator[tuple[str, Document]]:
 
 
 def _check_columns(where: str, part: Document) -> None:
-    """Refuse a curve whose columns do not belong together, that falls to 0, or that is none."""
+    """Refuse numbers that only make sense together, a curve whose columns do not belong together, that falls to 0, or that is none."""
+    together = (part.value, part.low, part.high) if isinstance(part, Exponent | FrontierGrowth) else ()
+    if None in together and together != (None, None, None):
+        _refuse(f"{where}: value, low and high: expected numbers, or null for all")
+    if isinstance(part, Exponent) and part.status in ("resolved", "drifting") and None in (part.value, part.window):
+        _refuse(f"{where}: {part.status} without a value or a window")
     if isinstance(part, DeepGain) and not part.dimension:
         _refuse(f"{where}: dimension: is empty")
     for column in POSITIVE.get(type(part).__name__, ()):

@@ -187,7 +187,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def records(label: str, delimiter: str, first: int, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield ``(line where the row ends, cells)``; ``first`` is the number of the first line."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    # With the line ends that the lines are given without: in quotes they are part of a cell, and no number goes on.
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
             yield first + reader.line_num - 1, cells

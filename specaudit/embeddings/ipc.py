@@ -75,6 +75,16 @@ def read_ipc(
         return _copied(part, _Batches.of(part, source, choice))
 
 
+def _counted(stream: Iterator[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a stream that is in a file, which must be as many as the file says at its end."""
+    found = 0
+    for found, batch in enumerate(islice(stream, count), 1):  # noqa: B007 - told after the last
+        yield batch
+        del batch
+    if found != count:
+        raise ValueError(f"{found:,} record batches where its end says {count:,}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batches:
     """The record batches of an open file or stream, of which only the wanted columns are read."""
@@ -106,7 +116,11 @@ class _Batches:
                     return file.schema, (file.get_batch(k) for k in range(count))
                 source.seek(LEAD)  # a file is a stream between marks, and of a stream in memory nothing is copied
             stream = ipc.open_stream(source, options=options)
-            return stream.schema, islice(stream, count if filed else None)
+            if not filed:
+                return stream.schema, iter(stream)
+            if stream.schema != file.schema:
+                raise ValueError("its two descriptions of the columns differ")
+            return stream.schema, _counted(stream, count)
 
         schema, _ = opened([])
         columns = choose_columns(part.label, schema, *choice)

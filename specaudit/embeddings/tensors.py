@@ -51,9 +51,9 @@ class BFloatMatrix:
         """Type of the values that are given."""
         return np.dtype(np.float32)
 
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order."""
-        return map(_widened, self.halves.blocks(max_bytes // 2))
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows from ``start`` to ``stop`` in order."""
+        return map(_widened, self.halves.blocks(max_bytes // 2, start, stop))
 
     def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
         """Yield these rows, ``step`` at a time."""
@@ -88,7 +88,9 @@ def read_safetensors(part: Part) -> FileMatrix | BFloatMatrix:
         dtype, shape = np.dtype(DTYPES[tensor["dtype"]]), tuple(tensor["shape"])
         check_matrix(label, shape, dtype)
         low, high = tensor["data_offsets"]
-        expect_size(label, high - low, shape[0] * shape[1] * dtype.itemsize, f"shape {shape} of {tensor['dtype']}")
+        expect_size(
+            label, high - low, shape[0] * shape[1] * dtype.itemsize, f"shape {shown(shape, 60)} of {tensor['dtype']}"
+        )
         end = max(tensor["data_offsets"][1] for tensor in tensors.values())
         expect_size(part.label, file_size(file), start + end, "the header with its tensors")
     found = from_file(again, label, shape, dtype, start + low)

@@ -21,6 +21,7 @@ from fuzz_seeds import NAMES, SINGLE, Seed, loaders
 
 from specaudit import config
 from specaudit.cli import rendering
+from specaudit.cli.app import one_line
 from specaudit.cli.rendering import RENDERERS, SUBJECTS
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import open_embeddings, read_groups, read_selection, read_weights
@@ -73,10 +74,9 @@ def run(name: str, index: int, folder: Path) -> Verdict:
         try:
             found = READERS[seed.kind](seed, files, index)
         except SpecauditError as error:
-            text = f"{error.problem} {error.next_step}"
+            text = one_line(f"{error.problem} {error.next_step}")
             sound = text.isprintable() and len(text) <= LONGEST
-            lacking = "cannot allocate" in text.lower() or "unable to allocate" in text.lower() or "malloc" in text
-            verdict = Verdict(outcome="memory" if lacking else "refused" if sound else "message", detail=text)
+            verdict = Verdict(outcome="refused" if sound else "message", detail=text)
         except MemoryError as error:
             verdict = Verdict(outcome="memory", detail=repr(error))
         except TooLong:

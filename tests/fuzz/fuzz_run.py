@@ -30,8 +30,8 @@ PATIENCE = 10.0
 """Seconds of computing of a case: a busy machine is no finding."""
 GRACE = 120.0
 """Seconds after which a worker that says nothing is ended: code outside Python hears no alarm."""
-MEMORY = 1 << 30
-"""Bytes of addresses that a worker may take beyond what it has before its first case."""
+MEMORY, ADDRESSES = 1 << 30, 8 << 30
+"""Bytes of memory that a worker may take beyond what it has before its first case; of addresses, for the machine's sake."""
 CHUNK = 250
 """Cases of one errand."""
 OUTCOMES = ("refused", "equal", "alone", "wrong", "exception", "message", "warning", "hang", "memory", "crash")
@@ -55,7 +55,8 @@ def work() -> None:
         for name in fuzz_cases.formats():  # libraries are loaded, and their pools filled
             fuzz_cases.run(name, 0, folder)
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESSES, resource.RLIM_INFINITY))
+        limit = peak() + MEMORY
         print(json.dumps(["ready", sorted(fuzz_cases.formats())]), file=answers)
         for errand in sys.stdin:
             name, start, end = json.loads(errand)
@@ -65,7 +66,15 @@ def work() -> None:
                     verdict = fuzz_cases.run(name, index, folder)
                 finally:
                     signal.setitimer(signal.ITIMER_PROF, 0)
-                print(json.dumps([index, verdict.outcome, verdict.detail[:300]]), file=answers)
+                held = peak() <= limit
+                print(json.dumps([index, verdict.outcome if held else "memory", verdict.detail[:300]]), file=answers)
+                if not held:  # the peak of a process never falls
+                    return
+
+
+def peak() -> int:
+    """Return the most bytes that the process had in memory."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 class Worker:
@@ -84,7 +93,9 @@ class Worker:
             process.stdin.flush()
             while start + len(found) < end and (line := self._line(process, GRACE)):
                 found.append(tuple(json.loads(line)))
-            if start + len(found) < end:
+            if found and found[-1][1] == "memory":
+                self.close()
+            elif start + len(found) < end:
                 try:
                     what = "crash" if process.wait(1.0) is not None else "hang"
                 except subprocess.TimeoutExpired:

@@ -53,7 +53,7 @@ NAMES = [f"r{k}" for k in range(ROWS)]
 
 def one(source: str, content: bytes, **options: Any) -> Seed:
     """Return a seed of one file of embeddings."""
-    return Seed(kind="embeddings", source=source, files={source: content}, options=options)
+    return Seed(kind="embeddings", source=source, files={source.partition("::")[0]: content}, options=options)
 
 
 def npy(values: Any) -> bytes:
@@ -253,7 +253,7 @@ def loaders() -> dict[str, tuple[Seed, ...]]:
             side(
                 "settings",
                 "specaudit.toml",
-                b'kernel = ["laplace"]\nseed = 3\nmax-rows = 99\n[margin]\ncapacity = 0.1\n',
+                b'kernel = ["laplace"]\nseed = 3\nmax-rows = 99\n[margins]\ncapacity = 0.1\n',
             ),
         ),
     }
