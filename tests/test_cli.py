@@ -140,7 +140,6 @@ def test_a_traceback_appears_only_when_asked_for(api, capsys):
         ([], "Missing command"),
         (["fitt"], "fitt"),
         (["fit"], "EMB"),
-        (["fit", "a", "b"], "unexpected"),
         (["fit", "a", "--nonsense"], "--nonsense"),
         (["fit", "a", "--seed", "x"], "--seed"),
         (["fit", "a", "--seed", "-1"], "--seed: expected a whole number of at least 0"),

@@ -90,7 +90,7 @@ def test_where_shards_are_needed_and_gone_it_says_so(folder, capsys):
     scan_all("few", "--max-rows", "20")
     os.rename("rows", "elsewhere")
     message = refused(capsys, "fit", "few/*.scan")
-    assert "few/1.scan: holds 20 of its rows, and all are needed, but rows/part-1.npy: no such file" in message
+    assert "few/1.scan: keeps 20 rows, and others are needed, but rows/part-1.npy: no such file" in message
     os.rename("elsewhere", "rows")
     changed = np.load("rows/part-1.npy")
     changed[3] += 1
@@ -296,6 +296,16 @@ def test_scans_merge_in_any_order_and_grouping(seed, cuts, order, normalize):
         groups[at : at + 2] = [(one.merge(other), np.concatenate([first, second]))]
     assert content(*groups[0])[:5] == expected[:5]
     np.testing.assert_allclose(content(*groups[0])[5][3], expected[5][3], rtol=1e-14, atol=0)
+
+
+def test_a_dry_run_tells_what_a_scan_would_take_and_writes_nothing(folder, capsys):
+    assert main(["scan", "rows", "-o", "all.scan", "--dry-run", "--workers", "3"]) == 0
+    told = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines() if not line.startswith(" "))
+    assert {name: value.strip() for name, value in told.items()}["rows"] == "240"
+    low, high = (float(text) for text in told["time"].strip().removesuffix(" s").split(" to "))
+    assert 0 < low < high
+    assert "MB" in told["per worker"]
+    assert not Path("all.scan").exists()
 
 
 def test_the_api_returns_the_file(folder):

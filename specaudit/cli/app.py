@@ -26,7 +26,6 @@ from specaudit.cli.signals import Stopped, raised
 from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note, open_streams
-from specaudit.embeddings.display import shown
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
 from specaudit.version import __version__
 
@@ -150,6 +149,8 @@ def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
 
 def one_line(text: str) -> str:
     """Return a message on one printable line of a bounded length."""
+    from specaudit.embeddings.display import shown  # whose package imports numpy, which help shall not
+
     return shown(" ".join(text.split()), LONGEST_MESSAGE)
 
 

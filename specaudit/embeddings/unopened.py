@@ -158,7 +158,7 @@ class Unopened:
             if self.kept is None:
                 raise
             raise InputError(
-                f"{shown(self.kept.label)}: holds {len(self.kept.contents):,} of its rows, and all are needed, but "
+                f"{shown(self.kept.label)}: keeps {len(self.kept.contents):,} rows, and others are needed, but "
                 f"{error.problem}",
                 next_step="run where the shard can be read, or scan with --max-rows of at least its different rows",
             ) from None
