@@ -119,9 +119,7 @@ class Reader:
         """Return all rows of a source."""
         embeddings = self.stack.enter_context(open_embeddings(source, ids=ids, groups=groups, **self.opening))
         named, others = embeddings.ids is not None, sum(self.scanned)
-        check_memory(
-            lambda _: scan_memory(embeddings.rows, named=named, others=others), self.opening["max_memory"]
-        )
+        check_memory(lambda _: scan_memory(embeddings.rows, named=named, others=others), self.opening["max_memory"])
         self.scanned.append(embeddings.rows)
         with self.report.stage(f"scan {embeddings.name}") as stage:
             found = scan(embeddings, progress=fraction(stage.update), **self.scanning)

@@ -88,7 +88,9 @@ def read_safetensors(part: Part) -> FileMatrix | BFloatMatrix:
         dtype, shape = np.dtype(DTYPES[tensor["dtype"]]), tuple(tensor["shape"])
         check_matrix(label, shape, dtype)
         low, high = tensor["data_offsets"]
-        expect_size(label, high - low, shape[0] * shape[1] * dtype.itemsize, f"shape {shown(shape, 60)} of {tensor['dtype']}")
+        expect_size(
+            label, high - low, shape[0] * shape[1] * dtype.itemsize, f"shape {shown(shape, 60)} of {tensor['dtype']}"
+        )
         end = max(tensor["data_offsets"][1] for tensor in tensors.values())
         expect_size(part.label, file_size(file), start + end, "the header with its tensors")
     found = from_file(again, label, shape, dtype, start + low)
