@@ -44,7 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
     "circle": {"rows": 4000, "source_exponent": 2.0},
     "sphere2": {"rows": 4000, "source_exponent": 1.5},
     "digits": {"rows": 1797, "labelled": True},
-    "digits, mlp": {"rows": 1797, "labelled": True, "model": "mlp"},
+    "digits, mlp": {"rows": 1797, "labelled": True, "model": "mlp", "repeats": 2},
     "wordnet": {"rows": 2500},
 }
 """Name -> the task; what is before the comma is the data set."""
@@ -74,7 +74,7 @@ def circle3(n: int, rng: np.random.Generator) -> Array:
 
 def curves(name: str, seed: int) -> Record:
     """Return what one run of the experiment measures."""
-    task = dict(CASES[name])
+    task = {key: value for key, value in CASES[name].items() if key != "repeats"}
     data, n = name.partition(",")[0], task.pop("rows")
     labels = None
     if task.pop("labelled", False):
@@ -137,7 +137,7 @@ def coverage(kind: str, batch: int) -> Record:
 def jobs(only: list[str]) -> Iterator[tuple[Record, Callable[[], Record]]]:
     """Yield what tells a run from the others, and what does it."""
     for name in CASES:
-        for seed in SEEDS if name.partition(",")[0] in only else ():
+        for seed in SEEDS[: CASES[name].get("repeats")] if name.partition(",")[0] in only else ():
             yield {"part": "curves", "data": name, "seed": seed}, partial(curves, name, seed)
     for kind in COVERED:
         for batch in range(DATA_SETS // BATCH) if kind in only else ():

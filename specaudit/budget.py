@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from specaudit.calibration import EXTENDED_VECTORS
 from specaudit.errors import BudgetError, ConfigError
 from specaudit.graph import graph_bytes
 from specaudit.graph.neighbours import ASKED, CANDIDATES
@@ -17,6 +18,8 @@ from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
 
 BASE = 400 << 20
 """Interpreter, libraries and block buffers, measured."""
+WORKER = 256 << 20
+"""A worker with the libraries and blocks of rows as float32 and float64, measured."""
 FEWEST_ROWS = 128
 """Rows below which no budget is helped by taking fewer."""
 SCANNED = 80
@@ -72,6 +75,22 @@ def graph_memory(
     return BASE + (SCANNED + BESIDE) * rows + sample + graph + _krylov_bytes(unique, CHECKS[2], itemsize)
 
 
+def extension_memory(rows: int, sampled: int, dimensions: int) -> int:
+    """Return the bytes that the leading eigenvalues of `rows` rows need, from the eigenvectors of sampled ones."""
+    return BASE + 40 * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
+
+
+def scan_file_memory(rows: int, kept: int, dimensions: int) -> int:
+    """Return the bytes that a scan of `rows` rows needs with its file, which holds `kept` of them."""
+    return BASE + SCANNED * rows + 3 * 8 * kept * dimensions
+
+
+def worker_memory(dimensions: int, graphed: int, covariance: bool) -> int:
+    """Return the bytes that a worker needs: buffers, moments, and the rows of a kernel graph with their index."""
+    moments = 2 * 3 * 8 * dimensions**2 if covariance else 0
+    return WORKER + max(moments, 16 * graphed * dimensions)
+
+
 def comparison_memory(
     rows: tuple[int, int],
     unique: tuple[int, int],
@@ -122,6 +141,11 @@ def headroom_memory(rows: int, used: int, dimensions: int) -> int:
 def experiment_memory(rows: int, used: int, dimensions: int, threads: int) -> int:
     """Return the bytes that training on `used` of `rows` rows needs: the kernel matrix, its modes, and solves."""
     return BASE + 64 * rows + 3 * 8 * used * dimensions + (4 + 2 * threads) * 8 * used**2
+
+
+def machines_memory(train: int, threads: int) -> int:
+    """Return the bytes that kernel machines and their unlike ones need on so many training rows, a run a thread."""
+    return 16 * 8 * threads * train**2
 
 
 def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:

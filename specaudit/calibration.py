@@ -16,6 +16,7 @@ import numpy as np
 
 from specaudit.capacity import CapacityCurve, jackknife_curves, rising
 from specaudit.cells import IntArray
+from specaudit.embeddings import HERE, Engine
 from specaudit.estimate import (
     DEEPEST_SHARE,
     FEWEST_CHECKED,
@@ -208,6 +209,7 @@ def estimate_graph(
     dense_rows: int,
     seed: int,
     threads: int,
+    engine: Engine = HERE,
     progress: Progress = lambda fraction: None,
 ) -> GraphEstimate:
     """Return the estimate from the kernel graph of all `rows` (n, d), in key order, of multiplicity `weights` (n,).
@@ -230,7 +232,7 @@ def estimate_graph(
     pairs = eigenpairs(dense.principal(min(largest, EXTENDED_ROWS)), EXTENDED_VECTORS, seed=seed)
     del dense, part
     rows = rows - rows.mean(axis=0)
-    previous = previous_rows(rows, settings.neighbors, index=settings.index, threads=threads)
+    previous = previous_rows(rows, settings.neighbors, index=settings.index, threads=threads, engine=engine)
     graphs: dict[int, _Sized] = {}
     for size, before in zip(sizes, work, strict=False):
         progress(float(before))

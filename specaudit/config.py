@@ -68,6 +68,8 @@ KEYS: dict[str, Key] = {
     "graph-rows": Key(kind="integer", least=2),
     "index": Key(kind="text", choices=INDEXES),
     "max-memory": Key(kind="size"),
+    "workers": Key(kind="integer", least=1),
+    "dask": Key(kind="text"),
     "require": Key(kind="list", choices=STATUSES),
     "require-class": Key(kind="list", choices=SPAN_CLASSES),
     "expect": Key(kind="text", choices=EXPECTATIONS),

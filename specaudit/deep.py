@@ -12,6 +12,7 @@ import numpy as np
 
 from specaudit.calibration import GraphSettings
 from specaudit.capacity import jackknife_curves
+from specaudit.embeddings import HERE, Engine
 from specaudit.estimate import DEEPEST_SHARE, FLOOR, Share, measure_operator
 from specaudit.exponent import critical_value, jackknife_error
 from specaudit.graph import graph_operator, previous_rows
@@ -57,10 +58,11 @@ class DeepCurve:
         dense_rows: int,
         seed: int,
         threads: int,
+        engine: Engine = HERE,
     ) -> DeepCurve:
         """Return the curve of a sample in key order, past where a dense matrix of `dense_rows` reaches."""
         rows = sample.rows - sample.rows.mean(axis=0)
-        previous = previous_rows(rows, settings.neighbors, index=settings.index, threads=threads)
+        previous = previous_rows(rows, settings.neighbors, index=settings.index, threads=threads, engine=engine)
         operator = graph_operator(
             kernel, rows, previous, sample.copies, landmarks=settings.landmarks, threads=threads
         )

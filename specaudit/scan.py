@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings import Block, Embeddings
+from specaudit.embeddings.findings import DEFECTS, Findings, Normalize
 from specaudit.errors import InputError
 from specaudit.hashing import digest_of, hash_ids, hash_rows, row_keys
 from specaudit.tally import Moments, no_moments, sum_rows
 
-Normalize = Literal["none", "l2"]
 Progress = Callable[[str, float], None]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -24,11 +24,6 @@ Frozen = TypeVar("Frozen", bound=npt.NDArray[Any])
 
 CACHED = 1 << 18  # values looked at together: few enough to stay in the cache, enough to hide the calls
 EXACT_INTEGER = 1 << 53  # float64 holds every integer up to here
-DEFECTS = {  # of a row, in the order in which they are tested
-    "nonfinite": "NaN or infinite values",
-    "overflow": "a squared norm beyond float64",
-    "zero": "zero norm",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +149,9 @@ def scan(
         There are bad rows (with NaN or infinite values, with a squared norm beyond float64, of zero norm), or
         integers that float64 cannot hold, or fewer than two different usable rows.
     """
-    found = _read(embeddings, normalize, progress)
-    if not drop_bad_rows and not found.usable.all():
-        raise _bad_rows_error(embeddings, found, normalize)
+    found = find_all(embeddings, normalize=normalize, progress=progress)
+    if not drop_bad_rows:
+        check_usable(embeddings, found)
     result = _assemble(
         dtype=str(embeddings.dtype),
         defects={name: len(rows) for name, rows in found.defects.items()},
@@ -172,18 +167,27 @@ def scan(
     return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Findings:
-    """What was found in k consecutive rows."""
+def find_all(embeddings: Embeddings, *, normalize: Normalize = "none", progress: Progress | None = None) -> Findings:
+    """Return what is found in all rows, read in bands; what earlier scans have found is not read again."""
+    known = embeddings.findings
+    if known is not None:
+        if known.normalize != normalize and len(known.defects["zero"]):
+            raise InputError(
+                f"{embeddings.name}: scanned with --normalize {known.normalize}, under which its "
+                f"{len(known.defects['zero']):,} rows of zero norm count otherwise",
+                next_step=f"scan the shards again with --normalize {normalize}",
+            )
+        return known
+    bands, parts = embeddings.bands(), []
+    for band, found in zip(bands, embeddings.map(_read, ((band, normalize) for band in bands)), strict=True):
+        parts.append(found)
+        if progress is not None:
+            progress("scan", band.stop / embeddings.rows)
+    return Findings.joined(parts)
 
-    contents: Hashes  # (k,)
-    usable: Flags  # (k,)
-    defects: dict[str, Integers]  # row numbers by kind
-    moments: Moments
 
-
-def _read(embeddings: Embeddings, normalize: Normalize, progress: Progress | None) -> _Findings:
-    """Return what is found in all rows."""
+def _read(embeddings: Embeddings, normalize: Normalize) -> Findings:
+    """Return what is found in some rows, such as those of a band."""
     contents = np.empty(embeddings.rows, np.uint64)
     usable = np.empty(embeddings.rows, np.bool_)
     defects: dict[str, list[Integers]] = {name: [] for name in DEFECTS}
@@ -199,13 +203,12 @@ def _read(embeddings: Embeddings, normalize: Normalize, progress: Progress | Non
             moments = moments.merge(found.moments)
             for name, rows in found.defects.items():
                 defects[name].append(rows)
-        if progress is not None:
-            progress("scan", stop / embeddings.rows)
-    return _Findings(
+    return Findings(
         contents=contents,
         usable=usable,
         defects={name: np.concatenate(rows) for name, rows in defects.items()},
         moments=moments,
+        normalize=normalize,
     )
 
 
@@ -216,7 +219,7 @@ def _split(block: Block) -> Iterator[tuple[int, npt.NDArray[Any]]]:
         yield block.start + low, block.values[low : low + step]
 
 
-def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]) -> _Findings:
+def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDArray[Any]) -> Findings:
     """Return what is found in ``values`` (k, d), whose first row has number ``start``."""
     with np.errstate(all="ignore"):  # what overflows or is not a number is found in the norms
         contents, double = hash_rows(values)
@@ -227,11 +230,12 @@ def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDAr
         bad |= defects["zero"]
     if bad.any():
         double, squared = double[~bad], squared[~bad]
-    return _Findings(
+    return Findings(
         contents=contents,
         usable=~bad,
         defects={name: start + np.flatnonzero(flags) for name, flags in defects.items()},
         moments=sum_rows(double, np.sqrt(squared), suspects),
+        normalize=normalize,
     )
 
 
@@ -347,14 +351,37 @@ def _frozen(array: Frozen) -> Frozen:
     return array
 
 
-def _bad_rows_error(embeddings: Embeddings, found: _Findings, normalize: Normalize) -> InputError:
+def kept_rows(embeddings: Embeddings, found: Findings, *, seed: int, max_rows: int) -> Integers:
+    """Return one row of each content among the ``max_rows`` of smallest key, by content and, if there are ids, by id.
+
+    They hold the sample of any data set that these rows are a part of, under the same seed and up to so many rows.
+    """
+    contents, usable = found.contents, found.usable
+    unique, copies = _count_runs(np.sort(contents[usable]))
+    orders = [(contents, row_keys(unique, seed))]
+    if embeddings.ids is not None:
+        hashes = hash_ids(embeddings.ids)
+        orders.append((hashes, _smallest_keys(hashes, contents, usable, seed)))
+    rows = np.concatenate(
+        [
+            _draw(unique, copies, keys, row_keys(hashes, seed), contents, usable, max_rows).rows
+            for hashes, keys in orders
+        ]
+    )
+    return rows[np.unique(contents[rows], return_index=True)[1]]
+
+
+def check_usable(embeddings: Embeddings, found: Findings) -> None:
+    """Raise an ``InputError`` that names the first bad rows, if there are some."""
+    if found.usable.all():
+        return
     parts = [
         f"{len(rows):,} with {DEFECTS[name]} (first: {embeddings.locate(int(rows[0]))})"
         for name, rows in found.defects.items()
-        if len(rows) and (name != "zero" or normalize == "l2")
+        if len(rows) and (name != "zero" or found.normalize == "l2")
     ]
     bad = int(np.count_nonzero(~found.usable))
-    return InputError(
+    raise InputError(
         f"{embeddings.name}: {bad:,} of {embeddings.rows:,} rows cannot be used: {', '.join(parts)}",
         next_step="--drop-bad-rows drops and counts them",
     )

@@ -30,7 +30,13 @@ class StubApi:
     def plan(self, *sources, **arguments):
         self.calls.append((*sources, arguments))
         return SimpleNamespace(
-            rows=8000, dimensions=384, bytes=12_288_000, peak_memory=2**30, stages=(("read", 0.5),)
+            rows=8000,
+            dimensions=384,
+            bytes=12_288_000,
+            peak_memory=2**30,
+            stages=(("read", 0.5),),
+            seconds=(0.2, 1.0),
+            worker_memory=None,
         )
 
     baseline, compare, compare_plan = fit, fit, plan

@@ -88,7 +88,7 @@ def test_without_settings_the_api_gets_its_own_defaults(api):
         "model": None, "model_after": None, "calibrate": False, "drop_bad_rows": False, "seed": None,
         "threads": None, "max_rows": 16384,
         "max_memory": None, "operator": "auto", "landmarks": None, "neighbors": 32, "graph_rows": 131072,
-        "index": "auto", "command": "specaudit compare before.npy after.npy",
+        "index": "auto", "workers": None, "dask": None, "command": "specaudit compare before.npy after.npy",
     }  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_every_flag_reaches_the_api(api):
         "--kernel rbf --bandwidth 0.5 --normalize l2 --centered --model m --model-after n --ids i.txt "
         "--ids-after j.txt --groups g.csv --dtype float16 --shape -1,20 --column c --drop-bad-rows --seed 3 "
         "--threads 2 --max-rows 99 --max-memory 4G --expect augment --calibrate "
-        "--operator graph --landmarks 20 --neighbors 5 --graph-rows 5000 --index ivf"
+        "--operator graph --landmarks 20 --neighbors 5 --graph-rows 5000 --index ivf --workers 2"
     )
     assert compare("after.npy", *flags.split()) == 0
     arguments = arguments_of(api)[1]
@@ -108,7 +108,7 @@ def test_every_flag_reaches_the_api(api):
         "kernels": ("rbf",), "bandwidth": 0.5, "normalize": "l2", "centered": True, "model": "m", "model_after": "n",
         "calibrate": True, "drop_bad_rows": True, "seed": 3, "threads": 2, "max_rows": 99,
         "max_memory": 4 * 2**30, "operator": "graph", "landmarks": 20, "neighbors": 5, "graph_rows": 5000,
-        "index": "ivf",
+        "index": "ivf", "workers": 2, "dask": None,
     }  # fmt: skip
 
 

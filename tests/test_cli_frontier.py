@@ -293,7 +293,7 @@ def test_of_several_kernels_in_a_configuration_the_first_is_used(folder, capsys)
         (["log.npy", "--kernel", "linear"], "2 modes under the linear kernel, expected at least 8"),
         (["log.npy", "--kernel", "rbf", "--kernel", "linear"], "the frontier is of one kernel"),
         (["log.npy", "--save-weights", "w.txt"], "not a list"),
-        (["log.npy", "-o", "f.html"], "unknown format 'html'"),
+        (["log.npy", "-o", "f.csv"], "unknown format 'csv'"),
         (["log.npy", "-o", "json=log.npy"], "is also an input"),
         (["log.npy", "--max-memory", "1M"], "the run needs about"),
     ],

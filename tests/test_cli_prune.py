@@ -193,7 +193,7 @@ NO = ("--method", "outliers", "--keep", "0.5")
         (("--method", "scores", "--keep", "0.5", "--scores", "ids.txt"), "'r0' is not a number"),
         (("--method", "scores", "--keep", "0.5", "--scores", "none.npy"), "none.npy"),
         ((*NO, "--format", "junit"), "unknown format 'junit'"),
-        ((*NO, "--format", "html"), "unknown format 'html'"),
+        ((*NO, "--format", "html"), "only a file can be html"),
         ((*NO, "--dry-run", "--format", "markdown"), "--dry-run says its plan as text"),
         ((*NO, "-o", "p.xml"), "p.xml"),
     ],

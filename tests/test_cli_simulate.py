@@ -145,7 +145,7 @@ def test_a_momentum_has_no_budget_law(folder):
         (["--b", "2", "--rho", "2", "--momentum", "nesterov"], "--rho and --momentum exclude one another"),
         (["--b", "2", "--momentum", "nesterov"], "which a momentum overshoots"),
         (["--b", "2", "--modes", "5"], "--modes: expected a number from 100"),
-        (["--b", "2", "-o", "s.html"], "unknown format 'html'"),
+        (["--b", "2", "-o", "s.csv"], "unknown format 'csv'"),
         (["resolved.json", "-o", "resolved.json"], "is also an input"),
     ],
 )

@@ -130,7 +130,7 @@ def test_more_rows_than_are_judged_together_are_judged_one_by_one(folder):
         (["real.npy", "fresh.npy", "few.npy", "--ids", "ids.txt"], "ids name the rows of one set"),
         (["real.npy", "fresh.npy", "--require-class", "good"], "unknown name 'good'"),
         (["real.npy", "fresh.npy", "--save-rows", "rows.npy"], "not a table"),
-        (["real.npy", "fresh.npy", "-o", "span.html"], "unknown format 'html'"),
+        (["real.npy", "fresh.npy", "--format", "html"], "only a file can be html"),
         (["real.npy", "fresh.npy", "-o", "span.xml"], "unknown format 'junit'"),
         (["real.npy", "fresh.npy", "--max-memory", "1M"], "the run needs about"),
         (["real.npy", "fresh.npy", "--plot", "real.npy"], "not a picture"),

@@ -220,5 +220,10 @@ def test_what_a_fused_kernel_does_not_have_is_refused(folder, capsys, arguments,
     assert told in refused(capsys, "fit", "one.npy", "--fuse", "two.npy", *arguments)
 
 
+def test_a_setting_that_would_change_the_measurement_is_refused_too(folder, capsys):
+    Path("specaudit.toml").write_text("bandwidth = 1.0\ncentered = true\n")
+    assert "a bandwidth of its own" in refused(capsys, "fit", "one.npy", "--fuse", "two.npy")
+
+
 def test_options_of_fusing_alone_are_refused(folder, capsys):
     assert "--fuse-by has no effect without --fuse" in refused(capsys, "fit", "one.npy", "--fuse-by", "sum")

@@ -175,7 +175,7 @@ def test_documents_and_pictures_are_written(folder, capsys):
         (["even.npy", "--cap", "5", "--max-memory", "1M"], "the run needs about"),
         (["absent.npy", "--cap", "5"], "absent.npy"),
         (["one.npy", "--cap", "5", "--kernel", "linear"], "the first mode leaves less than 0.1 % of the trace"),
-        (["even.npy", "--cap", "5", "-o", "h.html"], "unknown format 'html'"),
+        (["even.npy", "--cap", "5", "-o", "h.csv"], "unknown format 'csv'"),
     ],
 )
 def test_what_cannot_be_used_is_refused(folder, capsys, arguments, told):

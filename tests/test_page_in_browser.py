@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from compare_fixtures import huge, made
 from matplotlib.image import imread
+from page_fixtures import documents as of_sections
 from report_fixtures import make_fit
 
 from specaudit.report.compare.page import render as render_page
+from specaudit.report.formats import render
 from specaudit.report.page import render as render_fit_page
 
 CHROMIUM = shutil.which("chromium")
@@ -65,6 +67,7 @@ def test_no_page_is_wider_than_its_screen(tmp_path):
     documents = {name: made(name) for name in ("pass", "fail", "inconclusive", "unmeasured", "hostile")}
     pages = {name: render_page(document) for name, document in {**documents, "huge": huge()}.items()}
     pages |= {f"fit {source}": render_fit_page(make_fit(source=source)) for source in ("a.npy", "|" * 300)}
+    pages |= {f"sections {name}": render(document, "html", 80, False) for name, document in of_sections().items()}
     frames = "".join(
         f'<iframe title="{escape(name)}" width="{width}" height="800" srcdoc="{escape(page)}"></iframe>'
         for name, page in pages.items()

@@ -192,10 +192,18 @@ def test_a_small_share_is_not_called_zero():
 
 
 def test_a_plan_says_sizes_in_units():
-    text = render_plan(rows=8000, dimensions=384, size=12_288_000, peak_memory=2**30, stages=[("kernel", 1.25)])
+    text = render_plan(
+        rows=8000,
+        dimensions=384,
+        size=12_288_000,
+        peak_memory=2**30,
+        stages=[("kernel", 1.25)],
+        seconds=(1.5, 30.4),
+    )
     assert "8,000" in text
     assert "11.7 MB" in text
     assert "about 1 GB" in text
+    assert "1.5 to 30 s" in text
     assert readable(2**50) == "1.02e+03 TB"
 
 

@@ -140,6 +140,9 @@ def differs(value, half=0.02):
         (differs(0.3), {"beside": differs(0.2)}, "worse"),
         (differs(0.3), {"beside": differs(0.01)}, "inconclusive"),  # random rows are as flat
         (differs(-0.3), {"beside": differs(-0.01)}, "inconclusive"),
+        (differs(0.3), {"beside": differs(-0.2)}, "inconclusive"),
+        (differs(0.0), {"beside": differs(0.07)}, "parallel"),
+        (differs(0.0), {"beside": differs(0.15)}, "inconclusive"),  # what random rows gain, the rule loses
         (differs(0.3), {"random": True}, "inconclusive"),
         (differs(0.0), {"random": True}, "parallel"),
         (differs(0.0), {"slope": 0.1}, "inconclusive"),

@@ -257,9 +257,15 @@ BEST = np.array([[1.0, 0.5], [1.1, 0.5], [0.9, 0.6], [1.0, 0.5]])
     ],
 )
 def test_verdicts(outside, inside, best, verdict):
-    found, reason = judge(outside, inside, best, 0.0)
+    found, reason = judge(0.8, outside, inside, best, 0.0)
     assert found == verdict
     assert reason
+
+
+def test_a_student_that_is_worse_than_nothing_is_not_taught_by_what_quiets_it():
+    found, reason = judge(4.6, of(2.4, 0.1), of(0.3, 0.1), BEST, 0.0)
+    assert found == "not-applicable"
+    assert "an error of 4.6 outside" in reason
 
 
 def test_teachers_of_several_sizes_leave_something_out():
@@ -284,9 +290,16 @@ def test_what_leaves_nothing_to_tell_is_refused(by_modes, change, told):
     assert refused.value.next_step
 
 
-def test_a_teacher_of_classes_without_enough_rows_is_refused(by_classes):
+@pytest.mark.parametrize(("rare", "real"), [(40, 80), (5, 20)])
+def test_a_teacher_of_classes_without_enough_rows_is_refused(rare, real):
+    """Fewer than the student is to have of them, or so few that it would have next to none."""
+    rows = sphere(400)
+    labels = Labels.of(["rare" if number < rare else "common" for number in range(len(rows))])
+    task = SpanTask(
+        problem=problem_of(rows, labels=labels), teacher=Teacher(classes=(1,)), volumes=VOLUMES, real=real
+    )
     with pytest.raises(InputError, match="of the classes that the teacher knows"):
-        scene_of(replace(by_classes, teacher=Teacher(classes=(0,))), 0)
+        scene_of(task, 0)
 
 
 @pytest.mark.parametrize(
@@ -294,8 +307,9 @@ def test_a_teacher_of_classes_without_enough_rows_is_refused(by_classes):
     [
         ({"teacher_modes": 3, "teacher_classes": ["0"]}, "two kinds of teacher"),
         ({"teacher_classes": ["0"]}, "needs a target of labels"),
-        ({"volumes": []}, "--volumes: expected numbers above 0"),
+        ({"volumes": []}, "--volumes: expected numbers from 0.1 to 100, got none"),
         ({"volumes": [1, -2]}, "got -2, 1"),
+        ({"volumes": [float("nan")]}, "got nan"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(options, told):

@@ -12,8 +12,9 @@ from specaudit.api.fitting import fit
 from specaudit.api.fusing import fused_fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
 from specaudit.api.oracles import oracle_experiment
-from specaudit.api.planning import Plan, compare_plan, plan, span_plan
+from specaudit.api.planning import Plan, compare_plan, plan, scan_plan, span_plan
 from specaudit.api.pruning import prune, prune_plan
+from specaudit.api.scanning import ScanFile, scan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
 from specaudit.api.static_limits import static_limit
@@ -40,6 +41,7 @@ __all__ = [
     "Policy",
     "Pruning",
     "RowSample",
+    "ScanFile",
     "Simulation",
     "Span",
     "SpanRows",
@@ -60,6 +62,8 @@ __all__ = [
     "prune_plan",
     "residuals",
     "sample",
+    "scan",
+    "scan_plan",
     "simulate",
     "span",
     "span_plan",

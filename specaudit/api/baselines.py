@@ -13,6 +13,7 @@ from specaudit.api.common import MAX_ROWS, fraction
 from specaudit.api.fitting import fit
 from specaudit.budget import usable_threads
 from specaudit.dataset import DataSet
+from specaudit.distributed import engine_of
 from specaudit.documents import Baseline
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import ConfigError
@@ -46,7 +47,7 @@ def baseline(
     The source is read twice, so that it cannot be a stream. `on_sample` is called with the different rows that the
     null is drawn from (sampled_rows, d), as they are stored, in the order of their keys.
     """
-    if isinstance(source, str) and source == "-":
+    if "-" in (source if isinstance(source, list | tuple) else [source] if isinstance(source, str) else []):
         raise ConfigError("a baseline cannot be made of a stream", next_step="save the embeddings to a file first")
     report, cores = progress or SilentProgress(), usable_threads(threads)
     scanning: dict[str, Any] = {
@@ -59,7 +60,8 @@ def baseline(
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))
         reading = {name: value for name, value in arguments.items() if name in READING}
-        embeddings = stack.enter_context(open_embeddings(source, **reading))
+        engine = stack.enter_context(engine_of(arguments.get("workers"), arguments.get("dask")))
+        embeddings = stack.enter_context(open_embeddings(source, **reading, engine=engine))
         with report.stage("scan again") as stage:
             data = DataSet.of(embeddings, scan(embeddings, progress=fraction(stage.update), **scanning))
         order = data.keyed(seed)[1][:max_rows]

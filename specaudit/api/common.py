@@ -17,7 +17,8 @@ from specaudit.scan import Scan
 from specaudit.version import __version__
 
 if TYPE_CHECKING:
-    Source = str | os.PathLike[str] | npt.NDArray[Any] | Embeddings
+    Place = str | os.PathLike[str]
+    Source = Place | Sequence[Place] | npt.NDArray[Any] | Embeddings
 
 MAX_ROWS = 16_384
 LARGEST_NORM = 1e60

@@ -20,6 +20,7 @@ from specaudit.api.sides import Proposal, Reader, check_dimensions, check_models
 from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import KernelChange
 from specaudit.dataset import DataSet
+from specaudit.distributed import engine_of
 from specaudit.documents import Baseline, Comparison
 from specaudit.errors import ConfigError, InputError
 from specaudit.gates import judge
@@ -81,6 +82,8 @@ def compare(
     graph_rows: int = GRAPH_ROWS,
     index: str = "auto",
     max_memory: int | None = None,
+    workers: int | None = None,
+    dask: str | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Comparison:
@@ -117,6 +120,8 @@ def compare(
         decided by dense matrices.
     landmarks, neighbors, graph_rows, index
         Of those graphs, as in `fit`.
+    workers, dask
+        Where rows are read, as in `fit`.
     calibrate
         Also work out the smallest harm that would be found with 80 % power.
     command
@@ -147,23 +152,24 @@ def compare(
             raise ConfigError("groups need BEFORE's embeddings", next_step="give them in place of the baseline")
         if operator == "graph":
             raise ConfigError("a kernel graph needs BEFORE's rows", next_step="give them in place of the baseline")
-        found = compare_with_baseline(
-            baseline,
-            after,
-            seed=seed,
-            expect=expect,
-            kernels=kernels,
-            given={"bandwidth": bandwidth, "normalize": normalize, "centered": centered},
-            model=model,
-            model_after=model_after,
-            opening={"dtype": dtype, "shape": shape, "column": column},
-            drop_bad_rows=drop_bad_rows,
-            threads=threads,
-            max_rows=max_rows,
-            max_memory=max_memory,
-            command=command,
-            progress=progress,
-        )
+        with engine_of(workers, dask) as engine:
+            found = compare_with_baseline(
+                baseline,
+                after,
+                seed=seed,
+                expect=expect,
+                kernels=kernels,
+                given={"bandwidth": bandwidth, "normalize": normalize, "centered": centered},
+                model=model,
+                model_after=model_after,
+                opening={"dtype": dtype, "shape": shape, "column": column, "engine": engine},
+                drop_bad_rows=drop_bad_rows,
+                threads=threads,
+                max_rows=max_rows,
+                max_memory=max_memory,
+                command=command,
+                progress=progress,
+            )
         return judge(_calibrated(found, rules) if calibrate else found, rules)
     assert not isinstance(before, Baseline)
     seed = seed or 0
@@ -182,6 +188,7 @@ def compare(
             normalize=normalize,
             drop_bad_rows=drop_bad_rows,
             without=groups,
+            engine=stack.enter_context(engine_of(workers, dask)),
         )
         first = reader.read(before, ids, groups)
         second = reader.read(after, ids_after) if after is not None else reader.propose(first, proposal, ids_after)

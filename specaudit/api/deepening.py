@@ -70,6 +70,7 @@ class Deepening:
                                 dense_rows=min(self.plan.dense_rows, self.rows),
                                 seed=seed,
                                 threads=threads,
+                                engine=data.embeddings.engine,
                             )
                         )
         return {name: DeepGain.between(*pair) for name, pair in curves.items()}

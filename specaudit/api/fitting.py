@@ -15,11 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
+from specaudit.api.pace import Pace
 from specaudit.api.planning import check_fit, index_room, on_columns, stages_of
 from specaudit.budget import usable_threads
 from specaudit.calibration import GraphEstimate, check_graph, estimate_graph
+from specaudit.distributed import engine_of
 from specaudit.documents import Fit
-from specaudit.embeddings import Embeddings, open_embeddings
+from specaudit.embeddings import HERE, Embeddings, open_embeddings
 from specaudit.estimate import LEADING, estimate_covariance, estimate_dense
 from specaudit.extension import extended_eigenvalues
 from specaudit.graph import NEIGHBORS, nearest_neighbours
@@ -56,6 +58,8 @@ def fit(
     graph_rows: int = GRAPH_ROWS,
     index: str = "auto",
     max_memory: int | None = None,
+    workers: int | None = None,
+    dask: str | None = None,
     progress: Progress | None = None,
 ) -> Fit:
     """Return what one data set's embeddings say of its spectral tail.
@@ -63,7 +67,8 @@ def fit(
     Parameters
     ----------
     source
-        A path, `FILE::member`, URL, directory, glob, `@list`, `-`, or an array (n, d).
+        A path, `FILE::member`, URL, directory, glob, `@list`, `-`, several of these, or an array (n, d). Files may be
+        scans (`specaudit.scan`), whose shards are read where more is needed than they hold.
     ids
         Names of the rows, unique: a file or a sequence.
     dtype, shape
@@ -100,6 +105,9 @@ def fit(
         while that is affordable, then "ivf" if it fits, else exact for a sample of the rows.
     max_memory
         Bytes that the run may use; checked before the work starts.
+    workers, dask
+        Processes of this machine, or the address of a Dask scheduler, whose workers read the rows and search for
+        neighbours. The document is that of one process.
     progress
         Told of stages and their progress.
 
@@ -120,11 +128,15 @@ def fit(
     cores = usable_threads(threads)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))
+        engine = stack.enter_context(engine_of(workers, dask))
         embeddings = stack.enter_context(
-            open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory)
+            open_embeddings(
+                source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory, engine=engine
+            )
         )
         check_fit(embeddings, kernels, max_rows, graph, max_memory)
-        report.expect(stages_of(embeddings, kernels, max_rows, graph, cores, max_memory))
+        pace = Pace.assumed(cores, None if engine is HERE else engine.width)
+        report.expect(stages_of(embeddings, kernels, max_rows, graph, pace, max_memory))
         with report.stage("scan") as stage:
             found = scan(
                 embeddings,
@@ -194,6 +206,7 @@ def _estimate(
             dense_rows=max_rows,
             seed=seed,
             threads=threads,
+            engine=embeddings.engine,
             progress=progress,
         )
         if answer.pairs is not None and answer.estimate.operator == "graph":

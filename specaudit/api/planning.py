@@ -8,22 +8,29 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeGuard
 
+from threadpoolctl import threadpool_limits
+
 from specaudit.api.beside import AGAINST, JUDGED, judging_memory
 from specaudit.api.common import MAX_ROWS, check_arguments
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
+from specaudit.api.pace import SPEED, Pace
 from specaudit.api.spanning import SPAN_ROWS, most_judged
 from specaudit.budget import (
     check_memory,
     comparison_memory,
+    extension_memory,
     graph_memory,
     neighbours_memory,
     peak_memory,
+    scan_file_memory,
     span_memory,
     usable_memory,
     usable_threads,
+    worker_memory,
 )
 from specaudit.calibration import GraphSettings
 from specaudit.comparison import ROUNDS
+from specaudit.distributed import engine_of
 from specaudit.documents import Baseline
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import Embeddings, open_embeddings
@@ -38,8 +45,8 @@ if TYPE_CHECKING:
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
-SPEED = 40e9
-"""Floating-point operations per second and core that the expected times assume."""
+SPREAD = (0.3, 2.0)
+"""Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +60,9 @@ class Plan:
     peak_memory
         Bytes.
     stages
-        Expected seconds of each stage on two cores.
+        Expected seconds of each stage.
+    worker_memory
+        Bytes that each thread of a cluster needs; None without one.
     """
 
     rows: int
@@ -61,6 +70,13 @@ class Plan:
     bytes: int
     peak_memory: int
     stages: tuple[tuple[str, float], ...]
+    worker_memory: int | None = None
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Between which the time is expected."""
+        total = sum(seconds for _, seconds in self.stages)
+        return SPREAD[0] * total, SPREAD[1] * total
 
 
 def plan(
@@ -79,21 +95,65 @@ def plan(
     graph_rows: int = GRAPH_ROWS,
     index: str = "auto",
     max_memory: int | None = None,
+    workers: int | None = None,
+    dask: str | None = None,
     **_: object,
 ) -> Plan:
-    """Return what `fit` with the same arguments would take, from the shape of the data alone."""
+    """Return what `fit` with the same arguments would take, from the shape of the data and a probe."""
     check_arguments(kernels, max_rows)
     graph = GraphPlan.of(
         operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows, index=index
     )
-    with open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column) as embeddings:
+    cores = usable_threads(threads)
+    with (
+        threadpool_limits(limits=cores),
+        engine_of(None, dask) as engine,
+        open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, engine=engine) as embeddings,
+    ):
         n, d = embeddings.rows, embeddings.dimensions
+        pace = Pace.measured(embeddings, cores, workers or (engine.width if dask else None))
+        graphed = min(n, graph.rows) if any(graph.wanted(name, n) for name in kernels) else 0
         return Plan(
             rows=n,
             dimensions=d,
             bytes=n * d * embeddings.dtype.itemsize,
             peak_memory=peak_of(embeddings, kernels, max_rows, graph, max_memory),
-            stages=stages_of(embeddings, kernels, max_rows, graph, usable_threads(threads), max_memory),
+            stages=stages_of(embeddings, kernels, max_rows, graph, pace, max_memory),
+            worker_memory=None
+            if pace.workers is None
+            else worker_memory(d, graphed, any(on_columns(name, n, d) for name in kernels)),
+        )
+
+
+def scan_plan(
+    source: Source,
+    *,
+    ids: str | os.PathLike[str] | Sequence[str] | None = None,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    max_rows: int = MAX_ROWS,
+    workers: int | None = None,
+    dask: str | None = None,
+    **_: object,
+) -> Plan:
+    """Return what `scan` with the same arguments would take."""
+    with (
+        engine_of(None, dask) as engine,
+        open_embeddings(
+            source, ids=ids, dtype=dtype, shape=shape, column=column, engine=engine, fewest=1
+        ) as embeddings,
+    ):
+        n, d = embeddings.rows, embeddings.dimensions
+        size = n * d * embeddings.dtype.itemsize
+        pace = Pace.measured(embeddings, usable_threads(None), workers or (engine.width if dask else None))
+        return Plan(
+            rows=n,
+            dimensions=d,
+            bytes=size,
+            peak_memory=scan_file_memory(n, min(n, max_rows), d),
+            stages=(("start", 1.0 + pace.starting), ("scan", 0.0 if embeddings.findings else pace.scan(size))),
+            worker_memory=None if pace.workers is None else worker_memory(d, 0, False),
         )
 
 
@@ -102,22 +162,22 @@ def stages_of(
     kernels: Sequence[str],
     max_rows: int,
     graph: GraphPlan,
-    threads: int,
+    pace: Pace,
     max_memory: int | None,
 ) -> tuple[tuple[str, float], ...]:
     """Return the stages of a fit with the seconds that each is expected to take."""
     n, d = embeddings.rows, embeddings.dimensions
     m = min(n, max_rows)
-    speed = SPEED * threads
+    speed = pace.operations
     searched = choose_index(graph.index, n, d, memory=index_room(embeddings, graph, max_memory))
     dense = [name for name in kernels if not on_columns(name, n, d)]
     stages = [
-        ("start", 1.5),
-        ("scan", n * d * embeddings.dtype.itemsize / 1e9),
-        ("neighbours", search_operations(searched, n, d) / speed),
+        ("start", 1.5 + pace.starting),
+        ("scan", 0.0 if embeddings.findings else pace.scan(n * d * embeddings.dtype.itemsize)),
+        ("neighbours", pace.rows(search_operations(searched, n, d))),
         *((f"{name} spectrum", (m * m * d + 4000.0 * m * m) / speed + 0.3) for name in dense),
         *(
-            (f"{name} spectrum", (2.0 * n * d * d + 30.0 * d**3) / speed + 0.1)
+            (f"{name} spectrum", pace.rows(2.0 * n * d * d) + 30.0 * d**3 / speed + 0.1)
             for name in kernels
             if name not in dense
         ),
@@ -157,9 +217,11 @@ def compare_plan(
     graph_rows: int = GRAPH_ROWS,
     index: str = "auto",
     max_memory: int | None = None,
+    workers: int | None = None,
+    dask: str | None = None,
     **_: object,
 ) -> Plan:
-    """Return what `compare` with the same arguments would take, from the shape of the data alone.
+    """Return what `compare` with the same arguments would take, from the shape of the data and a probe.
 
     The smaller side is taken to be part of the larger, and some rows to have copies, which takes most memory.
     """
@@ -168,22 +230,28 @@ def compare_plan(
     graph = GraphPlan.of(
         operator, kernels, max_rows, landmarks=landmarks, neighbors=neighbors, rows=graph_rows, index=index
     )
+    cores = usable_threads(threads)
     with ExitStack() as stack:
+        stack.enter_context(threadpool_limits(limits=cores))
+        engine = stack.enter_context(engine_of(None, dask))
         opened = [
-            stack.enter_context(open_embeddings(source, without=groups, dtype=dtype, shape=shape, column=column))
+            stack.enter_context(
+                open_embeddings(source, without=groups, dtype=dtype, shape=shape, column=column, engine=engine)
+            )
             for source in (before, after, added)
             if not (source is None or isinstance(source, Baseline) or is_baseline(source))
         ]
         rows = [embeddings.rows for embeddings in opened]
         d = opened[0].dimensions
         size = sum(e.rows * e.dimensions * e.dtype.itemsize for e in opened)
+        pace = Pace.measured(opened[0], cores, workers or (engine.width if dask else None))
+        unscanned = sum(e.rows * e.dimensions * e.dtype.itemsize for e in opened if e.findings is None)
     if is_baseline(before):
         document = before if isinstance(before, Baseline) else read_document(before)
         rows.insert(0, document.sampled_rows if isinstance(document, Baseline) else rows[0])
     large, small = (min(max_rows, pick(rows)) for pick in (max, min))
-    cores = usable_threads(threads)
-    speed = SPEED * cores
-    stages = [("start", 2.0), ("scan", size / 1e9)]
+    speed = pace.operations
+    stages = [("start", 2.0 + pace.starting), ("scan", pace.scan(unscanned))]
     for name in kernels:
         if on_columns(name, small, d):
             stages.append((f"{name} null", ROUNDS[0] * (2.0 * small * d * d + 30.0 * d**3) / speed))
@@ -205,7 +273,14 @@ def compare_plan(
             for name in kernels
             if graph.wanted(name, deep)
         ]
-    return Plan(rows=sum(rows), dimensions=d, bytes=size, peak_memory=peak, stages=tuple(stages))
+    return Plan(
+        rows=sum(rows),
+        dimensions=d,
+        bytes=size,
+        peak_memory=peak,
+        stages=tuple(stages),
+        worker_memory=None if pace.workers is None else worker_memory(d, 0, False),
+    )
 
 
 def span_plan(
@@ -294,7 +369,11 @@ def peak_of(
         return peak
     size = min(n, graph.rows)
     settings = graph.settings(size)
-    return max(peak, graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize))
+    return max(
+        peak,
+        graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize),
+        extension_memory(n, min(n, graph.sampled), d),
+    )
 
 
 def check_fit(

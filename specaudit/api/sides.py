@@ -13,7 +13,15 @@ import numpy as np
 from specaudit.api.common import check_scale, fraction
 from specaudit.budget import check_memory, scan_memory
 from specaudit.dataset import DataSet, IntArray
-from specaudit.embeddings import Embeddings, concatenated, open_embeddings, read_selection, read_weights
+from specaudit.embeddings import (
+    HERE,
+    Embeddings,
+    Engine,
+    concatenated,
+    open_embeddings,
+    read_selection,
+    read_weights,
+)
 from specaudit.errors import ConfigError, InputError
 from specaudit.hashing import row_keys
 from specaudit.kernels import Normalize
@@ -100,6 +108,7 @@ class Reader:
         normalize: Normalize,
         drop_bad_rows: bool,
         without: Rule | None = None,
+        engine: Engine = HERE,
     ) -> Reader:
         """Return a reader with the arguments of the verb; `without` is what is given as the groups of BEFORE."""
         return cls(
@@ -111,6 +120,7 @@ class Reader:
                 "shape": shape,
                 "column": column,
                 "max_memory": max_memory,
+                "engine": engine,
             },
             scanning={"seed": seed, "max_rows": max_rows, "normalize": normalize, "drop_bad_rows": drop_bad_rows},
         )

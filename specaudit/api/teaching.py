@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specaudit import documents as doc
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from specaudit.api.common import Source
 
 VOLUMES = (1.0, 2.0, 4.0, 8.0)
-LARGEST_VOLUME, MOST_ADDED = 100.0, 20
+SMALLEST_VOLUME, LARGEST_VOLUME, MOST_ADDED = 0.1, 100.0, 20
 MODES, SHARE_OF_MODES = 30, 5
 """A teacher's modes by default, and the real rows for each of them at least."""
 
@@ -51,7 +52,7 @@ def synthetic_span(
         Added rows in units of the real ones.
     real
         Real rows that the student always has; by default as many as leave fresh ones for the largest volume, at most
-        150.
+        100.
 
     Raises
     ------
@@ -69,9 +70,8 @@ def synthetic_span(
     if teacher_classes is not None and task.kind != "labels":
         raise ConfigError("--teacher-classes needs a target of labels", next_step="add --labels FILE")
     with opened(task, progress) as of:
-        span = SpanTask(problem=of.problem, teacher=Teacher(modes=1), volumes=grid, real=real)
-        teacher = _teacher(of, span.count(), teacher_modes, teacher_classes)
-        span = SpanTask(problem=of.problem, teacher=teacher, volumes=grid, real=real)
+        span = SpanTask(problem=of.problem, teacher=Teacher(), volumes=grid, real=real)
+        span = replace(span, teacher=_teacher(of, span.count(), teacher_modes, teacher_classes))
         dimensions, runs = of.data.embeddings.dimensions, min(of.threads, task.seeds)
         factor = 1 + span.added(grid[-1]) / len(of.places)
         check_memory(
@@ -117,10 +117,10 @@ def distillation(
 
 def _checked_volumes(volumes: Sequence[float]) -> tuple[float, ...]:
     found = tuple(sorted(set(volumes)))
-    if not found or not 0 < found[0] <= found[-1] <= LARGEST_VOLUME:
+    if not found or not SMALLEST_VOLUME <= found[0] <= found[-1] <= LARGEST_VOLUME:
         told = ", ".join(f"{volume:g}" for volume in found)
         raise ConfigError(
-            f"--volumes: expected numbers above 0, at most {LARGEST_VOLUME:g}, got {told or 'none'}",
+            f"--volumes: expected numbers from {SMALLEST_VOLUME:g} to {LARGEST_VOLUME:g}, got {told or 'none'}",
             next_step="for example --volumes 1,2,4,8",
         )
     return (0.0, *found)

@@ -19,13 +19,13 @@ from specaudit.cli.frontier import frontier
 from specaudit.cli.headroom import headroom
 from specaudit.cli.prune import prune
 from specaudit.cli.sample import sample
+from specaudit.cli.scan import scan
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
 from specaudit.cli.signals import Stopped
 from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note, open_streams
-from specaudit.embeddings.display import shown
 from specaudit.errors import ExitCode, SpecauditError, UnresolvedError
 from specaudit.version import __version__
 
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "prune": prune,
     "span": span,
     "frontier": frontier,
+    "scan": scan,
     "sample": sample,
     "simulate": simulate,
     "headroom": headroom,
@@ -147,6 +148,8 @@ def _fail(problem: str, next_step: str, *, as_json: bool) -> ExitCode:
 
 def one_line(text: str) -> str:
     """Return a message on one printable line of a bounded length."""
+    from specaudit.embeddings.display import shown  # whose package imports numpy, which help shall not
+
     return shown(" ".join(text.split()), LONGEST_MESSAGE)
 
 

@@ -30,14 +30,20 @@ UNFUSED = {
     "keep_sample": "a fused fit is no baseline",
     "save_leverage": "leverages are of one embedding",
     "dry_run": "its plan is not known",
+    "workers": "both sides are read by this process",
+    "dask": "both sides are read by this process",
 }
 """Flag that is refused with --fuse -> why."""
+MEASURED = ("bandwidth", "drop_bad_rows")
 
 
 def fit(
     context: typer.Context,
-    source: Annotated[
-        str, typer.Argument(metavar="EMB", help="A file, FILE::member, URL, directory, glob, @list or - (stdin).")
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="EMB...", help="A file, FILE::member, URL, directory, glob, @list or - (stdin); scans."
+        ),
     ],
     kernel: options.Kernels = options.KERNELS,
     bandwidth: options.Bandwidth = None,
@@ -58,6 +64,8 @@ def fit(
     graph_rows: options.GraphRows = options.GRAPH_ROWS,
     index: options.IndexName = "auto",
     max_memory: options.MaxMemory = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
     outputs: Annotated[list[str] | None, options.output_option(output.suffixes("fit"))] = None,
     format_: Annotated[str, options.format_option(output.stdout_formats("fit"))] = "text",
     report: options.Reports = None,
@@ -102,7 +110,12 @@ def fit(
 
     Exits 0 whatever the status is, unless --require says otherwise; 2 when it could not run.
     """
-    arguments = {**options.measurement(context.params), **options.graph(context.params)}
+    source = sources[0] if len(sources) == 1 else sources
+    arguments = {
+        **options.measurement(context.params),
+        **options.graph(context.params),
+        **options.engine(context),
+    }
     required = options.checked("require", require or None)
     output.check_stdout(format_, "fit", dry_run=dry_run)
     if fuse is None:
@@ -112,7 +125,7 @@ def fit(
     else:
         _check_fused(context, fuse_by)
     files = output.requested("fit", documents=outputs, reports=report, plots=plot)
-    carried = [output.leverage_output(text, source) for text in save_leverage or ()]
+    carried = [output.leverage_output(text, sources) for text in save_leverage or ()]
     kept = [output.baseline_output(text) for text in baseline or ()]
     if keep_sample and not kept:
         raise ConfigError(
@@ -121,7 +134,7 @@ def fit(
     beside = [output.sample_output(file) for file in kept if keep_sample]
     output.check_outputs(
         [*files, *kept, *beside, *carried],
-        [source.partition("::")[0], *options.given(fuse, fuse_ids, ids, config_file)],
+        [*(name.partition("::")[0] for name in sources), *options.given(fuse, fuse_ids, ids, config_file)],
     )
 
     from specaudit import api
@@ -156,7 +169,7 @@ def fit(
 
 
 def _check_fused(context: typer.Context, by: str) -> None:
-    """Refuse what a fused kernel does not have; what a configuration file says of it has no effect."""
+    """Refuse what a fused kernel does not have; settings of a file only where they would change what is measured."""
     if by not in config.FUSIONS:
         raise ConfigError(f"--fuse-by: expected {' or '.join(config.FUSIONS)}, got {by!r}")
     if context.params["operator"] == "graph":
@@ -164,8 +177,8 @@ def _check_fused(context: typer.Context, by: str) -> None:
             "--fuse: the kernel graph is of one embedding", next_step="use --operator dense, and --max-rows for depth"
         )
     for name, why in UNFUSED.items():
-        if context.params[name] and options.on_command_line(context, name):
-            raise ConfigError(f"--fuse: {why}", next_step=f"drop --{name.replace('_', '-')}")
+        if context.params[name] and (name in MEASURED or options.on_command_line(context, name)):
+            raise ConfigError(f"--fuse: {why}", next_step=f"drop {name.replace('_', '-')}")
 
 
 def _refuse(result: Fit, required: Sequence[str], exit_zero: bool) -> None:

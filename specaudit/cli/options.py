@@ -92,6 +92,13 @@ IndexName = Annotated[
 MaxMemory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Such as 4G or 800M; by default what the machine has.")
 ]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Processes of this machine that read the rows (Dask).")
+]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler whose workers read the rows, as tcp://host:8786."),
+]
 
 Plots = Annotated[
     list[str] | None,
@@ -161,6 +168,13 @@ def graph(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the API's arguments about the kernel graph and the search for neighbours, checked."""
     names = ("operator", "landmarks", "neighbors", "graph_rows", "index")
     return {name: checked(name.replace("_", "-"), values[name]) for name in names}
+
+
+def engine(context: typer.Context) -> dict[str, Any]:
+    """Return the API's arguments that say who reads the rows; a flag takes the place of a setting of the other."""
+    found = {name: checked(name, context.params[name]) for name in ("workers", "dask")}
+    flags = [name for name in found if on_command_line(context, name)]
+    return {name: value if len(flags) != 1 or name in flags else None for name, value in found.items()}
 
 
 def checked(key: str, value: object) -> Any:

@@ -95,9 +95,9 @@ def data_output(flag: str, text: str, kind: Kind, formats: Mapping[str, object],
     return Output(path=Path(text), kind=kind, format=suffix)
 
 
-def leverage_output(text: str, source: str) -> Output:
+def leverage_output(text: str, sources: Sequence[str]) -> Output:
     """Return the file of leverages that ``text`` names, by its suffix; the source is read again for it."""
-    if source == "-":
+    if "-" in sources:
         raise ConfigError(
             "--save-leverage cannot read a stream again", next_step="save the embeddings to a file first"
         )

@@ -79,6 +79,8 @@ def show_plan(plan: Plan) -> None:
             size=plan.bytes,
             peak_memory=plan.peak_memory,
             stages=plan.stages,
+            seconds=plan.seconds,
+            worker_memory=plan.worker_memory,
         )
     )
 

@@ -37,7 +37,7 @@ def synthetic_span(
     real: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Real rows of the student; by default a share that leaves fresh ones, at most 150."
+            metavar="N", help="Real rows of the student; by default a share that leaves fresh ones, at most 100."
         ),
     ] = None,
     ridge: training.Ridge = None,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
+from specaudit.embeddings.findings import Normalize
 from specaudit.embeddings.formats import FORMATS
 from specaudit.embeddings.opening import open_embeddings
 from specaudit.embeddings.pairs import paired
+from specaudit.embeddings.passes import HERE, Band, Engine
 from specaudit.embeddings.remote import SCHEMES
 from specaudit.embeddings.row_values import read_groups, read_scores, read_weights
 from specaudit.embeddings.selection import read_rows, read_selection
 
 __all__ = [
     "FORMATS",
+    "HERE",
     "SCHEMES",
+    "Band",
     "Block",
     "Embeddings",
+    "Engine",
+    "Normalize",
     "Shard",
     "concatenated",
     "open_embeddings",

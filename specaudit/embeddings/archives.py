@@ -25,7 +25,8 @@ DAMAGE = (
     EOFError,
     RuntimeError,  # encrypted, or a compression that zipfile does not know
     ValueError,
-    IndexError,
+    LookupError,
+    TypeError,
     OverflowError,
     OSError,
 )
@@ -41,7 +42,7 @@ def read_npz(part: Part) -> FileMatrix:
     InputError
         The archive is damaged, or no member or more than one could be meant.
     """
-    with _opened(part) as (archive, again):
+    with opened_archive(part) as (archive, again):
         info = _choose(archive, part)
         label = member_label(part, _key(info))
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
@@ -51,7 +52,7 @@ def read_npz(part: Part) -> FileMatrix:
             header = read_header(stream, label)
         check_matrix(label, header.shape, header.dtype)
         expect_data(label, header, info.file_size - header.length)
-        start = _data_start(part, info)
+        start = stored_at(part, info)
     return from_file(
         again,
         label,
@@ -63,15 +64,18 @@ def read_npz(part: Part) -> FileMatrix:
 
 
 @contextmanager
-def _opened(part: Part) -> Iterator[tuple[zipfile.ZipFile, Again]]:
+def opened_archive(
+    part: Part, *, what: str = ".npz archive", next_step: str = "write it again with numpy.savez"
+) -> Iterator[tuple[zipfile.ZipFile, Again]]:
+    """Yield an archive and what opens its file again; damage that is found meanwhile is an ``InputError``."""
     with open_file(part.path, part.label) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 yield archive, reopening(file, part.path, part.label)
         except DAMAGE as error:
             raise InputError(
-                f"{shown(part.label)}: not a readable .npz archive: {shown(error, 100) or 'it ends early'}",
-                next_step="write it again with numpy.savez",
+                f"{shown(part.label)}: not a readable {what}: {shown(error, 100) or 'it ends early'}",
+                next_step=next_step,
             ) from None
 
 
@@ -90,7 +94,7 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, part: Part) -> Head
         return read_header(stream, f"{part.label}::{_key(info)}")
 
 
-def _data_start(part: Part, info: zipfile.ZipInfo) -> int:
+def stored_at(part: Part, info: zipfile.ZipInfo) -> int:
     """Return where a stored member begins; its name and extra field may differ from the directory's."""
     with open_file(part.path, part.label) as file:
         head = bytearray(LOCAL_HEADER)

@@ -44,14 +44,17 @@ class BandMatrix:
         """Bytes of the largest band."""
         return int(np.diff(self.edges).max()) * self.dimensions * self.dtype.itemsize
 
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order, a band or a piece of one at a time."""
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows from ``start`` to ``stop`` in order, a band or a piece of one at a time."""
         step = block_rows(max_bytes, self.dimensions * self.dtype.itemsize)
+        stop = self.rows if stop is None else stop
         with self.opener() as file:
             for low, high in pairwise(self.edges.tolist()):
-                values = file.read(low, high)
-                for start in range(0, high - low, step):
-                    yield values[start : start + step]
+                if high <= start or low >= stop:
+                    continue
+                values = file.read(low, high)[max(0, start - low) : stop - low]
+                for at in range(0, len(values), step):
+                    yield values[at : at + step]
 
     def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
         """Yield these rows, ``step`` at a time; reads the bands that they are in, each once."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -11,11 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import quoted
+from specaudit.embeddings.findings import Findings
+from specaudit.embeddings.formats import Options
 from specaudit.embeddings.ids import check_ids
-from specaudit.embeddings.matrices import Array, DType, Matrix, block_rows
+from specaudit.embeddings.matrices import Array, Clipped, DType, Matrix, block_rows
+from specaudit.embeddings.passes import HERE, A, Band, Engine, R
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.unopened import Unopened
 from specaudit.errors import InputError
 
 BLOCK_BYTES = 8 << 20
+BAND_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,9 @@ class Shard:
     rows: int
     start: int  # global number of its first row
     dtype: DType
+    first: int = 0  # number of its first row in the file
+    part: Part | None = None  # the file, and what the user said about it
+    options: Options | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,8 @@ class Embeddings:
     groups: tuple[str, ...] | None = field(default=None, repr=False)  # the label of each row's group
     matrices: tuple[Matrix, ...] = field(repr=False)  # one per shard
     max_memory: int | None = None  # bytes
+    engine: Engine = field(default=HERE, repr=False)  # what passes over the rows
+    findings: Findings | None = field(default=None, repr=False)  # where the source is a scan
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -81,8 +93,13 @@ class Embeddings:
         InputError
             A file ends early, cannot be read, or has a row of another length than its first.
         """
-        if self.max_memory is not None:
-            max_bytes = min(max_bytes, self.max_memory // 4)
+        max_bytes = self._bounded(max_bytes)
+        if self._distant:
+            bands = self.bands(most=max_bytes)
+            for band, values in zip(bands, self.each(_values, bands), strict=True):
+                values.flags.writeable = False
+                yield Block(start=band.start, values=values)
+            return
         for shard, matrix in zip(self.shards, self.matrices, strict=True):
             start = shard.start
             for values in matrix.blocks(max_bytes * shard.dtype.itemsize // self.dtype.itemsize):
@@ -111,15 +128,79 @@ class Embeddings:
         ascending = wanted[order]
         out = np.empty((len(wanted), self.dimensions), self.dtype)
         step = block_rows(BLOCK_BYTES, self.dimensions * self.dtype.itemsize)
+        jobs, places = [], []
         for shard, matrix in zip(self.shards, self.matrices, strict=True):
             at, high = np.searchsorted(ascending, [shard.start, shard.start + shard.rows])
             if at == high:
                 continue
+            rows = ascending[at:high]
+            if self._distant and not (isinstance(matrix, Unopened) and matrix.keeps(rows - shard.start)):
+                for low in range(0, len(rows), step):
+                    part = rows[low : low + step]
+                    jobs.append((Band(start=int(part[0]), stop=int(part[-1]) + 1), part - part[0]))
+                    places.append(order[at + low : at + low + len(part)])
+                continue
             # Piece by piece, so that the rows are not in memory twice.
-            for values in matrix.take(ascending[at:high] - shard.start, step):
+            for values in matrix.take(rows - shard.start, step):
                 out[order[at : at + len(values)]] = values
                 at += len(values)
+        for place, values in zip(places, self.map(Embeddings.take, jobs), strict=True):
+            out[place] = values
         return out
+
+    def bands(self, *, least: int = 0, most: int | None = None) -> tuple[Band, ...]:
+        """Return the rows cut into bands of 64 MiB or at ``least`` so many bytes, or of ``most``, at ends of blocks.
+
+        They depend on the shape of the shards and on ``max_memory``, and on nothing else, such as who works on them.
+        """
+        size = max(BAND_BYTES, least) if most is None else most
+        block = min(self._bounded(BLOCK_BYTES), size)
+        step = block_rows(block, self.dimensions * self.dtype.itemsize)
+        rows = step * max(1, size // block)
+        ends, last = [], 0
+        for shard in self.shards:
+            for end in (*range(shard.start + rows, shard.start + shard.rows, rows), shard.start + shard.rows):
+                if end - last >= rows:
+                    ends.append(end)
+                    last = end
+        if last < self.rows:
+            ends.append(self.rows)
+        return tuple(Band(start=low, stop=high) for low, high in pairwise([0, *ends]))
+
+    def band(self, band: Band) -> Embeddings:
+        """Return the rows of a band, numbered from 0, to be read in this process; it has no ids."""
+        shards: list[Shard] = []
+        matrices: list[Matrix] = []
+        for shard, matrix in zip(self.shards, self.matrices, strict=True):
+            low, high = (min(max(end - shard.start, 0), shard.rows) for end in (band.start, band.stop))
+            if low == high:
+                continue
+            start = shard.start + low - band.start
+            shards.append(replace(shard, rows=high - low, start=start, first=shard.first + low))
+            if isinstance(matrix, Unopened):
+                matrices.append(matrix.clipped(low, high))
+            else:
+                matrices.append(Clipped(matrix=matrix, start=low, stop=high))
+        return replace(
+            self, rows=band.stop - band.start, shards=tuple(shards), matrices=tuple(matrices),
+            ids=None, groups=None, engine=HERE, findings=None,
+        )  # fmt: skip
+
+    def map(self, task: Callable[[Embeddings, A], R], jobs: Iterable[tuple[Band, A]]) -> Iterator[R]:
+        """Yield what a task, a function of a module, finds in the rows of each band, in order."""
+        return self.engine.run(task, self, jobs)
+
+    def each(self, task: Callable[[Embeddings, None], R], bands: Sequence[Band]) -> Iterator[R]:
+        """Yield what a task that needs nothing else finds in each band."""
+        return self.map(task, ((band, None) for band in bands))
+
+    @property
+    def _distant(self) -> bool:
+        """Whether rows are read by others."""
+        return self.engine is not HERE and any(isinstance(matrix, Unopened) for matrix in self.matrices)
+
+    def _bounded(self, max_bytes: int) -> int:
+        return max_bytes if self.max_memory is None else min(max_bytes, self.max_memory // 4)
 
     def locate(self, row: int) -> str:
         """Return where a row is, such as ``part-2.npy row 17 (id 'abc')``; rows of a file count from 0."""
@@ -128,7 +209,11 @@ class Embeddings:
         starts = [shard.start for shard in self.shards]
         shard = self.shards[int(np.searchsorted(starts, row, side="right")) - 1]
         named = "" if self.ids is None else f" (id {quoted(self.ids[row])})"
-        return f"{shard.name} row {row - shard.start}{named}"
+        return f"{shard.name} row {row - shard.start + shard.first}{named}"
+
+
+def _values(part: Embeddings, _: None) -> Array:
+    return np.concatenate([block.values.copy() for block in part.blocks()])
 
 
 def concatenated(first: Embeddings, second: Embeddings) -> Embeddings:
@@ -156,6 +241,7 @@ def concatenated(first: Embeddings, second: Embeddings) -> Embeddings:
         matrices=first.matrices + second.matrices,
         version=_joined_version(first, second),
         max_memory=min(limits, default=None),
+        engine=second.engine if first.engine is HERE else first.engine,
     )
     if first.ids is None or second.ids is None:
         return both

@@ -9,7 +9,7 @@ from typing import Literal
 from specaudit.embeddings.display import shown
 from specaudit.errors import InputError
 
-Extra = Literal["arrow", "hdf5", "remote", "zarr"]
+Extra = Literal["arrow", "dask", "hdf5", "remote", "zarr"]
 
 
 @contextmanager

@@ -31,8 +31,8 @@ class Matrix(Protocol):
     def ids(self) -> tuple[str, ...] | None: ...  # noqa: D102
     @property
     def groups(self) -> tuple[str, ...] | None: ...  # noqa: D102
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order, C-contiguous, each block valid until the next one."""
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows from ``start`` to ``stop`` in order, C-contiguous, each block valid until the next one."""
 
     def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
         """Yield the rows of the given non-negative, ascending numbers, ``step`` of them at a time."""
@@ -118,11 +118,12 @@ class MemoryMatrix:
         """Type of the values, in native byte order."""
         return self.values.dtype.newbyteorder("=")
 
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order; a block is a view where the array is C-contiguous and native."""
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows in order; a block is a view where the array is C-contiguous and native."""
         step = block_rows(max_bytes, self.dimensions * self.dtype.itemsize)
-        for start in range(0, self.rows, step):
-            yield np.ascontiguousarray(self.values[start : start + step], dtype=self.dtype)
+        values = self.values[start:stop]
+        for at in range(0, len(values), step):
+            yield np.ascontiguousarray(values[at : at + step], dtype=self.dtype)
 
     def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
         """Yield copies of these rows, ``step`` at a time."""
@@ -131,6 +132,44 @@ class MemoryMatrix:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clipped:
+    """Rows ``start`` to ``stop`` of a matrix."""
+
+    matrix: Matrix
+    start: int
+    stop: int
+    ids: None = None
+    groups: None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.stop - self.start
+
+    @property
+    def dimensions(self) -> int:
+        """Number of columns."""
+        return self.matrix.dimensions
+
+    @property
+    def dtype(self) -> DType:
+        """Type of the values."""
+        return self.matrix.dtype
+
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows in order."""
+        stop = self.rows if stop is None else stop
+        return self.matrix.blocks(max_bytes, self.start + start, self.start + stop)
+
+    def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
+        """Yield these rows, ``step`` at a time."""
+        return self.matrix.take(self.start + rows, step)
+
+    def close(self) -> None:
+        """Nothing to give back: the matrix is another's."""
 
 
 def block_rows(max_bytes: int, row_bytes: int) -> int:

@@ -5,23 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.entries import Source
-from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, open_part
+from specaudit.embeddings.findings import Findings
+from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options
 from specaudit.embeddings.ids import check_ids, is_text, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
+from specaudit.embeddings.passes import HERE, Engine
 from specaudit.embeddings.remote import Remote, digest_of_versions, is_url, public_name
 from specaudit.embeddings.row_values import read_groups
+from specaudit.embeddings.scans import SUFFIX as SCAN
+from specaudit.embeddings.scans import check_distinct, read_scan
 from specaudit.embeddings.sources import STDIN, Part, resolve
+from specaudit.embeddings.unopened import Unopened
 from specaudit.errors import BudgetError, InputError
 
 
 def open_embeddings(
-    source: str | os.PathLike[str] | Array | Embeddings,
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Array | Embeddings,
     *,
     ids: str | os.PathLike[str] | Sequence[str] | None = None,
     groups: Source | None = None,
@@ -30,6 +37,8 @@ def open_embeddings(
     shape: tuple[int, int] | None = None,
     column: str | None = None,
     max_memory: int | None = None,
+    engine: Engine = HERE,
+    fewest: int = 2,
 ) -> Embeddings:
     """Return the embeddings of a source; of files in binary formats only the headers are read.
 
@@ -38,8 +47,8 @@ def open_embeddings(
     source
         A file, a URL, ``FILE::member``, a directory or glob of shards (natural order: part-2 before part-10; names
         with a leading "." or "_" are left out; folders key=value are looked into), ``@LIST`` (a file that names
-        one file or URL per line), ``-`` (a .npy stream on standard input), or an array ``(n, d)``, which is not
-        copied.
+        one file or URL per line), ``-`` (a .npy stream on standard input), several of these, or an array ``(n, d)``,
+        which is not copied. Files may be scans (.scan), but then all must be.
     ids
         One unique name per row, or a file or URL of them (.txt, .npy, .csv, .tsv, .jsonl), or the column of a table.
         Without it, the column or field ``id`` of a table is used.
@@ -55,6 +64,10 @@ def open_embeddings(
         Parquet and Arrow: the column of lists, or columns of numbers as in a CSV.
     max_memory
         Bytes; blocks are kept to a quarter of it.
+    engine
+        What opens the files and passes over the rows.
+    fewest
+        Rows that there must be.
 
     Raises
     ------
@@ -66,10 +79,12 @@ def open_embeddings(
     if isinstance(source, Embeddings):
         found = source if max_memory is None else replace(source, max_memory=max_memory)
     elif isinstance(source, np.ndarray):
-        found = _assemble("array", ["array"], [_memory(source)], max_memory)
+        found = replace(_assemble("array", ["array"], [_memory(source)], max_memory), engine=engine)
+        _check_rows(found, fewest)
     else:
         try:
-            name = os.fsdecode(source)
+            places: Sequence[Any] = source if isinstance(source, list | tuple) and source else [source]
+            names = [os.fsdecode(name) for name in places]
         except TypeError:
             raise InputError(
                 f"embeddings of type {type(source).__name__}, expected a path or a 2-D numpy array",
@@ -84,7 +99,8 @@ def open_embeddings(
             without=_column(without),
             max_memory=max_memory,
         )
-        found = _open_files(name, options, max_memory)
+        found = _open_files(names, options, max_memory, engine)
+        _check_rows(found, fewest)
         if options.id_column is not None and all(matrix.ids is not None for matrix in found.matrices):
             ids = None
     try:
@@ -127,26 +143,74 @@ def _column_groups(column: object, embeddings: Embeddings) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _open_files(name: str, options: Options, max_memory: int | None) -> Embeddings:
+def _open_files(names: Sequence[str], options: Options, max_memory: int | None, engine: Engine) -> Embeddings:
     known = SUFFIXES if options.dtype is None else (*SUFFIXES, *RAW_SUFFIXES)
-    parts = resolve(name, known, REFUSED)
-    matrices: list[Matrix] = []
+    parts = [part for name in names for part in resolve(name, known, (*REFUSED, SCAN))]
+    title = " + ".join("stdin" if name == STDIN else public_name(name) for name in names)
+    scans = [part for part in parts if part.suffix == SCAN]
+    if scans:
+        return _open_scans(title, parts, scans, max_memory, engine)
+    use = [options if part.suffix in TABLES else replace(options, id_column=None) for part in parts]
+    matrices = engine.open(parts, use)
     try:
-        for part in parts:
-            use = options if part.suffix in TABLES else replace(options, id_column=None)
-            matrices.append(open_part(part, use))
-        title = "stdin" if name == STDIN else public_name(name)
-        found = _assemble(title, [part.label for part in parts], matrices, max_memory, _names(parts))
-        return replace(found, version=_version(parts))
+        origins = [
+            {"name": shown(name), "part": None if part.suffix == STDIN else part, "options": own}
+            for name, part, own in zip(_names(parts), parts, use, strict=True)
+        ]
+        found = _assemble(title, [part.label for part in parts], matrices, max_memory, origins)
+        return replace(
+            found, version=_version([_stored(*pair) for pair in zip(parts, matrices, strict=True)]), engine=engine
+        )
     except BaseException:
         for matrix in matrices:
             matrix.close()
         raise
 
 
-def _version(parts: Sequence[Part]) -> str | None:
+def _open_scans(
+    title: str, parts: Sequence[Part], scans: Sequence[Part], max_memory: int | None, engine: Engine
+) -> Embeddings:
+    """Return the rows of the shards that were scanned, with what was found in them."""
+    other = next((part for part in parts if part not in scans), None)
+    if other is not None:
+        raise InputError(
+            f"{shown(title)}: {shown(scans[0].label)} is a scan, {shown(other.label)} is none",
+            next_step="scan the others too: specaudit scan SHARD -o FILE.scan",
+        )
+    run = uuid4().hex
+    stored = [read_scan(part, run) for part in scans]
+    check_distinct(stored)
+    if len({(scan.findings.normalize, scan.ids is None) for scan in stored}) > 1:
+        raise InputError(
+            f"{shown(title)}: the scans differ in --normalize or in whether rows have ids",
+            next_step="scan all shards with the same options",
+        )
+    shards = [(scan, shard) for scan in stored for shard in scan.shards]
+    matrices = [matrix for scan in stored for matrix in scan.matrices]
+    found = _assemble(
+        title,
+        [f"{shard.name} in {scan.label}" for scan, shard in shards],
+        matrices,
+        max_memory,
+        [{"name": shard.name, "part": shard.part, "options": shard.options} for _, shard in shards],
+    )
+    found = replace(found, findings=Findings.joined([scan.findings for scan in stored]), engine=engine)
+    if stored[0].ids is None:
+        return found
+    ids = tuple(name for scan in stored for name in scan.ids or ())
+    check_ids(ids, found.rows, found.locate)
+    return replace(found, ids=ids)
+
+
+def _stored(part: Part, matrix: Matrix) -> str | None:
+    """Return what the store of a remote part calls its content."""
+    if isinstance(matrix, Unopened):
+        return matrix.version if isinstance(matrix.version, str) else None
+    return part.path.version if isinstance(part.path, Remote) else None
+
+
+def _version(versions: Sequence[str | None]) -> str | None:
     """Return what the stores of remote parts call their content, several together by a digest."""
-    versions = [part.path.version if isinstance(part.path, Remote) else None for part in parts]
     if len(versions) == 1 or not any(versions):
         return versions[0]
     return f"{len(versions)} files {digest_of_versions(versions)}"
@@ -156,6 +220,15 @@ def _names(parts: Sequence[Part]) -> list[str]:
     """Return short names of the parts: without their folders where that leaves them distinct."""
     short = [os.path.basename(part.label) for part in parts]
     return short if len(set(short)) == len(short) else [part.label for part in parts]
+
+
+def _check_rows(embeddings: Embeddings, fewest: int) -> None:
+    if embeddings.rows < fewest:
+        embeddings.close()
+        raise InputError(
+            f"{embeddings.name}: {embeddings.rows} row; an audit needs at least {fewest} rows",
+            next_step="check the step that wrote it",
+        )
 
 
 def _memory(array: Array) -> MemoryMatrix:
@@ -170,7 +243,7 @@ def _assemble(
     labels: Sequence[str],
     matrices: Sequence[Matrix],
     max_memory: int | None,
-    names: Sequence[str] | None = None,
+    origins: Sequence[dict[str, Any]] | None = None,
 ) -> Embeddings:
     first = matrices[0]
     for label, matrix in zip(labels, matrices, strict=True):
@@ -185,10 +258,6 @@ def _assemble(
                 next_step="give all shards an id column, or name a file of ids",
             )
     starts = np.cumsum([0, *(matrix.rows for matrix in matrices)]).tolist()
-    if starts[-1] < 2:
-        raise InputError(
-            f"{shown(name)}: 1 row; an audit needs at least 2 rows", next_step="check the step that wrote it"
-        )
     dtype = np.result_type(*(matrix.dtype for matrix in matrices))
     if max_memory is not None and first.dimensions * dtype.itemsize > max_memory // 4:
         raise BudgetError(
@@ -202,8 +271,10 @@ def _assemble(
         dimensions=first.dimensions,
         dtype=dtype,
         shards=tuple(
-            Shard(name=shown(short), rows=matrix.rows, start=start, dtype=matrix.dtype)
-            for short, matrix, start in zip(names or labels, matrices, starts[:-1], strict=True)
+            Shard(rows=matrix.rows, start=start, dtype=matrix.dtype, **origin)
+            for matrix, start, origin in zip(
+                matrices, starts[:-1], origins or [{"name": shown(label)} for label in labels], strict=True
+            )
         ),
         matrices=tuple(matrices),
         max_memory=max_memory,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import quoted
 from specaudit.embeddings.matrices import Array, DType, block_rows
+from specaudit.embeddings.passes import Band
 from specaudit.errors import InputError
 
 Rows = npt.NDArray[np.int64]
@@ -55,11 +56,13 @@ class PairedMatrix:
         """Columns of both."""
         return self.first.dimensions + self.second.dimensions
 
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in the order of the first side."""
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows from ``start`` to ``stop`` in the order of the first side."""
         step = block_rows(max_bytes, self.dimensions * self.dtype.itemsize)
-        for block in self.first.blocks(step * self.first.dimensions * self.first.dtype.itemsize):
-            yield self._beside(block.values, self.order[block.start : block.start + len(block.values)])
+        part = self.first.band(Band(start=start, stop=self.rows if stop is None else stop))
+        for block in part.blocks(step * self.first.dimensions * self.first.dtype.itemsize):
+            at = start + block.start
+            yield self._beside(block.values, self.order[at : at + len(block.values)])
 
     def take(self, rows: Rows, step: int) -> Iterator[Array]:
         """Yield these rows, ``step`` at a time."""

@@ -47,17 +47,18 @@ class FileMatrix:
         """Type of the values, in native byte order."""
         return self.stored.newbyteorder("=")
 
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order; the blocks share one buffer."""
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows from ``start`` to ``stop`` in order; the blocks share one buffer."""
         width = self.dimensions * self.stored.itemsize
-        step = min(self.rows, block_rows(max_bytes, width))
+        stop = self.rows if stop is None else stop
+        step = max(1, min(stop - start, block_rows(max_bytes, width)))
         read = self._read_columns if self.fortran else self._read_rows
         raw = np.empty(step * (len(self.prefix) + width), np.uint8)
         out = np.empty((step, self.dimensions), self.dtype)
         with self.opener() as file:
             advise_sequential(file)
-            for start in range(0, self.rows, step):
-                yield read(file, start, min(step, self.rows - start), raw, out)
+            for at in range(start, stop, step):
+                yield read(file, at, min(step, stop - at), raw, out)
 
     def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
         """Yield these rows, ``step`` at a time; reads little more than the rows themselves."""
@@ -150,10 +151,13 @@ class JoinedMatrix:
         """Type of the values, in native byte order."""
         return self.parts[0].dtype
 
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order; a block is of one part."""
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows from ``start`` to ``stop`` in order; a block is of one part."""
+        stop = self.rows if stop is None else stop
         for part in self.parts:
-            yield from part.blocks(max_bytes)
+            if start < part.rows and stop > 0:
+                yield from part.blocks(max_bytes, max(0, start), min(part.rows, stop))
+            start, stop = start - part.rows, stop - part.rows
 
     def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
         """Yield these rows, at most ``step`` at a time."""

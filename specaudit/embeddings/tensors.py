@@ -51,9 +51,9 @@ class BFloatMatrix:
         """Type of the values that are given."""
         return np.dtype(np.float32)
 
-    def blocks(self, max_bytes: int) -> Iterator[Array]:
-        """Yield all rows in order."""
-        return map(_widened, self.halves.blocks(max_bytes // 2))
+    def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
+        """Yield the rows from ``start`` to ``stop`` in order."""
+        return map(_widened, self.halves.blocks(max_bytes // 2, start, stop))
 
     def take(self, rows: npt.NDArray[np.int64], step: int) -> Iterator[Array]:
         """Yield these rows, ``step`` at a time."""

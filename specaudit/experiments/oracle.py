@@ -85,7 +85,7 @@ class Arm:
     tracks, outcomes
         Of each run.
     curve
-        By which it is judged: frontier, or capacity where the frontier loses modes again in a run.
+        By which it is judged: frontier, or capacity where this or the uniform one loses modes again in a run.
     estimates
         Of the outcomes.
     verdict
@@ -218,7 +218,8 @@ def _arms(
     found = {name: estimates([run.outcomes[name] for run in runs], shared) for name in comparison.arms}
     for name in comparison.arms:
         tracks = tuple(run.tracks[name] for run in runs)
-        curve: Curve = "capacity" if any(track.fell(window) for track in tracks) else "frontier"
+        fell = any(run.tracks[each].fell(window) for run in runs for each in (name, UNIFORM))
+        curve: Curve = "capacity" if fell else "frontier"
         verdict = None
         if name in SAMPLERS and name != UNIFORM:
             statuses = [track.coherence.status for track in tracks if track.coherence is not None]

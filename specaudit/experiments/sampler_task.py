@@ -81,12 +81,17 @@ def sampler_task(problem: Problem, run: int, rows: int, network: Network | None 
     Raises
     ------
     InputError
-        The kernel has too few modes on the rows.
+        All rows have one label, or the kernel has too few modes on them.
     """
     split, values = problem.split(run), problem.values(run)
     train = split.pool[:rows]
     held = split.test[: round(HELD * len(train))]
     n, used = len(train), np.concatenate([train, held])
+    if (values[train] == values[train[0]]).all():
+        raise InputError(
+            f"all {n:,} training rows of a run have one label",
+            next_step="give labels of which none is so rare, or more rows with --train-rows",
+        )
     matrix, across = halves(problem.matrix[used], used, n)
     modes = _modes(problem.matrix[np.ix_(train, train)])
     if modes.count < FEWEST_MODES:
@@ -127,12 +132,17 @@ def _modes(matrix: RealArray) -> Modes:
 
 
 def noisy(targets: FloatArray, share: float, *, seed: int | Sequence[int]) -> tuple[FloatArray, IntArray]:
-    """Return targets (n, outputs) of which a share is that of a row with another one, and the rows that have it."""
+    """Return targets (n, outputs) of which a share is that of a row with another one, and the rows that have it.
+
+    Where all targets are the same, they stay.
+    """
     rng = np.random.default_rng(seed)
     wrong = np.sort(rng.permutation(len(targets))[: round(share * len(targets))])
     changed = targets.copy()
     for row in wrong.tolist():
-        changed[row] = targets[rng.choice(np.flatnonzero((targets != targets[row]).any(axis=1)))]
+        others = np.flatnonzero((targets != targets[row]).any(axis=1))
+        if len(others):
+            changed[row] = targets[rng.choice(others)]
     return changed, wrong
 
 

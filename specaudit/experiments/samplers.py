@@ -75,7 +75,7 @@ class Sampler:
     weigh
         Returns the weights (n,) of what is seen.
     by_residual
-        Whether weights rise with the size of the row's own residual: what the coherence ratio D can judge.
+        Whether weights are those of the row's own residual, which is what the coherence ratio D judges.
     unlike
         Whether it needs the predictions of unlike models.
     """
@@ -137,7 +137,7 @@ SAMPLERS: dict[str, Sampler] = {
         title=f"by |r|^2 as a linear probe predicts it, that saw {PROBED:.0%} of the rows' losses", weigh=_probe
     ),
     "ensemble": Sampler(title="by how far unlike models disagree on the row", weigh=_ensemble, unlike=True),
-    "frontier": Sampler(title="by the residual past the frontier k*", weigh=_frontier, by_residual=True),
+    "frontier": Sampler(title="by the residual past the frontier k*", weigh=_frontier),
     "guarded": Sampler(title="by what the residual shares with those of the nearest rows", weigh=_guarded),
 }
 """Every sampler by name."""

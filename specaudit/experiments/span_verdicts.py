@@ -45,16 +45,33 @@ def _found(study: SpanStudy, source: str) -> SourceFinding:
     gain, best = study.gain(source), study.gain(FRESH.id)
     outside, inside = (estimated(gain[:, side], study.shared) for side in (0, 1))
     ratio = share(gain[:, 0], best[:, 0], study.shared)
-    verdict, reason = judge(outside, inside, best, study.shared)
+    start = float(study.errors(source)[:, 0, 0].mean())
+    verdict, reason = judge(start, outside, inside, best, study.shared)
     return SourceFinding(source=source, outside=outside, inside=inside, share=ratio, verdict=verdict, reason=reason)
 
 
-def judge(outside: Estimate, inside: Estimate, best: FloatArray, shared: float) -> tuple[SpanVerdict, str]:
-    """Return the verdict on gains, and why; `best` (r, 2) are those of fresh real rows, outside and inside."""
+def judge(
+    start: float, outside: Estimate, inside: Estimate, best: FloatArray, shared: float
+) -> tuple[SpanVerdict, str]:
+    """Return the verdict on gains, and why.
+
+    Parameters
+    ----------
+    start
+        Error outside after the real rows alone. Above 1, which is what saying nothing has, the student has learned
+        nothing there, and all that makes it say less seems to teach it.
+    best
+        (r, 2) gains of fresh real rows, outside and inside.
+    """
     told = f"gain outside the teacher's span {interval(outside)}, inside {interval(inside)}"
     fresh = estimated(best[:, 0], shared)
     if outside.low is None or outside.high is None or inside.low is None or fresh.low is None:
         return "inconclusive", f"one run has no interval; {told}"
+    if start > 1:
+        return (
+            "not-applicable",
+            f"the real rows alone leave an error of {start:.3g} outside, more than nothing at all; {told}",
+        )
     if fresh.value <= 0:
         return "not-applicable", f"fresh real rows gain nothing outside either ({interval(fresh)}); {told}"
     if fresh.low <= 0:

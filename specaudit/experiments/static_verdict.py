@@ -49,7 +49,8 @@ def judge(
     """Return the verdict on a slope's difference to the unpruned `slope`, and why.
 
     Where the curve bends, fewer rows are further back on it and have another slope however they were chosen: a
-    pruning is worse, or steeper, only where it surely is so `beside` as many random rows too, and random rows never.
+    pruning is worse, or steeper, only where it surely is so `beside` as many random rows too, and random rows never;
+    nor is it parallel where it surely is not so beside these.
     """
     told = f"slope differs by {_told(difference)} from {slope:.3f}"
     if len(sizes) < FEWEST_SIZES or sizes[-1] < SHORTEST * sizes[0]:
@@ -64,18 +65,25 @@ def judge(
     if -margin < difference.low and difference.high < margin:
         if tail is None or tail.low <= 1:
             return "inconclusive", f"these rows do not tell that eigenvalues fall faster than 1/k; {told}"
+        if beside is not None and _surely(beside, margin):
+            return "inconclusive", f"{told}, but by {_told(beside)} from as many random rows: the curve bends"
         return "parallel", told
-    worse = difference.low > 0 and difference.value > margin
-    steeper = difference.high < 0 and difference.value < -margin
-    if not (worse or steeper):
+    if not _surely(difference, margin):
         return "inconclusive", f"{told}: more than a tenth is neither excluded nor sure"
     if random:
         return "inconclusive", f"{told}: random rows are only further back on a curve that bends"
-    if beside is not None and beside.low is not None and beside.high is not None:
+    if beside is not None:
         told += f", and by {_told(beside)} from as many random rows"
-        if (worse and beside.low <= 0) or (steeper and beside.high >= 0):
+        if not _surely(beside, 0.0) or beside.value * difference.value < 0:
             return "inconclusive", f"{told}: the curve bends"
-    return ("worse" if worse else "steeper"), told
+    return ("worse" if difference.value > 0 else "steeper"), told
+
+
+def _surely(difference: Estimate, margin: float) -> bool:
+    """Tell whether a difference surely has its sign, and is larger than a margin."""
+    if difference.low is None or difference.high is None:
+        return False
+    return (difference.low > 0 or difference.high < 0) and abs(difference.value) > margin
 
 
 def _told(of: Estimate) -> str:

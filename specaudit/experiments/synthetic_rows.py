@@ -16,6 +16,8 @@ from specaudit.kernels import FloatArray, RealArray
 
 RARE = 8
 """Of the classes that the teacher does not know the student has one of so many rows."""
+FEWEST_KNOWN = 5
+"""Real rows that a teacher of classes has seen, at least."""
 FEWEST_REAL, MOST_REAL, MOST_TESTED = 20, 100, 400
 """Rows of a run: all of them and the generated ones have one kernel matrix, whose modes a process is drawn in."""
 
@@ -69,12 +71,6 @@ class SpanTask:
                 next_step=f"use more rows, smaller --volumes, or --real from {FEWEST_REAL} on",
             )
         return wanted
-
-    @property
-    def size(self) -> int:
-        """Rows of a run, generated ones too."""
-        real = self.count()
-        return real + 2 * self.added(self.volumes[-1]) + min(len(self.problem.split(0).test), MOST_TESTED)
 
     def added(self, volume: float) -> int:
         """Return how many rows a volume is."""
@@ -177,12 +173,7 @@ def scene_of(task: SpanTask, run: int) -> Scene:
     seeds = [int(state) for state in np.random.SeedSequence([problem.seed, run, 4]).generate_state(4)]
     real, known, fresh, test = _roles(task, run)
     seen = np.concatenate([real, fresh, test])
-    generator = Generator.fitted(
-        problem.rows[known],
-        seed=seeds[0],
-        leading=task.leading,
-        noise=task.noise,
-    )
+    generator = Generator.fitted(problem.rows[known], seed=seeds[0], leading=task.leading, noise=task.noise)
     made = generator.draw(task.added(task.volumes[-1]), seed=seeds[1])
     everything = np.vstack([problem.rows[seen], made])
     operator = operator_of(problem.kernel, everything)
@@ -233,10 +224,10 @@ def _roles(task: SpanTask, run: int) -> tuple[IntArray, IntArray, IntArray, IntA
     known = np.isin(target.codes[pool], classes)
     rare = max(1, round(count * (~known).sum() / ((~known).sum() + RARE * known.sum())))
     both = {bool(inside) for inside in np.isin(target.codes[test], classes)}
-    if known.sum() < count - rare or (~known).sum() < rare or len(both) < 2:
+    if not FEWEST_KNOWN <= count - rare <= known.sum() or (~known).sum() < rare or len(both) < 2:
         raise InputError(
-            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows; expected "
-            f"{count - rare:,} of them, {rare:,} others, and both among the {len(test):,} held out",
+            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows; of "
+            f"{count} real rows {count - rare} are to be, expected {FEWEST_KNOWN} or more, and some of both held out",
             next_step="name other --teacher-classes, or fewer --real rows",
         )
     first, others = np.flatnonzero(known)[: count - rare], np.flatnonzero(~known)[:rare]

@@ -55,8 +55,16 @@ class Index(Protocol):
     deterministic: ClassVar[bool]
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
-        """Return an empty index for about so many rows; `training` (m, dimensions) is a random sample of them."""
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
+        """Return an empty index for about so many rows.
+
+        `training` (m, dimensions) is a random sample of them, and `learned` what such an index learned of it before.
+        """
+        ...
+
+    @property
+    def learned(self) -> Points | None:
+        """What was learned of the training rows; None where nothing is."""
         ...
 
     @staticmethod
@@ -67,6 +75,9 @@ class Index(Protocol):
     def add(self, points: Points) -> None:
         """Add points (b, d); their places follow those of the points before."""
         ...
+
+    def prepare(self, k: int) -> None:
+        """Become what a search for ``k`` points would make of the index: what it chooses is in later answers."""
 
     def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
         """Return squared distances (q, k), ascending, and places (q, k), -1 where nothing was found."""
@@ -83,9 +94,13 @@ class FlatIndex:
     index: Any = field(repr=False)
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index."""
         return cls(exact_index(dimensions))
+
+    @property
+    def learned(self) -> None:
+        """Nothing."""
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:
@@ -95,6 +110,9 @@ class FlatIndex:
     def add(self, points: Points) -> None:
         """Add points (b, d)."""
         self.index.add(points)
+
+    def prepare(self, k: int) -> None:
+        """Nothing to choose."""
 
     def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
         """Return squared distances and places (q, k)."""
@@ -118,15 +136,24 @@ class IvfIndex:
     tuned: tuple[int, int] = (0, 0)  # points and k when the lists to probe were chosen
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index with 4 sqrt(rows) lists, or fewer where few rows train them."""
         held, used = training[:HELD], training[HELD:] if len(training) > 2 * HELD else training
         lists = max(1, min(int(LISTS * rows**0.5), len(used) // TRAINING))
-        index = load_faiss().IndexIVFFlat(exact_index(dimensions), dimensions, lists)
+        centres = exact_index(dimensions)
+        if learned is not None:
+            centres.add(learned)
+        index = load_faiss().IndexIVFFlat(centres, dimensions, lists)
         index.cp.min_points_per_centroid = 1
         index.cp.max_points_per_centroid = TRAINING
         index.train(used[: lists * TRAINING])
         return cls(index, held)
+
+    @property
+    def learned(self) -> Points | None:
+        """The centres of the lists (lists, dimensions)."""
+        centres: Points = self.index.quantizer.reconstruct_n(0, self.index.nlist)
+        return centres
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:
@@ -137,11 +164,15 @@ class IvfIndex:
         """Add points (b, d)."""
         self.index.add(points)
 
-    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
-        """Return squared distances and places (q, k)."""
+    def prepare(self, k: int) -> None:
+        """Choose how many lists are probed, where that is due."""
         rows, k_before = self.tuned
         if k != k_before or self.index.ntotal >= 2 * rows:
             self._tune(k)
+
+    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
+        """Return squared distances and places (q, k)."""
+        self.prepare(k)
         squared, places = self.index.search(queries, k)
         return squared, places
 
@@ -171,11 +202,15 @@ class HnswIndex:
     index: Any = field(repr=False)
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index."""
         index = load_faiss().IndexHNSWFlat(dimensions, LINKS)
         index.hnsw.efConstruction = BUILD_DEPTH
         return cls(index)
+
+    @property
+    def learned(self) -> None:
+        """Nothing."""
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:
@@ -185,6 +220,9 @@ class HnswIndex:
     def add(self, points: Points) -> None:
         """Add points (b, d), which are linked by all threads at once."""
         self.index.add(points)
+
+    def prepare(self, k: int) -> None:
+        """Nothing to choose."""
 
     def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
         """Return squared distances and places (q, k)."""
@@ -205,9 +243,13 @@ class DescentIndex:
     index: Any = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, dimensions: int, rows: int, training: Points) -> Self:
+    def of(cls, dimensions: int, rows: int, training: Points, learned: Points | None = None) -> Self:
         """Return an empty index."""
         return cls(dimensions)
+
+    @property
+    def learned(self) -> None:
+        """Nothing."""
 
     @staticmethod
     def bytes(rows: int, dimensions: int) -> int:
@@ -226,10 +268,14 @@ class DescentIndex:
             raise RuntimeError("an NN-descent index cannot grow once it was searched")
         self.parts.append(points)
 
-    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
-        """Return squared distances and places (q, k)."""
+    def prepare(self, k: int) -> None:
+        """Build the graph."""
         if self.index is None:
             self.index = self._build()
+
+    def search(self, queries: Points, k: int) -> tuple[Points, Integers]:
+        """Return squared distances and places (q, k)."""
+        self.prepare(k)
         squared, places = self.index.search(queries, k)
         return squared, places
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specaudit.embeddings import Embeddings
+from specaudit.embeddings import Embeddings, Normalize
 from specaudit.errors import InputError
 from specaudit.graph.search import (
     TYPICAL,
@@ -16,13 +16,11 @@ from specaudit.graph.search import (
     Floats,
     Integers,
     Nearest,
-    Search,
     Space,
     faiss_threads,
     frozen,
-    read_rows,
+    search_rows,
 )
-from specaudit.scan import Normalize
 
 Progress = Callable[[float], None]
 
@@ -71,17 +69,18 @@ def nearest_rows(
     _check_shapes(queries, embeddings, wanted)
     _check_values(queries, embeddings, normalize)
     best = Nearest.none(len(queries), 1)
-    total = int(np.count_nonzero(wanted))
+    total, done = int(np.count_nonzero(wanted)), 0
+
+    def told(rows: int) -> None:
+        nonlocal done
+        done += rows
+        if progress is not None:
+            progress(done / total)
+
     if len(queries) and total:
-        spread = queries[:: -(-len(queries) // TYPICAL)]
-        searching = Search.of(queries, Space.around(spread, normalize))
-        done = 0
+        space = Space.around(queries[:: -(-len(queries) // TYPICAL)], normalize)
         with faiss_threads(threads):
-            for block in read_rows(embeddings, wanted):
-                best = searching.extend(best, block)
-                done += len(block.rows)
-                if progress is not None:
-                    progress(done / total)
+            best = search_rows(embeddings, wanted, queries, space, k=1, progress=told)
     elif progress is not None:
         progress(1.0)
     return NearestRows(rows=frozen(best.rows[:, 0]), distances=frozen(best.distances[:, 0]))

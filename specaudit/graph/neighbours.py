@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from specaudit.embeddings import Embeddings
+from specaudit.embeddings import Embeddings, Normalize
 from specaudit.errors import InputError
 from specaudit.graph.index import INDEXES, Index, Points, choose_index, exact_queries, training_rows
 from specaudit.graph.search import (
@@ -26,14 +26,15 @@ from specaudit.graph.search import (
     faiss_threads,
     frozen,
     read_rows,
+    search_rows,
     split_rows,
 )
-from specaudit.scan import Normalize, Scan
+from specaudit.scan import Scan
 
 Progress = Callable[[str, float], None]
 
 RECALLED = 1024  # queries that tell the recall of an approximate index, if the operations allow
-ASKED = 256 << 20  # bytes of queries, and of what is found, that are compared with all rows in one reading
+ASKED = 64 << 20  # bytes of queries, and of what is found, that are compared with all rows in one reading
 CANDIDATES = 700  # bytes of what is known of the candidates of a query while they are measured
 FAR = 1e15  # coordinates in an approximate index, at most: their squares are within float32
 
@@ -215,13 +216,25 @@ class _Pool:
         parts, done = [], 0
         total = self.scan.unique_rows * len(queries)
         for part in self._parts(queries, ASKED, 1):
-            searching, best = self._search(part), Nearest.none(len(part), self.k)
-            for block in self.blocks():
-                best = searching.extend(best, block)
-                done += len(block.rows) * len(part)
+
+            def told(rows: int, count: int = len(part)) -> None:
+                nonlocal done
+                done += rows * count
                 tell(done / total)
-            parts.append(best)
+
+            parts.append(self._compare(part, told))
         return Nearest.joined(parts)
+
+    def _compare(self, queries: Integers, told: Callable[[int], None]) -> Nearest:
+        if not self.whole:
+            copies = Copies(queries=self.scan.contents[queries], rows=self.scan.contents)
+            wanted, values = _first_copies(self.scan), self.embeddings.take(queries)
+            return search_rows(self.embeddings, wanted, values, self.space, k=self.k, copies=copies, progress=told)
+        searching, best = self._search(queries), Nearest.none(len(queries), self.k)
+        for block in self.blocks():
+            best = searching.extend(best, block)
+            told(len(block.rows))
+        return best
 
     def fill(self, kind: type[Index], tell: Callable[[float], None]) -> Index:
         """Return an index of all unique rows, trained on the last of the sample: its first tell the recall."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from specaudit.graph.index import CROSSING, INDEXES, training_rows
+from specaudit.embeddings import HERE, Engine
+from specaudit.graph.index import CROSSING, INDEXES, Points, training_rows
 from specaudit.graph.search import exact_index, faiss_threads
 from specaudit.kernels import FloatArray
 
@@ -61,9 +62,12 @@ def previous_rows(
     *,
     index: str = "auto",
     threads: int = 1,
+    engine: Engine = HERE,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> PreviousRows:
     """Return the `k` nearest previous rows of every one of `rows` (n, d), centred near zero, in random order.
+
+    An engine that runs several tasks at once searches for every so many-th generation in each of them.
 
     The index is one that grows: "auto" is flat while that is affordable and IVF above, which also takes the place of
     NN-descent.
@@ -74,15 +78,50 @@ def previous_rows(
     places = np.full((n, k), -1, dtype=np.int32)
     bounds = generations(n)
     with faiss_threads(threads):
-        searched = INDEXES[kind].of(d, n, points[: training_rows(n)])
-        for before, low, high in zip(bounds, bounds[1:], bounds[2:], strict=False):
-            searched.add(points[before:low])
-            found = min(k, low)
-            places[low:high, :found] = searched.search(points[low:high], found)[1]
-            progress(high / n)
-        recall = 1.0 if searched.exact else _recall(points, places, bounds)
+        if engine is HERE:
+            for low, found in _search_share(points, _Share(kind=kind, k=k)):
+                places[low : low + len(found), : found.shape[1]] = found
+                progress((low + len(found)) / n)
+        else:
+            learned = INDEXES[kind].of(d, n, points[: training_rows(n)]).learned
+            shares = [
+                _Share(kind=kind, k=k, number=number, shares=engine.width, learned=learned)
+                for number in range(engine.width)
+            ]
+            for part in engine.spread(_searched, points, shares):
+                for low, found in part:
+                    places[low : low + len(found), : found.shape[1]] = found
+        recall = 1.0 if INDEXES[kind].exact else _recall(points, places, bounds)
     places.flags.writeable = False
     return PreviousRows(places=places, bounds=bounds, index=kind, recall=recall)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """Every so many-th generation, whose rows are to be searched for; an index grows alike for all of them."""
+
+    kind: str
+    k: int
+    number: int = 0
+    shares: int = 1
+    learned: Points | None = None
+
+
+def _search_share(points: Points, share: _Share) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield the first row of each of its generations, and the places (rows, k or fewer) that were found."""
+    n, d = points.shape
+    bounds = generations(n)
+    index = INDEXES[share.kind].of(d, n, points[: training_rows(n)], share.learned)
+    for number, (before, low, high) in enumerate(zip(bounds, bounds[1:], bounds[2:], strict=False)):
+        index.add(points[before:low])
+        if number % share.shares == share.number:
+            yield low, index.search(points[low:high], min(share.k, low))[1]
+        else:
+            index.prepare(min(share.k, low))
+
+
+def _searched(points: Points, share: _Share) -> list[tuple[int, npt.NDArray[np.int64]]]:
+    return [(low, found.astype(np.int32)) for low, found in _search_share(points, share)]
 
 
 def _recall(points: npt.NDArray[np.float32], places: npt.NDArray[np.int32], bounds: tuple[int, ...]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specaudit.embeddings import Embeddings
-from specaudit.scan import Normalize
+from specaudit.embeddings import Band, Embeddings, Normalize
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -70,6 +69,15 @@ class Nearest:
     def part(self, queries: Integers | slice) -> Nearest:
         """Return the lists of some queries."""
         return Nearest(rows=self.rows[queries], distances=self.distances[queries])
+
+    def moved(self, offset: int) -> Nearest:
+        """Return the lists with other row numbers."""
+        return Nearest(rows=self.rows + offset, distances=self.distances)
+
+    def within(self, band: Band) -> Nearest:
+        """Return what of the lists is in a band."""
+        inside = (self.rows >= band.start) & (self.rows < band.stop)
+        return Nearest(rows=np.where(inside, self.rows, -1), distances=np.where(inside, self.distances, np.inf))
 
     def merge(self, other: Nearest) -> Nearest:
         """Return the nearest of both, as many as here, ascending; equally near ones go by row number."""
@@ -223,6 +231,60 @@ class Search:
             found.rows[i, j] = rows[i, j]
             found.distances[i, j] = self.space.distances(self.queries[part[i]], block.values[near[i, j]])
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A search in a band of b rows, which are numbered from 0."""
+
+    queries: Array  # (q, d)
+    hashes: Hashes | None  # (q,)
+    space: Space
+    wanted: Flags  # (b,)
+    contents: Hashes | None  # (b,)
+    best: Nearest  # known before, in rows outside of the band, whose numbers are negative or at least b
+
+
+def search_rows(
+    embeddings: Embeddings,
+    wanted: Flags,
+    queries: Array,
+    space: Space,
+    *,
+    k: int,
+    copies: Copies | None = None,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> Nearest:
+    """Return the ``k`` nearest of the ``wanted`` rows (rows,) to each query (q, d), reading the embeddings once.
+
+    What was found in a band narrows the search in later ones and changes nothing else, so that bands may be searched
+    in any order. ``progress`` is told how many wanted rows were searched.
+    """
+    best = Nearest.none(len(queries), k)
+    bands = [band for band in embeddings.bands() if wanted[band.rows].any()]
+
+    def jobs() -> Iterator[tuple[Band, _Job]]:
+        for band in bands:
+            hashes, contents = (None, None) if copies is None else (copies.queries, copies.rows[band.rows])
+            yield band, _Job(
+                queries=queries, hashes=hashes, space=space, wanted=wanted[band.rows], contents=contents,
+                best=best.moved(-band.start),
+            )  # fmt: skip
+
+    for band, found in zip(bands, embeddings.map(_search_band, jobs()), strict=True):
+        best = best.merge(found.moved(band.start).within(band))
+        progress(int(np.count_nonzero(wanted[band.rows])))
+    return best
+
+
+def _search_band(part: Embeddings, job: _Job) -> Nearest:
+    copies = None
+    if job.hashes is not None and job.contents is not None:
+        copies = Copies(queries=job.hashes, rows=job.contents)
+    searching, best = Search.of(job.queries, job.space, copies), job.best
+    for block in read_rows(part, job.wanted):
+        best = searching.extend(best, block)
+    return best
 
 
 def split_rows(rows: Integers, values: Array) -> Iterator[Block]:

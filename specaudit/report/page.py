@@ -34,7 +34,7 @@ def render(fit: Fit) -> str:
         "fit",
         fit.warnings,
         word=fit.exponent.status,
-        tone=TONES[fit.exponent.status],
+        tone="skipped" if fit.fusion else TONES[fit.exponent.status],
         title=shown(fit.dataset.source),
         headline=typeset(headline(fit)),
         lead=MEANING,

@@ -8,15 +8,24 @@ _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
 def render_plan(
-    *, rows: int, dimensions: int, size: int, peak_memory: int, stages: Sequence[tuple[str, float]]
+    *,
+    rows: int,
+    dimensions: int,
+    size: int,
+    peak_memory: int,
+    stages: Sequence[tuple[str, float]],
+    seconds: tuple[float, float],
+    worker_memory: int | None = None,
 ) -> str:
-    """Return rows, sizes in bytes and the expected seconds of each stage, one a line."""
+    """Return rows, sizes in bytes and the expected seconds, between two limits and of each stage, one a line."""
+    low, high = seconds
     lines = [
         ("rows", f"{rows:,}"),
         ("dimensions", f"{dimensions:,}"),
         ("size", readable(size)),
         ("peak memory", f"about {readable(peak_memory)}"),
-        ("time", f"about {sum(seconds for _, seconds in stages):.2g} s"),
+        *([] if worker_memory is None else [("per worker", f"about {readable(worker_memory)}")]),
+        ("time", f"{low:.2g} to {high:.2g} s"),
         *((f"  {name}", f"{seconds:.2g} s") for name, seconds in stages),
     ]
     margin = max(len(label) for label, _ in lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,8 +33,8 @@ QUANTITIES = {
     "loss_ratio": ("loss / uniform", "the lowest of the same run; geometric mean"),
     "coherence": (
         "D",
-        f"the lowest coherence ratio of a run, of samplers by residuals: below {CERTAIN:.2f} weights gather on "
-        f"noise, from {SAFE:.2f} on they do not",
+        f"the lowest coherence ratio of a run under weights by the loss: below {CERTAIN:.2f} they gather on noise, "
+        f"from {SAFE:.2f} on they do not",
     ),
     "on_noise": ("weight on noise", "the largest share of a run's weights on rows of label noise"),
     "decades": ("span of k*", "powers of ten that k* goes in the window; it takes 1 for a verdict"),
@@ -122,15 +121,14 @@ def _quantities(found: OracleExperiment) -> Iterator[doc.Quantity]:
 
 def _summary(found: OracleExperiment) -> str:
     judged = {name: arm.verdict.verdict for name, arm in found.arms.items() if arm.verdict is not None}
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in Counter(judged.values()).items())
-    kind = "samplers" if len(judged) != 1 else "sampler"
-    said = f"of {len(judged)} {kind} {counts}" if judged else "uniform sampling alone"
+    kinds = [(kind, [name for name in judged if judged[name] == kind]) for kind in dict.fromkeys(judged.values())]
+    said = ", ".join(f"{kind} ({', '.join(names)})" for kind, names in kinds) or "uniform sampling alone"
     speeds = {name: speed.value for name in judged if (speed := found.arms[name].estimates["speed_up"]) is not None}
     if speeds:
         best = max(speeds, key=lambda name: speeds[name])
-        said += f"; the fastest to N = {found.target:.3g}, {best}, is {speeds[best]:.2f} times as fast as uniform"
+        said += f"; fastest to N = {found.target:.3g}: {best}, {speeds[best]:.2f} times as fast as uniform sampling"
     ideal = found.arms["oracle"].estimates["speed_up"] if "oracle" in found.arms else None
-    return said + (f", the oracle {ideal.value:.2f} times." if ideal is not None else ".")
+    return said + (f", an oracle {ideal.value:.2f} times." if ideal is not None else ".")
 
 
 def _settings(found: OracleExperiment) -> Iterator[tuple[str, str]]:

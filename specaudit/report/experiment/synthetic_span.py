@@ -37,7 +37,7 @@ def synthetic_span_parts(task: SpanTask, found: SpanStudy) -> Parts:
         settings=list(_settings(task, found)),
         arms=list(_arms(task, found)),
         quantities=_quantities(task, found),
-        measures=[*_errors(found), *(measure for one in judged for measure in _gains(one)), *_drift(task, found)],
+        measures=[*_errors(found), *(measure for one in judged for measure in _gains(one)), *_drift(found)],
         verdicts=[doc.Finding(arm=one.source, verdict=one.verdict, reason=one.reason) for one in judged],
         panels=list(_panels(task)),
         curves=list(_curves(found)),
@@ -113,7 +113,7 @@ def _gains(one: SourceFinding) -> Iterator[doc.Measure]:
         yield measured(one.source, "share", one.share)
 
 
-def _drift(task: SpanTask, found: SpanStudy) -> Iterator[doc.Measure]:
+def _drift(found: SpanStudy) -> Iterator[doc.Measure]:
     """Yield the largest move over the runs, which has no interval."""
     largest = max(run.drift for run in found.runs)
     yield doc.Measure(arm=SELF.id, quantity="drift", value=largest, low=None, high=None, runs=len(found.runs))

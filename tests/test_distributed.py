@@ -1,0 +1,267 @@
+"""A real cluster of processes: the same numbers as in this process, whatever happens to a worker or a shard."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+from cli_fixtures import clean, refused
+
+import specaudit.distributed as distributed
+from specaudit.calibration import GraphSettings, estimate_graph
+from specaudit.cli import main
+from specaudit.embeddings import HERE, Band, Embeddings, core, open_embeddings
+from specaudit.embeddings.unopened import Unopened
+from specaudit.errors import ConfigError, InputError
+from specaudit.graph import nearest_neighbours, nearest_rows, previous_rows
+from specaudit.kernels import choose_kernel
+from specaudit.moments import second_moments
+from specaudit.scan import scan
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[distributed.DaskEngine]:
+    # A row that kills its worker is given up after two of them.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), distributed.engine_of(2, None) as found:
+        assert isinstance(found, distributed.DaskEngine)
+        yield found
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    clean(monkeypatch, tmp_path)
+    return tmp_path
+
+
+def rows_of(seed: int = 0, n: int = 600, d: int = 7) -> np.ndarray:
+    """Return rows on a coarse lattice: copies, and many rows equally far from others."""
+    return np.random.default_rng(seed).integers(-1, 2, (n, d)).astype(np.float32) / 2
+
+
+def write_shards(folder: Path, values: np.ndarray) -> None:
+    (folder / "rows").mkdir()
+    for number, part in enumerate(np.split(values, [150, 151, 400])):
+        np.save(folder / "rows" / f"part-{number}.npy", part)
+
+
+def write_csv(folder: Path, values: np.ndarray) -> None:
+    with gzip.open(folder / "rows.csv.gz", "wt") as file:
+        np.savetxt(file, values, delimiter=",", fmt="%.9g")
+
+
+def write_one(folder: Path, values: np.ndarray) -> None:
+    np.save(folder / "rows.npy", np.asfortranarray(values))
+
+
+def status_of(process: Path) -> tuple[str, int, int] | None:
+    """Return the state, group and session of a process; None once it is gone or waits to be forgotten."""
+    try:
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else (fields[0], int(fields[2]), int(fields[3]))
+
+
+SOURCES: dict[str, Callable[[Path, np.ndarray], None]] = {
+    "rows": write_shards,
+    "rows.csv.gz": write_csv,
+    "rows.npy": write_one,
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_workers_find_the_same_numbers_to_the_last_bit(engine, folder, monkeypatch, source):
+    SOURCES[source](folder, rows_of())
+    monkeypatch.setattr(core, "BAND_BYTES", 2048)
+    monkeypatch.setattr("specaudit.graph.index.exact_queries", lambda rows, dimensions: 50)
+    monkeypatch.setattr("specaudit.graph.neighbours.exact_queries", lambda rows, dimensions: 50)
+    found = []
+    for where in (HERE, engine):
+        with open_embeddings(source, engine=where) as embeddings:
+            assert any(isinstance(matrix, Unopened) for matrix in embeddings.matrices) == (where is engine)
+            assert len(embeddings.bands()) > 5
+            scanned = scan(embeddings, max_rows=100)
+            sample = embeddings.take(scanned.sample.rows[::-1])
+            kernel = choose_kernel("linear", sample, bandwidth=None, normalize="none", centered=True)
+            moments = second_moments(embeddings, scanned, kernel)
+            near = nearest_neighbours(embeddings, scanned, sample=sample[::-1], k=3, threads=1)
+            match = nearest_rows(rows_of(1, 40), embeddings, scanned.usable, threads=1)
+            blocks = np.concatenate([block.values.copy() for block in embeddings.blocks(500)])
+            exact = (scanned.norm_mean, scanned.column_mean.tolist(), near.index, moments.weighted_fourth)
+            found.append(
+                [
+                    *(scanned.digest, exact, scanned.contents, sample, moments.gram, moments.mean, blocks),
+                    *(near.queries, near.rows, near.distances, match.rows, match.distances),
+                ]
+            )
+    for here, there in zip(*found, strict=True):
+        assert np.array_equal(here, there) if isinstance(here, np.ndarray) else here == there
+    assert found[0][1][2] == "exact"
+
+
+@pytest.mark.parametrize("index", ["flat", "ivf"])
+def test_workers_find_the_previous_rows_that_one_process_finds(engine, monkeypatch, index):
+    monkeypatch.setattr(distributed, "PIECE", 5000)
+    rows = np.concatenate([np.random.default_rng(0).standard_normal((1500, 7)), rows_of(2, 500)])
+    here, there = (previous_rows(rows, 5, index=index, engine=where) for where in (HERE, engine))
+    assert np.array_equal(here.places, there.places)
+    assert (here.recall, here.bounds) == (there.recall, there.bounds)
+
+
+def test_an_array_in_memory_is_sent_to_the_workers(engine, monkeypatch):
+    monkeypatch.setattr(core, "BAND_BYTES", 4096)
+    values = rows_of()
+    assert scan(open_embeddings(values, engine=engine)).digest == scan(open_embeddings(values)).digest
+
+
+def test_the_documents_are_those_of_one_process(engine, folder, capsys):
+    write_shards(folder, np.random.default_rng(0).standard_normal((600, 8)) @ np.diag(np.arange(1, 9) ** -0.7))
+    address = engine.client.scheduler.address
+    common = ["--threads", "1", "--max-rows", "200", "-q"]
+    for command in (["fit", "rows"], ["compare", "rows", "rows/part-3.npy"]):
+        assert main([*command, *common, "-o", "here.json"]) == main(
+            [*command, *common, "-o", "there.json", "--dask", address]
+        )
+        assert Path("here.json").read_bytes() == Path("there.json").read_bytes()
+    assert capsys.readouterr().err == ""
+    assert main(["fit", "rows", "--dry-run", "--dask", address]) == 0
+    assert "per worker" in capsys.readouterr().out
+
+
+def test_a_kernel_graph_on_workers_is_that_of_one_process(engine):
+    rows = np.random.default_rng(0).standard_normal((700, 4))
+    kernel = choose_kernel("laplace", rows, bandwidth=None, normalize="none", centered=False)
+    weights, settings = np.ones(700, np.int64), GraphSettings(landmarks=32, neighbors=8)
+    here, there = (
+        estimate_graph(kernel, rows, weights, settings, dense_rows=128, seed=0, threads=1, engine=where)
+        for where in (HERE, engine)
+    )
+    assert repr(here.calibration) == repr(there.calibration)  # nan equals nan
+    assert np.array_equal(here.estimate.measure.nodes, there.estimate.measure.nodes)
+
+
+def test_a_worker_killed_in_mid_run_loses_nothing(engine, folder, monkeypatch):
+    monkeypatch.setattr(core, "BAND_BYTES", 2048)
+    write_shards(folder, rows_of())
+    before = engine.client.run(os.getpid)
+    killed: list[int] = []
+
+    def kill(_: str, done: float) -> None:
+        if not killed:
+            killed.append(min(before.values()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    with open_embeddings("rows", engine=engine) as embeddings:
+        found = scan(embeddings, progress=kill)
+        again = scan(embeddings)
+    expected = scan(open_embeddings("rows"))
+    assert killed
+    assert found.digest == again.digest == expected.digest
+    assert np.array_equal(found.contents, expected.contents)
+    engine.client.wait_for_workers(2, timeout=30)
+    assert set(engine.client.run(os.getpid).values()) != set(before.values())
+
+
+def _die(part: Embeddings, _: None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_rows_at_which_every_worker_dies_are_named(engine, folder):
+    write_shards(folder, rows_of())
+    with open_embeddings("rows", engine=engine) as embeddings:
+        with pytest.raises(
+            InputError, match=r"part-1.npy row 0: 2 workers died at these rows; give each worker more"
+        ):
+            list(embeddings.each(_die, [Band(start=150, stop=160)]))
+        engine.client.wait_for_workers(2, timeout=30)
+
+
+def test_an_unreadable_shard_is_named(engine, folder, capsys):
+    write_shards(folder, rows_of())
+    address = engine.client.scheduler.address
+    Path("rows/part-2.npy").write_bytes(Path("rows/part-2.npy").read_bytes()[:-5])
+    assert "rows/part-2.npy: truncated" in refused(capsys, "fit", "rows", "--dask", address)
+    bad = rows_of(n=200)
+    bad[7, 3] = np.nan
+    np.save("rows/part-2.npy", bad)
+    assert "(first: part-2.npy row 7)" in refused(capsys, "scan", "rows", "-o", "a.scan", "--dask", address)
+
+
+@pytest.mark.parametrize("change", ["gone", "other rows"])
+def test_a_shard_that_changes_in_mid_run_is_named(engine, folder, change):
+    write_shards(folder, rows_of())
+    with open_embeddings("rows", engine=engine) as embeddings:
+        scan(embeddings)
+        if change == "gone":
+            Path("rows/part-2.npy").unlink()
+        else:
+            time.sleep(0.01)
+            np.save("rows/part-2.npy", rows_of(5)[151:400])
+        what = "no such file" if change == "gone" else "changed since it was first read"
+        with pytest.raises(InputError, match=f"rows/part-2.npy: {what}"):
+            scan(embeddings)
+
+
+def test_who_works_is_one_cluster_that_answers(monkeypatch, capsys, folder):
+    np.save("rows.npy", rows_of())
+    monkeypatch.setattr(distributed, "CONNECTING", 0.5)
+    fitted = ("fit", "rows.npy")
+    assert "no scheduler with workers answers" in refused(capsys, *fitted, "--dask", "tcp://127.0.0.1:9")
+    assert "tcp://host:8786" in refused(capsys, *fitted, "--dask", "host")
+    assert "exclude each other" in refused(capsys, *fitted, "--dask", "tcp://a:1", "--workers", "2")
+    assert "--workers" in refused(capsys, *fitted, "--workers", "0")
+    with pytest.raises(ConfigError, match="workers must be at least 1"), distributed.engine_of(0, None):
+        pass
+
+
+def test_workers_of_another_version_are_refused(engine, monkeypatch):
+    monkeypatch.setattr(distributed, "__version__", "0.0.0")
+    with (
+        pytest.raises(ConfigError, match=r"worker tcp://.* has specaudit .*, this process 0.0.0"),
+        distributed.engine_of(None, engine.client.scheduler.address),
+    ):
+        pass
+
+
+def test_without_dask_the_command_that_installs_it_is_named(monkeypatch, capsys, folder):
+    np.save("rows.npy", rows_of())
+    monkeypatch.setitem(sys.modules, "dask", None)
+    assert "pip install 'specaudit[dask]'" in refused(capsys, "fit", "rows.npy", "--workers", "2")
+
+
+def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
+    np.save("rows.npy", np.random.default_rng(0).standard_normal((200_000, 16), np.float32))
+    command = [sys.executable, "-m", "specaudit", "fit", "rows.npy", "--workers", "1", "--max-rows", "8000", "-v"]
+    run = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, bufsize=1,
+        env=os.environ | {"TMPDIR": str(folder)},
+    )  # fmt: skip
+    assert run.stderr is not None
+    told = next(line for line in run.stderr if line.startswith("specaudit: scan: "))
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert told
+    assert (run.returncode, out, err) == (130, "", "")
+    assert sorted(path.name for path in folder.iterdir()) == ["rows.npy"]
+    assert not [
+        status
+        for status in map(status_of, Path("/proc").glob("[0-9]*"))
+        if status and status[1:] == (run.pid, run.pid)
+    ]
+
+
+def test_a_local_cluster_says_nothing_on_stderr(folder):
+    np.save("rows.npy", rows_of())
+    command = [sys.executable, "-m", "specaudit", "scan", "rows.npy", "-o", "a.scan", "--workers", "1"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "600 rows of 1 shard scanned to a.scan, which keeps 528 of them\n"
