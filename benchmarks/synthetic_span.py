@@ -265,7 +265,8 @@ def acceptance(records: list[Record]) -> list[tuple[str, str, str, bool]]:
             asked = "at most 0" if not most else "at most .02, at equal steps"
             told = ", ".join(f"{source} {gain:+.3f}" for source, gain in gains.items())
             told += f" ({len(studies[name].runs)} runs)"
-            lines.append((f"{name}: gain in accuracy on the others", asked, told, max(gains.values()) <= most))
+            holds = bool(max(gains.values()) <= most)
+            lines.append((f"{name}: gain in accuracy on the others", asked, told, holds))
     return lines
 
 

@@ -180,7 +180,7 @@ def check_memory(
 
 
 def fitting_rows(need: Callable[[int], int], limit: int, max_rows: int) -> int | None:
-    """Return the most rows, at least `FEWEST_ROWS`, whose need is within the limit; None if even these are too many."""
+    """Return the most rows, at least `FEWEST_ROWS`, whose need is within the limit; None if there are none."""
     if max_rows <= FEWEST_ROWS or need(FEWEST_ROWS) > limit:
         return None
     low, high = FEWEST_ROWS, max_rows

@@ -284,7 +284,7 @@ def estimate(value, half=0.01):
 def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None, ratio=1.0, half=0.01, capacity=0.1):
     return {
         "frontier_slope": estimate(0.5), "frontier_gain": estimate(gain, half),
-        "frontier_late": estimate(late, half), "capacity_slope": None, "capacity_gain": estimate(capacity),
+        "frontier_late": estimate(late, half), "capacity_slope": estimate(0.5), "capacity_gain": estimate(capacity),
         "capacity_late": None, "speed_up": estimate(speed, half), "loss_ratio": estimate(ratio),
         "decades": estimate(decades), "local_exponent": estimate(local),
         "on_noise": None if noise is None else estimate(noise),
@@ -295,7 +295,7 @@ def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None,
     ("found", "uniform", "statuses", "noise", "verdict"),
     [
         (outcomes(gain=0.2, speed=1.1), outcomes(), [], 0.0, "accelerated"),
-        (outcomes(gain=0.2, speed=1.1, capacity=0.0), outcomes(), [], 0.0, "inconclusive"),
+        (outcomes(gain=0.2, speed=1.1, capacity=0.05), outcomes(), [], 0.0, "inconclusive"),
         (outcomes(gain=0.2), outcomes(), [], 0.0, "inconclusive"),
         (outcomes(gain=0.2, speed=1.1), outcomes(local=1.005), [], 0.0, "inconclusive"),
         (outcomes(gain=0.2, late=0.0), outcomes(), [], 0.0, "inconclusive"),
@@ -311,11 +311,12 @@ def outcomes(gain=0.0, speed=1.0, late=0.05, decades=1.3, local=2.0, noise=None,
         (outcomes(gain=0.2), outcomes(local=1.0), ["collapse"] * 3 + ["none"] * 2, 0.0, "collapsed"),
         (outcomes(gain=0.2, speed=1.1), outcomes(), ["collapse"] * 2 + ["undecided"] * 3, 0.0, "accelerated"),
         (outcomes(noise=0.4, ratio=1.1), outcomes(), [], 0.2, "collapsed"),
-        (outcomes(noise=0.4, ratio=0.99, speed=1.3), outcomes(), [], 0.2, "constant-factor"),
+        (outcomes(noise=0.4, ratio=1.005, speed=1.3), outcomes(), [], 0.2, "inconclusive"),
+        (outcomes(noise=0.22, ratio=1.1, speed=1.3), outcomes(), [], 0.2, "constant-factor"),
     ],
 )
 def test_a_verdict_is_never_a_pass_where_nothing_can_be_told(found, uniform, statuses, noise, verdict):
-    oracle = outcomes(gain=0.5)
+    oracle = outcomes(gain=0.5, capacity=0.5)
     said = judged(found, uniform, oracle, statuses, curve="frontier", noise=noise)
     assert said.verdict == verdict
     assert said.reason

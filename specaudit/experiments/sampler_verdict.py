@@ -71,15 +71,20 @@ def judged(
     assert speed.low is not None and speed.high is not None  # noqa: PT018
     scale = _scale(uniform, oracle, local, curve)
     slopes = f"the slope of {'k*' if curve == 'frontier' else 'N'} is {_interval(gain, '+.3f')} over uniform sampling"
+    if drawn := _drawn(found, noise):
+        return Verdict(
+            verdict="inconclusive",
+            reason=f"{drawn}, so that what it learns faster may be noise{_factor_words(found)}",
+        )
     if scale <= 0:
         return Verdict(verdict="inconclusive", reason=f"{slopes}, and the oracle gains nothing to hold that against")
     beside = f"{slopes}, where an oracle has {scale:+.3f}{_factor_words(found)}"
     if gain.low > GAINED * scale and late.low > 0:
         capacity = found["capacity_gain"]
-        if capacity is None or capacity.low is None or capacity.low <= 0 or speed.low <= 1:
-            return Verdict(
-                verdict="inconclusive", reason=f"{beside}: the number of modes learned does not bear it out"
-            )
+        most = GAINED * _scale(uniform, oracle, local, "capacity")
+        if capacity is None or capacity.low is None or capacity.low <= most or speed.low <= 1:
+            told = "" if capacity is None else f", {_interval(capacity, '+.3f')},"
+            return Verdict(verdict="inconclusive", reason=f"{beside}: the slope of N{told} does not bear it out")
         return Verdict(verdict="accelerated", reason=beside)
     if speed.high < 1 / FACTOR:
         return Verdict(verdict="slower", reason=beside)
@@ -97,15 +102,18 @@ def _collapsed(found: Mapping[str, Estimate | None], statuses: list[CollapseStat
     certain = statuses.count("collapse")
     if 2 * certain > len(statuses):
         return f"in {certain} of {len(statuses)} runs D falls below {CERTAIN:.2f}: weights gather on noise"
-    share, ratio = found["on_noise"], found["loss_ratio"]
-    if not noise or share is None or ratio is None or share.low is None or ratio.low is None:
+    ratio, drawn = found["loss_ratio"], _drawn(found, noise)
+    if not drawn or ratio is None or ratio.low is None or ratio.low <= 1:
         return ""
-    if share.low > GATHERED * noise and ratio.low > 1:
-        return (
-            f"the {noise:.0%} noise rows draw {_interval(share, '.2f')} of the weight, and the lowest held-out loss "
-            f"is {_interval(ratio, '.2f')} times that of uniform sampling"
-        )
-    return ""
+    return f"{drawn}, and the lowest held-out loss is {_interval(ratio, '.2f')} times that of uniform sampling"
+
+
+def _drawn(found: Mapping[str, Estimate | None], noise: float) -> str:
+    """Return what the noise rows draw where it surely is more than their share; nothing where it is not."""
+    share = found["on_noise"]
+    if not noise or share is None or share.low is None or share.low <= GATHERED * noise:
+        return ""
+    return f"the {noise:.0%} noise rows draw {_interval(share, '.2f')} of the weight"
 
 
 def _untold(

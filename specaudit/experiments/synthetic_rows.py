@@ -226,8 +226,8 @@ def _roles(task: SpanTask, run: int) -> tuple[IntArray, IntArray, IntArray, IntA
     both = {bool(inside) for inside in np.isin(target.codes[test], classes)}
     if not FEWEST_KNOWN <= count - rare <= known.sum() or (~known).sum() < rare or len(both) < 2:
         raise InputError(
-            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows; of {count} "
-            f"real rows {count - rare} are to be, expected {FEWEST_KNOWN} or more, and some of both kinds held out",
+            f"{known.sum():,} of {len(known):,} rows to train on are of the classes that the teacher knows; of "
+            f"{count} real rows {count - rare} are to be, expected {FEWEST_KNOWN} or more, and some of both held out",
             next_step="name other --teacher-classes, or fewer --real rows",
         )
     first, others = np.flatnonzero(known)[: count - rare], np.flatnonzero(~known)[:rare]

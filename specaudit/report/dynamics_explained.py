@@ -9,8 +9,8 @@ DYNAMICS: dict[str, Explanation] = {
         title="the frontier's exponent rises above that of static weights",
         meaning="On every quarter of the window the learning frontier grows with a larger power of time than under "
         "static weights. It holds in mode space, where weights can pick modes one by one, and on this window. Of a "
-        "sampler of rows: the slope of k* gains surely more than a tenth of what the oracle gains, late in the "
-        "window too, and the number of modes learned bears it out; capped weights cannot keep that up for ever.",
+        "sampler of rows: the slopes of k* and of the number of modes learned gain surely more than a tenth of what "
+        "the oracle gains, that of k* late in the window too; capped weights cannot keep that up for ever.",
         action="specaudit headroom EMB --cap C tells how much of it weights of rows can give on your data.",
     ),
     "transient": Explanation(

@@ -1,4 +1,4 @@
-"""Damage: what becomes of sound files on disks, in transfers, by other programs and by spite; all from one generator."""
+"""Damage: what becomes of sound files on disks, in transfers, by other programs and by spite."""
 
 from __future__ import annotations
 
