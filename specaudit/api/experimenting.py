@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
@@ -166,8 +166,15 @@ class Opened:
 
 
 @contextmanager
-def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
+def opened(
+    task: Task | Source,
+    progress: Progress | None,
+    *,
+    memory: Callable[[int, int, int, int], int] = experiment_memory,
+) -> Iterator[Opened]:
     """Yield a task in memory; a source alone is the task of all defaults.
+
+    `memory` gives the bytes that the experiment needs, as `experiment_memory` does: it is asked before any work.
 
     Raises
     ------
@@ -204,7 +211,7 @@ def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
             )
         dimensions, at_once = data.embeddings.dimensions, min(threads, task.seeds)
         check_memory(
-            lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once),
+            lambda most: memory(data.rows, min(size, most), dimensions, at_once),
             task.max_memory,
             task.max_rows,
         )
