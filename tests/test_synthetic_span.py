@@ -302,7 +302,7 @@ def test_the_memory_of_generated_rows_is_asked_for_before_any_work(monkeypatch):
     ("change", "told"),
     [
         ({"teacher": Teacher(modes=64)}, "a teacher of 64 modes"),
-        ({"teacher": Teacher(modes=33)}, "64 are held out"),
+        ({"teacher": Teacher(modes=33)}, "64 rows are held out"),
         ({"teacher": Teacher(modes=0)}, "a teacher of 0 modes"),
         ({"real": 65}, "expected 65 or more"),
         ({"real": 5}, "expected 20 or more"),

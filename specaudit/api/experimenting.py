@@ -167,14 +167,15 @@ class Opened:
 
 @contextmanager
 def opened(
-    task: Task | Source,
-    progress: Progress | None,
-    *,
-    memory: Callable[[int, int, int, int], int] = experiment_memory,
+    task: Task | Source, progress: Progress | None, *, check: Callable[[DataSet, int, int], None] | None = None
 ) -> Iterator[Opened]:
     """Yield a task in memory; a source alone is the task of all defaults.
 
-    `memory` gives the bytes that the experiment needs, as `experiment_memory` does: it is asked before any work.
+    Parameters
+    ----------
+    check
+        Is given the data, the rows that are used and the runs at a time, before anything is computed of them, and
+        raises BudgetError where an experiment needs more memory than all do.
 
     Raises
     ------
@@ -211,10 +212,12 @@ def opened(
             )
         dimensions, at_once = data.embeddings.dimensions, min(threads, task.seeds)
         check_memory(
-            lambda most: memory(data.rows, min(size, most), dimensions, at_once),
+            lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once),
             task.max_memory,
             task.max_rows,
         )
+        if check is not None:
+            check(data, size, at_once)
         order = data.keyed(task.seed)[1][:size]
         rows = data.read(order, task.normalize)
         kernel = choose_kernel(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from specaudit import documents as doc
 from specaudit.api.experimenting import Opened, Task, opened
-from specaudit.budget import experiment_memory
+from specaudit.budget import check_memory, experiment_memory
+from specaudit.dataset import DataSet
 from specaudit.errors import ConfigError, InputError
 from specaudit.experiments.distill import ADDED
 from specaudit.experiments.distill import distillation as distilled
@@ -71,7 +72,19 @@ def synthetic_span(
     task = task if isinstance(task, Task) else Task(task)
     if teacher_classes is not None and task.kind != "labels":
         raise ConfigError("--teacher-classes needs a target of labels", next_step="add --labels FILE")
-    with opened(task, progress, memory=_memory(grid[-1], MOST_REAL if real is None else real)) as of:
+    added = round(grid[-1] * (MOST_REAL if real is None else real))
+
+    def check(data: DataSet, size: int, at_once: int) -> None:
+        """Of generated rows there are never more than of others."""
+        check_memory(
+            lambda most: experiment_memory(
+                data.rows, (used := min(size, most)) + min(added, used), data.embeddings.dimensions, at_once
+            ),
+            task.max_memory,
+            task.max_rows,
+        )
+
+    with opened(task, progress, check=check) as of:
         span = SpanTask(problem=of.problem, teacher=Teacher(), volumes=grid, real=real)
         span = replace(span, teacher=_teacher(of, span, teacher_modes, teacher_classes))
         with of.report.stage("train") as stage:
@@ -108,15 +121,6 @@ def distillation(
         with of.report.stage("train") as stage:
             found = distilled(of.problem, runs=of.task.seeds, added=added, threads=of.threads, progress=stage.update)
         return of.document("distill", distill_parts(found), command=command, exploratory=True)
-
-
-def _memory(volume: float, real: int) -> Callable[[int, int, int, int], int]:
-    """Return the bytes that rows need beside generated ones, of which there are never more than rows."""
-
-    def needed(rows: int, used: int, dimensions: int, threads: int) -> int:
-        return experiment_memory(rows, used + min(round(volume * real), used), dimensions, threads)
-
-    return needed
 
 
 def _checked_volumes(volumes: Sequence[float]) -> tuple[float, ...]:

@@ -48,8 +48,8 @@ class Modes:
         most = min(self.count - 1, most_modes(tested))
         if not 0 < count <= most:
             raise InputError(
-                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,} and {tested:,} are "
-                "held out; half of that space must be outside its span",
+                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,}, and {tested:,} rows "
+                "are held out; one of the modes and half of these must be outside its span",
                 next_step=f"give --teacher-modes from 1 to {most:,}",
             )
 
