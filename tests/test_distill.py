@@ -150,7 +150,7 @@ def test_verdicts(growth, base, tail, verdict):
 
 
 def test_sizes_at_which_the_student_is_worse_than_nothing_are_not_judged(small, monkeypatch):
-    """Nor is the student of a teacher: of five sizes four are enough, three are not."""
+    """Nor where the student of a teacher is: what is left is less than a decade."""
 
     def verdicts(true, taught):
         monkeypatch.setattr(Lesson, "alone", lambda self, size: true * (size / 45) ** -1.0)
@@ -160,7 +160,7 @@ def test_sizes_at_which_the_student_is_worse_than_nothing_are_not_judged(small, 
         return {one.verdict for one in found.curves[1:]}, found.curves[1].growth
 
     assert verdicts(0.24, 0.12)[1].value == pytest.approx(1.0)
-    assert verdicts(0.9, 0.5) == ({"inconclusive"}, None)
+    assert verdicts(0.26, 0.12) == ({"inconclusive"}, None)  # at the smallest size alone
     assert verdicts(1.5, 0.2) == ({"inconclusive"}, None)
 
 
