@@ -270,6 +270,8 @@ def test_on_a_circle_random_rows_are_parallel_and_a_hard_cut_is_worse():
     assert found.measure("none", "slope").value == pytest.approx(-1.0, abs=0.1)
     assert found.measure("random-50", "equal-loss-share").value == pytest.approx(0.5, abs=0.05)
     assert found.verdict("none") is None
+    note = next(one.note for one in found.quantities if one.id == "equal-loss-share")
+    assert "One end alone is no end of a 95 % interval" in note
 
 
 def test_rows_without_a_tail_are_not_judged():

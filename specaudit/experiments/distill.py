@@ -297,8 +297,8 @@ def judge(growth: Estimate | None, base: Estimate, tail: LocalTail | None) -> tu
     if growth is None:
         return (
             "inconclusive",
-            "less than a decade of sizes is left where losses are on the curve of true labels alone and below that of "
-            "saying nothing",
+            "less than a decade of sizes is left where losses are on the curve of true labels alone and below that "
+            "of saying nothing",
         )
     if base.high is None or base.high >= 0:
         return "inconclusive", f"that more true labels alone are learned from is not shown; {told}"

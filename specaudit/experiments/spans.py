@@ -13,7 +13,7 @@ from specaudit.krylov import eigh
 RANK = 1e-9
 """Eigenvalues below this share of the largest are rounding."""
 OUTSIDE = 2
-"""Held-out rows for each mode of a teacher, at least: with as many modes as rows nothing would be outside its span."""
+"""Held-out rows for each mode of a teacher, at least: with as many modes as rows nothing is outside its span."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class Modes:
         most = min(self.count - 1, most_modes(tested))
         if not 0 < count <= most:
             raise InputError(
-                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,}, and {tested:,} rows "
-                "are held out; one of the modes and half of these must be outside its span",
+                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,}, and {tested:,} "
+                "rows are held out; one of the modes and half of these must be outside its span",
                 next_step=f"give --teacher-modes from 1 to {most:,}",
             )
 

@@ -240,7 +240,12 @@ class _Judge:
         if arm.method != RANDOM and arm.keep in self.random:
             beside = estimated(slopes - log_slope(x, self.random[arm.keep]), self.shared)
         verdict, reason = judge(
-            difference, estimated(base, self.shared), self.sizes, self.tail, beside=beside, random=arm.method == RANDOM
+            difference,
+            estimated(base, self.shared),
+            self.sizes,
+            self.tail,
+            beside=beside,
+            random=arm.method == RANDOM,
         )
         return ArmCurve(
             pruning=arm,

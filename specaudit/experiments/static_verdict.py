@@ -18,8 +18,8 @@ Verdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicabl
 FEWEST_SIZES, SHORTEST = 4, 10.0
 """Below so many sizes, or so large a ratio of the last to the first, a curve has no slope worth judging."""
 MARGIN = 0.1
-"""Slopes that surely differ by less than this share of the unpruned one are parallel; those whose difference surely has
-its sign, and is estimated at more, are worse or steeper."""
+"""Slopes that surely differ by less than this share of the unpruned one are parallel; those whose difference surely
+has its sign, and is estimated at more, are worse or steeper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,8 @@ def judge(
 
     Where the curve bends, fewer rows are further back on it and have another slope however they were chosen: a
     pruning is worse, or steeper, only where it surely is so `beside` as many random rows too, and random rows never;
-    nor is it parallel where it surely is not so beside these. Parallel, and steeper, take eigenvalues that are known to
-    fall faster than 1/k.
+    nor is it parallel where it surely is not so beside these. Parallel, and steeper, take eigenvalues that are known
+    to fall faster than 1/k.
     """
     told = f"slope differs by {difference.told()} from {base.told('.3f')}"
     if len(sizes) < FEWEST_SIZES or sizes[-1] < SHORTEST * sizes[0]:
@@ -88,7 +88,7 @@ def judge(
 
 
 def _surely(difference: Estimate, margin: float) -> bool:
-    """Tell whether a difference surely has its sign, and is estimated at more than a margin: of that it is not sure."""
+    """Tell whether a difference surely has its sign, and is estimated, though not sure, to be above a margin."""
     if difference.low is None or difference.high is None:
         return False
     return (difference.low > 0 or difference.high < 0) and abs(difference.value) > margin

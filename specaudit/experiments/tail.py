@@ -42,7 +42,7 @@ def law_of(source: float, tail: LocalTail | None) -> float | None:
 
     There is none without a tail, b <= 1, nor where a - 1 > 2b: a ridge saturates, and errors fall as n^-2b at best.
     """
-    if tail is None or not 1 < tail.value or source - 1 > 2 * tail.value:
+    if tail is None or not tail.value > 1 or source - 1 > 2 * tail.value:
         return None
     return 1 - source
 

@@ -11,7 +11,7 @@ ROUNDING = 1e-9
 
 
 def rows_worth(sizes: FloatArray, curves: FloatArray, losses: FloatArray) -> FloatArray:
-    """Return the rows (r, s) with which `curves` (r, m) over rising `sizes` (m,) have the `losses` (r, s), run by run.
+    """Return the rows (r, s) with which curves (r, m) over rising sizes (m,) have the `losses` (r, s), run by run.
 
     Curves are made monotone and read between sizes in ln-ln; 0 above all of a curve, infinite below it.
     """

@@ -20,8 +20,8 @@ QUANTITIES = tuple(
          "held-out rows over the target's own"),
         ("slope-difference", "Δ slope", "slope less that of true labels alone in the same run; of a bent curve it is "
          "not 0 even where a teacher is worth a constant factor in labels"),
-        ("growth", "g", "n_eq ∝ n^g, where true labels alone reach the loss with n_eq; 1 for a constant factor. Of sizes "
-         "at which losses, this and that of true labels alone, are below 1"),
+        ("growth", "g", "n_eq ∝ n^g, where true labels alone reach the loss with n_eq; 1 for a constant factor. Of "
+         "sizes at which losses, this and that of true labels alone, are below 1"),
         ("worth", "n_eq / n", "at the largest n"),
         ("loss", "loss", "at the largest n"),
     )

@@ -27,17 +27,17 @@ EXPERIMENTS: dict[str, Explanation] = {
     ),
     "worse": Explanation(
         title="the learning curve is flatter than the unpruned one",
-        meaning="The slope is surely flatter, and the estimate off by more than a tenth. Each further row buys less than without the "
-        "pruning, as where a region that is never sampled has to be predicted too. It may still be better at small "
+        meaning="The slope is surely flatter, and the estimate off by more than a tenth. Each further row buys less "
+        "than without the pruning, as where a region that is never sampled has to be predicted too. It may still be better at small "
         "sizes: see the curves.",
         action="Keep some rows of every region: a soft pruning (weights) in the place of a hard one.",
     ),
     "steeper": Explanation(
         title="the learning curve is steeper than the unpruned one on these sizes",
-        meaning="The slope is surely steeper, the estimate off by more than a tenth, and the kernel's eigenvalues are "
-        "known to fall faster than 1/k. Static pruning with bounded weights cannot "
-        "flatten the exponent of the operator's tail, so that this is expected of finite sizes only: it often is a "
-        "curve that starts higher and catches up.",
+        meaning="The slope is surely steeper, the estimate off by more than a tenth, and the kernel's eigenvalues "
+        "are known to fall faster than 1/k. Static pruning with bounded weights cannot flatten the exponent of the "
+        "operator's tail, so that this is expected of finite sizes only: it often is a curve that starts higher and "
+        "catches up.",
         action="Go to larger sizes before believing it; look where the curves would cross.",
     ),
     "constant-factor": Explanation(

@@ -38,8 +38,8 @@ QUANTITIES = (
         label="equal-loss share",
         unit="",
         note="share of the largest pool, unpruned, that gives the loss of the arm; random rows have about the share "
-        "kept. One end alone is no end of a 95 % interval: runs are off the unpruned curve, and it is the smallest or "
-        "largest share of all of them",
+        "kept. One end alone is no end of a 95 % interval: runs are off the unpruned curve, and it is the smallest "
+        "or largest share of all of them",
     ),
     doc.Quantity(id="loss", label="loss", unit="", note="at the largest size"),
 )
