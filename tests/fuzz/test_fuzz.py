@@ -30,7 +30,7 @@ def folder(tmp_path: Path):
 
 
 @settings(
-    max_examples=1200,
+    max_examples=800,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
