@@ -58,6 +58,7 @@ def read_parquet(
         again = reopening(file, part.path, part.label)
         table = _Table.open(file)
         columns = choose_columns(part.label, table.file.schema_arrow, column, id_column, group_column)
+        table.check_footer(columns.read)
         counts = [table.file.metadata.row_group(k).num_rows for k in table.groups]
         groups = np.cumsum([0, *counts], dtype=np.int64)
         dimensions = columns.dimensions or 0
@@ -115,10 +116,21 @@ class _Table:
         """The numbers of the groups of rows."""
         return range(self.file.num_row_groups)
 
+    def numbers(self, names: Iterable[str]) -> list[int]:
+        """Return the numbers of what is stored of columns."""
+        return [number for name in names for number in self.leaves[name]]
+
+    def check_footer(self, names: Iterable[str]) -> None:
+        """Raise what pyarrow raises about columns that the footer describes badly, or hides by encryption."""
+        for (
+            group
+        ) in self.groups:  # Asked for the description, it ends the process. Batches of no rows decode nothing.
+            next(self.file.reader.iter_batches(0, [group], self.numbers(names), use_threads=False), None)
+
     def chunks(self, group: int, names: Iterable[str]) -> Iterator[Chunk]:
-        """Yield what the footer says of the columns in a group of rows."""
+        """Yield what the footer says of the columns in a group of rows, which was checked."""
         said = self.file.metadata.row_group(group)
-        for chunk in (said.column(number) for name in names for number in self.leaves[name]):
+        for chunk in map(said.column, self.numbers(names)):
             starts = [chunk.data_page_offset]
             if chunk.has_dictionary_page and chunk.dictionary_page_offset > 0:
                 starts.append(chunk.dictionary_page_offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+import pyarrow.parquet.encryption as secrets
 import pytest
 
 from specaudit.embeddings import open_embeddings
@@ -177,3 +179,28 @@ def test_a_page_that_lies_is_refused_before_it_is_decoded(folder: Path) -> None:
     told = r"a.parquet: not a readable Parquet file: a page of 1,048,575 bytes in a column"
     with open_embeddings("a.parquet") as found, pytest.raises(InputError, match=told):
         next(found.blocks())
+
+
+class Keys(secrets.KmsClient):
+    """Keys that are not kept from anybody."""
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+        return base64.b64encode(key_bytes)
+
+
+@pytest.mark.parametrize("column", ["x", "embedding"])
+def test_encrypted_columns_are_refused_and_others_read(folder: Path, column: str) -> None:
+    """Asked for its sizes, pyarrow ends the process."""
+    table = pa.table({"x": [1.0, 2.0], "embedding": [[1.0], [2.0]], "y": [1.0, 2.0]})
+    leaf = {"x": "x", "embedding": "embedding.list.element"}[column]
+    wanted = secrets.EncryptionConfiguration(
+        footer_key="k", column_keys={"k": [leaf]}, plaintext_footer=True, double_wrapping=False
+    )
+    factory = secrets.CryptoFactory(lambda _: Keys())
+    keys = factory.file_encryption_properties(secrets.KmsConnectionConfig(), wanted)
+    with pa.parquet.ParquetWriter("a.parquet", table.schema, encryption_properties=keys) as writer:
+        writer.write_table(table)
+    with pytest.raises(InputError, match=r"a.parquet: not a readable Parquet file: Cannot decrypt"):
+        open_embeddings("a.parquet", column=column)
+    with open_embeddings("a.parquet", column="y") as found:
+        assert next(found.blocks()).values.tolist() == [[1.0], [2.0]]
