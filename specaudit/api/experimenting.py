@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
@@ -166,8 +166,16 @@ class Opened:
 
 
 @contextmanager
-def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
+def opened(
+    task: Task | Source, progress: Progress | None, *, check: Callable[[DataSet, int, int], None] | None = None
+) -> Iterator[Opened]:
     """Yield a task in memory; a source alone is the task of all defaults.
+
+    Parameters
+    ----------
+    check
+        Is given the data, the rows that are used and the runs at a time, before anything is computed of them, and
+        raises BudgetError where an experiment needs more memory than all do.
 
     Raises
     ------
@@ -208,6 +216,8 @@ def opened(task: Task | Source, progress: Progress | None) -> Iterator[Opened]:
             task.max_memory,
             task.max_rows,
         )
+        if check is not None:
+            check(data, size, at_once)
         order = data.keyed(task.seed)[1][:size]
         rows = data.read(order, task.normalize)
         kernel = choose_kernel(
