@@ -129,7 +129,7 @@ def _summary(found: OracleExperiment) -> str:
     ideal = found.arms["oracle"].estimates["speed_up"] if "oracle" in found.arms else None
     if ideal is not None:
         speeds.append(f"an oracle {spanned(ideal, '.2f')}")
-    return said + (f"; times as fast to N = {found.target:.3g}: {', '.join(speeds)}." if speeds else ".")
+    return said + (f"; speed-up to N = {found.target:.3g}: {', '.join(speeds)}." if speeds else ".")
 
 
 def _faster(found: OracleExperiment, name: str) -> Estimate | None:
