@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 BENCHMARKS := accuracy unseen speed jackknife scan gate_speed verdicts removed neighbours graph graph_scale span prune frontier dynamics dynamics_pictures static_limit oracle synthetic_span workers
 
-.PHONY: help audit test check bench docs
+.PHONY: help audit test check bench fuzz docs
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -24,6 +24,9 @@ check: $(VENV)/installed-dev ## Check format, lint, types and layers
 
 bench: $(VENV)/installed-bench ## Run the benchmarks; the tables are in benchmarks/results
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
+
+fuzz: $(VENV)/installed-dev ## Damage 100,000 files and documents, and see that none is misread
+	$(BIN)/python tests/fuzz/fuzz_run.py
 
 docs: $(VENV)/installed-dev ## Write again what is generated: docs/explain.md, docs/schemas, the README's outputs
 	$(BIN)/python docs/generate.py

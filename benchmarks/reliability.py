@@ -1,4 +1,4 @@
-"""What the program withstands: bad inputs, faults while it runs, and shapes that take memory; fills docs/reliability.md.
+"""What the program withstands: bad inputs, faults, and shapes that take memory; fills docs/reliability.md.
 
     python benchmarks/reliability.py                 # faults and load, about 20 minutes on two idle cores
     python benchmarks/reliability.py --only faults
@@ -10,6 +10,7 @@ Every line of the tables is a whole process. The table of bad inputs is that of 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import gzip
 import json
 import os
@@ -19,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -86,7 +88,9 @@ def stopped(number: signal.Signals) -> Callable[[Path], int]:
             assert process.stdin is not None
             process.stdin.write(header)
             process.stdin.flush()
-            time.sleep(5.0)
+            while int.from_bytes(fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)), sys.byteorder):
+                time.sleep(0.01)
+            time.sleep(1.0)  # it waits for more
             process.send_signal(number)
             return process.wait(60)
 
@@ -106,8 +110,10 @@ def mounted(folder: Path) -> int:
     """Return the exit code on a file system of 64 KB that is full; the superuser alone can make one."""
     return shell(
         "mkdir disk && mount -t tmpfs -o size=64k none disk && cp out.json disk/ && "
-        "{ head -c 60000 /dev/zero > disk/full; specaudit show fit.json -q -o disk/out.html -o disk/out.json; code=$?; "
-        "cmp -s out.json disk/out.json && [ $(ls -A disk | wc -l) = 2 ] || code=99; umount disk; rmdir disk; exit $code; }",
+        "{ head -c 60000 /dev/zero > disk/full; "
+        "specaudit show fit.json -q -o disk/out.html -o disk/out.json; code=$?; "
+        "cmp -s out.json disk/out.json && [ $(ls -A disk | wc -l) = 2 ] || code=99; "
+        "umount disk; rmdir disk; exit $code; }",
         folder,
     )
 
@@ -115,7 +121,8 @@ def mounted(folder: Path) -> int:
 def together(folder: Path) -> int:
     """Return 0 where twelve runs at once on one file leave the whole file of one of them."""
     code = shell(
-        "for k in 1 2 3 4 5 6; do specaudit show fit.json -q -o out.json & specaudit show other.json -q -o out.json & done; wait",
+        "for k in 1 2 3 4 5 6; do for name in fit other; do "
+        "specaudit show $name.json -q -o out.json & done; done; wait",
         folder,
     )
     whole = [(folder / name).read_bytes() for name in ("fit.json", "other.json")]
@@ -151,8 +158,8 @@ def archived(path: Path) -> None:
 
 FAULTS: dict[str, tuple[Callable[[Path], int], tuple[int, ...]]] = {
     "Ctrl-C while rows are read": (stopped(signal.SIGINT), (130,)),
-    "SIGTERM while rows are read": (stopped(signal.SIGTERM), (143,)),
-    "SIGHUP while rows are read": (stopped(signal.SIGHUP), (129,)),
+    "SIGTERM while rows are read": (stopped(signal.SIGTERM), (-15,)),
+    "SIGHUP while rows are read": (stopped(signal.SIGHUP), (-1,)),
     "SIGKILL while rows are read": (stopped(signal.SIGKILL), (-9,)),
     "files of 8 KB at most": (limited, (2,)),
     "a full file system": (mounted, (2,)),
@@ -197,7 +204,7 @@ def inject() -> list[str]:
             assert code in codes, (fault, code)
             assert intact, fault
             assert not left, (fault, left)
-            lines.append(f"| {fault} | {code} | intact | nothing |")
+            lines.append(f"| {fault} | {code if code >= 0 else 128 - code} | intact | nothing |")
             print(lines[-1], flush=True)
     return lines
 
@@ -259,9 +266,9 @@ SHAPES: dict[str, tuple[str, Callable[[Path], None], Sequence[str]]] = {
         tall,
         (
             "headroom rows.npy --cap 10 --max-rows 500",
+            "compare rows.npy half.npy --max-rows 2000",
             "fit rows.npy --operator dense --max-rows 2000",
             "span rows.npy half.npy --max-rows 1000",
-            "compare rows.npy half.npy --max-rows 2000",
             "prune rows.npy --method random --keep 0.5 --max-rows 2000",
         ),
     ),

@@ -9,7 +9,8 @@ What `specaudit experiment static-limit` measures, by its API: of each data set 
 kernel's own covariance (a = b), for which theory has the slope 1 - a. digits has its labels, and is learned by a
 network of 64 hidden units too (500 steps); word glosses (wordnet) have no labels, and so a process with a = 1.5.
 Δ is the slope of the pruned curve less that of the unpruned one. Share is the share of the unpruned rows that gives
-the loss of the arm at the largest size.
+the loss of the arm at the largest size; < where some split's is off the unpruned curve, with the largest of all
+splits', which is no confidence limit.
 
 Coverage: of 100 data sets of a kind, each of 500 rows with 8 splits, the share of the 95 % intervals that hold the
 mean of all of them. These data were not used to choose `slopes.SHARED`. Verdicts are counted at the same time.

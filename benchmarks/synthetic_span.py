@@ -21,7 +21,8 @@ Coverage: of 40 data sets of a kind, each of 400 rows with 4 runs and a teacher 
 intervals of gains that hold the mean gain of all of them.
 
 Distill: 2,500 rows (digits 1,797) and 8 runs each (networks 5, of 500 steps). g is d ln n_eq / d ln n: with n_eq true
-labels alone the student has the loss that it has with n and a teacher. `updated` with kernel ridge regression is 1 by
+labels alone the student has the loss that it has with n and a teacher, over the sizes at which both losses are below
+1, four at least and a decade. `updated` with kernel ridge regression is 1 by
 algebra and `more` is 1 but for chance: these two say what the measure shows where nothing moves.
 """
 

@@ -77,7 +77,7 @@ def graph_memory(
 
 def extension_memory(rows: int, sampled: int, dimensions: int) -> int:
     """Return the bytes that the leading eigenvalues of `rows` rows need, from the eigenvectors of sampled ones."""
-    return BASE + 40 * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
+    return BASE + (SCANNED + BESIDE) * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
 
 
 def scan_file_memory(rows: int, kept: int, dimensions: int) -> int:
@@ -180,7 +180,7 @@ def check_memory(
 
 
 def fitting_rows(need: Callable[[int], int], limit: int, max_rows: int) -> int | None:
-    """Return the most rows, at least `FEWEST_ROWS`, whose need is within the limit; None if even these are too many."""
+    """Return the most rows, at least `FEWEST_ROWS`, whose need is within the limit; None if there are none."""
     if max_rows <= FEWEST_ROWS or need(FEWEST_ROWS) > limit:
         return None
     low, high = FEWEST_ROWS, max_rows

@@ -151,7 +151,8 @@ def test_weights_that_could_not_move_the_frontier_are_refused(folder, capsys, no
     assert (room.verdict, room.rank, found.proposal.kind, found.weights) == ("none", ROWS // 30, "refused", ())
     assert 1 < room.gain < room.null.limit < room.need
     assert room.gain == room.curve.gain[-1]
-    assert "w.npy was not written: sample weights cannot move this frontier: weights of at most 10" in told.err
+    assert "w.npy was not written: sample weights cannot move this frontier, judged past mode 13 where 4" in told.err
+    assert f"{room.learned} are learned: weights of at most 10" in told.err
     assert "Weights have no headroom (a factor of 1." in " ".join(told.out.split())
     assert f"{room.learned} modes are learned" in " ".join(told.out.split())
 

@@ -138,6 +138,8 @@ BARELY = LocalTail(value=1.1, low=0.9, high=1.3, window=(2.0, 20.0))
         (None, FALLS, SLOW, "not-applicable"),
         (of(1.0, 0.05), FALLS, None, "inconclusive"),
         (of(1.0, 0.05), FALLS, BARELY, "inconclusive"),
+        (of(1.3, 0.1), FALLS, None, "inconclusive"),
+        (of(0.7, 0.1), FALLS, BARELY, "inconclusive"),
         (of(1.3, 0.1), of(-0.1, 0.2), STEEP, "inconclusive"),
         (None, FALLS, STEEP, "inconclusive"),
         (Estimate(value=1.0, low=None, high=None, runs=1), FALLS, STEEP, "inconclusive"),
@@ -145,6 +147,27 @@ BARELY = LocalTail(value=1.1, low=0.9, high=1.3, window=(2.0, 20.0))
 )
 def test_verdicts(growth, base, tail, verdict):
     assert judge(growth, base, tail)[0] == verdict
+
+
+def test_sizes_at_which_the_student_is_worse_than_nothing_are_not_judged(small, monkeypatch):
+    """Nor where the student of a teacher is: what is left is less than a decade."""
+
+    def verdicts(true, taught):
+        monkeypatch.setattr(Lesson, "alone", lambda self, size: true * (size / 45) ** -1.0)
+        monkeypatch.setattr(Lesson, "loss", lambda self, way, size: taught * (size / 45) ** -1.0)
+        found = distillation(small, runs=2)
+        assert found.sizes == (11, 22, 45, 90, 180)
+        return {one.verdict for one in found.curves[1:]}, found.curves[1].growth
+
+    assert verdicts(0.24, 0.12)[1].value == pytest.approx(1.0)
+    assert verdicts(0.26, 0.12) == ({"inconclusive"}, None)  # at the smallest size alone
+    assert verdicts(1.5, 0.2) == ({"inconclusive"}, None)
+
+
+def test_the_summary_has_the_interval_of_the_slope():
+    found = api.distillation(api.Task(circle(620), seeds=2, source_exponent=2.0), added=1)
+    slope = found.measure("true", "slope")
+    assert f"loss ∝ n^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]." in found.summary
 
 
 def test_sizes_leave_rows_for_teachers():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from scipy.sparse.linalg import ArpackNoConvergence
 from specaudit import api, documents
 from specaudit.cli import main
 from specaudit.documents import read_document
-from specaudit.dynamics.headroom import Gain, gain, headroom, homogeneous, ranks_for, top_mean
-from specaudit.dynamics.room import LoggedRows
+from specaudit.dynamics.headroom import Gain, Judged, gain, headroom, homogeneous, ranks_for, top_mean
+from specaudit.dynamics.room import LoggedRows, Room
 from specaudit.kernels import choose_kernel
 from specaudit.operators import dense_operator
 
@@ -197,6 +198,20 @@ def logged(copies: np.ndarray, known: dict | None = None) -> LoggedRows:
 def test_it_is_judged_at_the_rank_nearest_to_the_learned_modes_that_the_rows_tell():
     rows = logged(np.ones(300, np.int64))
     assert [int(rows.ranks(learned)[-1]) for learned in (0, 5, 7, 100)] == [5, 5, 6, 10]
+
+
+@pytest.mark.parametrize(
+    ("learned", "told"),
+    [
+        (12, "cannot move this frontier: weights of"),
+        (40, "cannot move this frontier, judged past mode 12 where 40 are learned: weights of"),
+    ],
+)
+def test_why_weights_are_idle_names_the_mode_by_which_it_is_judged(learned, told):
+    of = Judged(verdict="none", reason="weights of at most 10", place=1)
+    room = Room(judged=of, rows=400, gain=Gain(ranks=np.array([5, 12]), values=np.ones(2), needs=np.ones(2)))
+    assert told in room.idle(learned)
+    assert replace(room, judged=replace(of, verdict="unresolved")).idle(learned) == ""
 
 
 def test_copies_of_rows_count_as_headroom_counts_them():

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
 from fuzz_documents import documents
 
-from specaudit.cli import rendering, terminal
-from specaudit.cli.rendering import RENDERERS, SUBJECTS
+from specaudit.cli import terminal
 from specaudit.documents.reading import READABLE
+from specaudit.report.formats import RENDERED, SUBJECTS, render
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -86,8 +86,8 @@ def rendered(name: str, text: str, kinds) -> dict[str, str]:
     for path in places(name):
         put(data, path, text)
     found = READABLE[data["schema"].partition("/")[0]].model_validate_json(json.dumps(data), strict=True)
-    there = [kind for kind in kinds if kind in RENDERERS[SUBJECTS[data["schema"]]][0]]
-    shown = {kind: rendering._text(found, kind, 80, False) for kind in there}
+    there = [kind for kind in kinds if kind in RENDERED[SUBJECTS[data["schema"]]].formats]
+    shown = {kind: render(found, kind, 80, False) for kind in there}
     return {k: terminal.disarmed(v) if k in ("text", "markdown") else v for k, v in shown.items()}  # as on stdout
 
 

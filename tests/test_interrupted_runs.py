@@ -1,4 +1,4 @@
-"""Runs that are stopped, run out of disk or lose their reader leave earlier files as they were and nothing half done."""
+"""Runs that are stopped, out of disk or without a reader leave earlier files as they were, and nothing half done."""
 
 from __future__ import annotations
 
@@ -49,13 +49,17 @@ def contents():
     return {path.name: path.read_text() for path in Path().iterdir()}
 
 
-def test_a_signal_during_the_work_leaves_old_files(api, stopping, monkeypatch):
+def test_during_the_work_only_the_interrupt_is_handled(api, monkeypatch):
+    """The others end the process at once, even in the middle of a long search."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+
     def fit(*sources, **arguments):
-        signal.raise_signal(stopping[0])
-        raise AssertionError("the signal was not heard")
+        assert [signal.getsignal(number) for number in numbers] == before
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(api, "fit", fit)
-    assert main(COMMAND) == stopping[1]
+    assert main(COMMAND) == 130
     assert contents() == {"a.json": "old", "b.md": "old"}
 
 

@@ -14,7 +14,7 @@ from specaudit.experiments.saturation import losses_by_size, model_sizes, satura
 from specaudit.experiments.slopes import Estimate
 from specaudit.experiments.static_limit import kept_by_arm, pool_sizes, static_limit
 from specaudit.experiments.static_verdict import equal_loss, judge
-from specaudit.experiments.tail import LocalTail
+from specaudit.experiments.tail import LocalTail, law_of
 from specaudit.experiments.targets import ProcessTarget
 from specaudit.kernels import choose_kernel
 from specaudit.operators import dense_operator
@@ -107,6 +107,34 @@ def test_slopes_and_differences_are_of_the_same_run(small):
     assert found.arms[1].beside_random is None
 
 
+def test_progress_is_told_while_rows_are_chosen(small, monkeypatch):
+    told, trained = [], []
+    monkeypatch.setattr(Problem, "loss", lambda *arguments: trained.append(len(told)) or 0.5)
+    static_limit(small, [HARD], runs=2, sizes=(96, 192), progress=told.append)
+    assert trained[0] == 2  # once for each run's prunings
+    assert told == sorted(told)
+    assert 0 < told[0] < told[1] < told[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "b", "law"), [(1.5, 2.0, -0.5), (5.0, 2.0, -4.0), (5.1, 2.0, None), (1.5, 1.0, None)]
+)
+def test_there_is_a_law_as_long_as_the_ridge_does_not_saturate(source, b, law):
+    assert law_of(source, LocalTail(value=b, low=b, high=b, window=(1.0, 10.0))) == law
+    assert law_of(source, None) is None
+
+
+def test_a_smooth_target_has_no_line_of_theory():
+    lines = {}
+    for source in (2.0, 8.0):
+        task = api.Task(circle(300), source_exponent=source, seeds=2, threads=1)
+        found = api.static_limit(task, methods=["outliers"], soft=False)
+        lines[source] = [one.label for one in found.curves if one.reference]
+        slope = found.measure("none", "slope")
+        assert f"unpruned loss ∝ n^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]" in found.summary
+    assert lines == {2.0: ["n^-1"], 8.0: []}
+
+
 def test_scores_keep_the_highest(small):
     scores = np.random.default_rng(1).standard_normal(240)
     pool = small.split(0).pool
@@ -145,7 +173,9 @@ def differs(value, half=0.02):
         (differs(0.0), {"beside": differs(0.15)}, "inconclusive"),  # what random rows gain, the rule loses
         (differs(0.3), {"random": True}, "inconclusive"),
         (differs(0.0), {"random": True}, "parallel"),
-        (differs(0.0), {"slope": 0.1}, "inconclusive"),
+        (differs(0.0), {"base": differs(0.1)}, "inconclusive"),
+        (differs(0.0, 0.0001), {"base": differs(-0.01)}, "inconclusive"),  # nothing is learned, or hardly anything
+        (differs(0.3), {"base": differs(-0.01)}, "inconclusive"),
         (differs(0.0), {"sizes": (100, 200, 400)}, "not-applicable"),
         (differs(0.0), {"sizes": (100, 150, 200, 300)}, "not-applicable"),
         (differs(0.0), {"tail": LocalTail(value=1.0, low=0.9, high=1.1, window=(1, 10))}, "not-applicable"),
@@ -153,11 +183,13 @@ def differs(value, half=0.02):
         (differs(0.0), {"tail": None}, "inconclusive"),
         (differs(0.0), {"tail": LocalTail(value=1.05, low=0.9, high=1.2, window=(1, 10))}, "inconclusive"),
         (differs(0.5), {"tail": None}, "worse"),
+        (differs(-0.5), {"tail": None}, "inconclusive"),
+        (differs(-0.5), {"tail": LocalTail(value=1.05, low=0.9, high=1.2, window=(1, 10))}, "inconclusive"),
         (Estimate(value=0.0, low=None, high=None, runs=1), {}, "inconclusive"),
     ],
 )
 def test_the_verdict_on_a_constructed_curve(difference, more, verdict):
-    given = {"slope": -1.0, "sizes": SIZES, "tail": STEEP, **more}
+    given = {"base": differs(-1.0), "sizes": SIZES, "tail": STEEP, **more}
     found, reason = judge(difference, **given)
     assert found == verdict
     assert f"{difference.value:+.3f}" in reason
@@ -238,6 +270,8 @@ def test_on_a_circle_random_rows_are_parallel_and_a_hard_cut_is_worse():
     assert found.measure("none", "slope").value == pytest.approx(-1.0, abs=0.1)
     assert found.measure("random-50", "equal-loss-share").value == pytest.approx(0.5, abs=0.05)
     assert found.verdict("none") is None
+    note = next(one.note for one in found.quantities if one.id == "equal-loss-share")
+    assert "One end alone is no end of a 95 % interval" in note
 
 
 def test_rows_without_a_tail_are_not_judged():

@@ -9,13 +9,14 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from specaudit import api
-from specaudit.errors import ConfigError, InputError
+from specaudit.budget import experiment_memory
+from specaudit.errors import BudgetError, ConfigError, InputError
 from specaudit.experiments.generator import Generator, mixture
 from specaudit.experiments.learners import NetworkLearner, Problem, RidgeLearner, operator_of
 from specaudit.experiments.network import Network
 from specaudit.experiments.ridge import predicted
 from specaudit.experiments.shares import share
-from specaudit.experiments.slopes import Estimate
+from specaudit.experiments.slopes import Estimate, estimated
 from specaudit.experiments.span_verdicts import findings, judge
 from specaudit.experiments.spans import Modes, energies, errors
 from specaudit.experiments.synthetic_rows import SpanTask, Teacher, scene_of
@@ -231,6 +232,12 @@ def test_a_share_has_the_interval_of_all_ratios_that_a_paired_test_keeps():
     assert wider.high > found.high
 
 
+def test_a_share_of_a_constant_has_the_interval_of_a_mean():
+    part = np.array([0.2, 0.5, 0.3, 0.1])
+    found, expected = share(part, np.full(4, 2.0), 0.25), estimated(part / 2, 0.25)
+    assert [found.low, found.high] == pytest.approx([expected.low, expected.high])
+
+
 def test_there_is_no_share_of_a_gain_that_is_not_told_from_none():
     assert share(np.array([1.0, 2.0, 3.0]), np.array([-1.0, 1.0, 0.5])) is None
     assert share(np.array([1.0]), np.array([1.0])) is None
@@ -268,15 +275,34 @@ def test_a_student_that_is_worse_than_nothing_is_not_taught_by_what_quiets_it():
     assert "an error of 4.6 outside" in reason
 
 
-def test_teachers_of_several_sizes_leave_something_out():
-    assert teacher_sizes(30, 100) == (4, 8, 15, 30, 60)
-    assert teacher_sizes(1, 5) == (1, 2, 4)
+def test_teachers_of_several_sizes_leave_something_out(by_modes):
+    assert teacher_sizes(30, 99) == (4, 8, 15, 30, 60)
+    assert teacher_sizes(1, 4) == (1, 2, 4)
+    assert one_run(scene_of(by_modes, 0)).sizes == (1, 2, 4, 8, 16, 32)  # of 64 rows held out
+
+
+def test_a_default_teacher_leaves_half_of_the_held_out_rows():
+    found = api.synthetic_span(api.Task(sphere(204), seeds=1, threads=1), volumes=[0.1], real=140)
+    assert {setting.name: setting.value for setting in found.settings}["teacher"].startswith("knows the 20 leading")
+
+
+def test_the_memory_of_generated_rows_is_asked_for_before_any_work(monkeypatch):
+    def decomposed(*arguments, **named):
+        raise AssertionError("the kernel matrix was made first")
+
+    monkeypatch.setattr("specaudit.api.experimenting.operator_of", decomposed)
+    rows, alone = sphere(1000), experiment_memory(1000, 1000, 3, 1)
+    with pytest.raises(BudgetError, match="the run needs about"):
+        api.synthetic_span(api.Task(rows, threads=1, max_memory=alone + 2**20))
+    with pytest.raises(AssertionError):  # the same memory does for what has no generated rows
+        api.distillation(api.Task(rows, threads=1, max_memory=alone + 2**20))
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"teacher": Teacher(modes=64)}, "a teacher of 64 modes"),
+        ({"teacher": Teacher(modes=33)}, "64 rows are held out"),
         ({"teacher": Teacher(modes=0)}, "a teacher of 0 modes"),
         ({"real": 65}, "expected 65 or more"),
         ({"real": 5}, "expected 20 or more"),

@@ -84,7 +84,9 @@ def test_weights_that_are_refused_are_an_error(log: Array, rows: Array) -> None:
     tracker = filled(log)
     with pytest.raises(UnresolvedError, match="no weights are proposed: all modes"):
         tracker.next_weights(rows, modes=8)
-    with pytest.raises(UnresolvedError, match="no weights are proposed: sample weights cannot move this frontier"):
+    with pytest.raises(
+        UnresolvedError, match="no weights are proposed: sample weights cannot move this frontier, judged"
+    ):
         tracker.next_weights(rows)
 
 

@@ -209,7 +209,7 @@ def frontier(
 
         def idle(learned: int) -> str:
             with report.stage("headroom") as stage:
-                return logged_rows.past(learned, stage.update).idle
+                return logged_rows.past(learned, stage.update).idle(learned)
 
         with report.stage("residuals") as stage:
             run = follow(

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
-SPREAD = (0.3, 2.0)
+SPREAD = (0.3, 3.0)
 """Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
 
 
@@ -107,7 +107,7 @@ def plan(
     cores = usable_threads(threads)
     with (
         threadpool_limits(limits=cores),
-        engine_of(None, dask) as engine,
+        engine_of(workers if dask else None, dask) as engine,
         open_embeddings(source, ids=ids, dtype=dtype, shape=shape, column=column, engine=engine) as embeddings,
     ):
         n, d = embeddings.rows, embeddings.dimensions
@@ -139,7 +139,7 @@ def scan_plan(
 ) -> Plan:
     """Return what `scan` with the same arguments would take."""
     with (
-        engine_of(None, dask) as engine,
+        engine_of(workers if dask else None, dask) as engine,
         open_embeddings(
             source, ids=ids, dtype=dtype, shape=shape, column=column, engine=engine, fewest=1
         ) as embeddings,
@@ -233,7 +233,7 @@ def compare_plan(
     cores = usable_threads(threads)
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(limits=cores))
-        engine = stack.enter_context(engine_of(None, dask))
+        engine = stack.enter_context(engine_of(workers if dask else None, dask))
         opened = [
             stack.enter_context(
                 open_embeddings(source, without=groups, dtype=dtype, shape=shape, column=column, engine=engine)

@@ -11,8 +11,10 @@ from specaudit.api.prune_request import check_method, checked_share
 from specaudit.embeddings import read_scores
 from specaudit.errors import ConfigError, InputError
 from specaudit.experiments.prunings import Pruning
-from specaudit.experiments.static_limit import FEWEST_ROWS, pool_sizes
+from specaudit.experiments.slopes import FEWEST_ROWS
+from specaudit.experiments.static_limit import pool_sizes
 from specaudit.experiments.static_limit import static_limit as trained
+from specaudit.experiments.tail import law_of
 from specaudit.progress import Progress
 from specaudit.report.experiment.static_limit import static_limit_parts
 
@@ -84,11 +86,9 @@ def static_limit(
                 threads=of.threads,
                 progress=stage.update,
             )
-        # a process under a ridge, where the operator has a tail to speak of
-        known = of.task.kind == "gp" and of.task.model == "krr" and found.tail is not None and found.tail.value > 1
-        parts = static_limit_parts(
-            found, network=of.task.model == "mlp", law=1 - of.task.source_exponent if known else None
-        )
+        process = of.task.kind == "gp" and of.task.model == "krr"
+        law = law_of(of.task.source_exponent, found.tail) if process else None
+        parts = static_limit_parts(found, network=of.task.model == "mlp", law=law)
         return of.document("static-limit", parts, command=command)
 
 

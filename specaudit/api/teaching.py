@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from specaudit import documents as doc
 from specaudit.api.experimenting import Opened, Task, opened
 from specaudit.budget import check_memory, experiment_memory
+from specaudit.dataset import DataSet
 from specaudit.errors import ConfigError, InputError
 from specaudit.experiments.distill import ADDED
 from specaudit.experiments.distill import distillation as distilled
-from specaudit.experiments.synthetic_rows import SpanTask, Teacher
+from specaudit.experiments.spans import most_modes
+from specaudit.experiments.synthetic_rows import MOST_REAL, SpanTask, Teacher
 from specaudit.experiments.synthetic_span import synthetic_span as trained
 from specaudit.experiments.targets import Labels
 from specaudit.progress import Progress
@@ -45,7 +47,8 @@ def synthetic_span(
     task
         What is learned; a source alone for all defaults.
     teacher_modes
-        The teacher knows the leading modes of the real rows, so many; by default 30, at most a fifth of the rows.
+        The teacher knows the leading modes of the real rows, so many; by default 30, at most a fifth of the rows, and
+        never more than half the held-out rows.
     teacher_classes
         The teacher knows these labels only, in the place of modes.
     volumes
@@ -69,16 +72,21 @@ def synthetic_span(
     task = task if isinstance(task, Task) else Task(task)
     if teacher_classes is not None and task.kind != "labels":
         raise ConfigError("--teacher-classes needs a target of labels", next_step="add --labels FILE")
-    with opened(task, progress) as of:
-        span = SpanTask(problem=of.problem, teacher=Teacher(), volumes=grid, real=real)
-        span = replace(span, teacher=_teacher(of, span.count(), teacher_modes, teacher_classes))
-        dimensions, runs = of.data.embeddings.dimensions, min(of.threads, task.seeds)
-        factor = 1 + span.added(grid[-1]) / len(of.places)
+    added = round(grid[-1] * (MOST_REAL if real is None else real))
+
+    def check(data: DataSet, size: int, at_once: int) -> None:
+        """Of generated rows there are never more than of others."""
         check_memory(
-            lambda most: experiment_memory(of.data.rows, round(factor * min(len(of.places), most)), dimensions, runs),
+            lambda most: experiment_memory(
+                data.rows, (used := min(size, most)) + min(added, used), data.embeddings.dimensions, at_once
+            ),
             task.max_memory,
             task.max_rows,
         )
+
+    with opened(task, progress, check=check) as of:
+        span = SpanTask(problem=of.problem, teacher=Teacher(), volumes=grid, real=real)
+        span = replace(span, teacher=_teacher(of, span, teacher_modes, teacher_classes))
         with of.report.stage("train") as stage:
             found = trained(span, runs=task.seeds, threads=of.threads, progress=stage.update)
         return of.document("synthetic-span", synthetic_span_parts(span, found), command=command)
@@ -126,9 +134,10 @@ def _checked_volumes(volumes: Sequence[float]) -> tuple[float, ...]:
     return (0.0, *found)
 
 
-def _teacher(of: Opened, real: int, modes: int | None, classes: Sequence[str] | None) -> Teacher:
+def _teacher(of: Opened, span: SpanTask, modes: int | None, classes: Sequence[str] | None) -> Teacher:
     if classes is None:
-        return Teacher(modes=min(MODES, real // SHARE_OF_MODES) if modes is None else modes)
+        default = min(MODES, span.count() // SHARE_OF_MODES, most_modes(span.tested))
+        return Teacher(modes=default if modes is None else modes)
     assert isinstance(of.problem.target, Labels)
     names = of.problem.target.names
     for name in classes:

@@ -22,7 +22,7 @@ from specaudit.cli.sample import sample
 from specaudit.cli.scan import scan
 from specaudit.cli.schema import schema
 from specaudit.cli.show import show
-from specaudit.cli.signals import Stopped, raised
+from specaudit.cli.signals import Stopped
 from specaudit.cli.simulate import simulate
 from specaudit.cli.span import span
 from specaudit.cli.terminal import discard_stdout, emit, note, open_streams
@@ -93,10 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     open_streams()
     try:
-        with raised():
-            command = typer.main.get_command(_build())
-            code = command.main(arguments, prog_name="specaudit", standalone_mode=False)
-            sys.stdout.flush()
+        command = typer.main.get_command(_build())
+        code = command.main(arguments, prog_name="specaudit", standalone_mode=False)
+        sys.stdout.flush()
         return ExitCode(code or 0)
     except BrokenPipeError:  # who read our output has gone; there is no one to tell
         discard_stdout()

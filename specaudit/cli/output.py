@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from specaudit.cli.rows import LEVERAGE_FORMATS, ROW_FORMATS
-from specaudit.cli.signals import deferred
+from specaudit.cli.signals import deferred, raised
 from specaudit.errors import ConfigError, InputError
 from specaudit.report.formats import GATE_FORMATS, PICTURES, RENDERED, SUFFIXES, Subject, stdout_formats
 from specaudit.writing import is_device, staged, target_of
@@ -177,5 +177,5 @@ def write_all(contents: Sequence[tuple[Path, bytes]]) -> None:
     InputError
         A file cannot be written; every earlier version is intact.
     """
-    with staged(contents) as publish, deferred():
+    with raised(), staged(contents) as publish, deferred():
         publish()

@@ -1,4 +1,8 @@
-"""Signals that end a run: as an exception, so that what is half done is taken back."""
+"""Signals that end a run while it writes: as an exception, so that what is half done is taken back.
+
+At any other time there is nothing to take back, and they end the process at once, as the system does it: a handler
+would wait for the end of a search or a decomposition, which may take minutes.
+"""
 
 from __future__ import annotations
 

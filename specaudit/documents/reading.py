@@ -225,7 +225,7 @@ def _parts(value: object, where: str = "") -> Iterator[tuple[str, Document]]:
 
 
 def _check_columns(where: str, part: Document) -> None:
-    """Refuse numbers that only make sense together, a curve whose columns do not belong together, that falls to 0, or that is none."""
+    """Refuse numbers or columns that do not belong together, and a curve that falls to 0 or is none."""
     together = (part.value, part.low, part.high) if isinstance(part, Exponent | FrontierGrowth) else ()
     if None in together and together != (None, None, None):
         _refuse(f"{where}: value, low and high: expected numbers, or null for all")

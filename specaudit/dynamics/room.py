@@ -36,10 +36,16 @@ class Room:
     gain: Gain | None = None
     null: Null | None = None
 
-    @property
-    def idle(self) -> str:
-        """Why no weights of rows could move what follows; empty where they may, or where that cannot be told."""
-        return self.judged.reason if self.judged.verdict == "none" else ""
+    def idle(self, learned: int) -> str:
+        """Return why no weights of rows could move what follows `learned` modes, and by which mode it is judged.
+
+        Empty where they may, or where that cannot be told.
+        """
+        if self.judged.verdict != "none" or self.gain is None or self.judged.place is None:
+            return ""
+        rank = int(self.gain.ranks[self.judged.place])
+        judged = "" if rank >= learned else f", judged past mode {rank:,} where {learned:,} are learned"
+        return f"sample weights cannot move this frontier{judged}: {self.judged.reason}"
 
 
 Rooms = MutableMapping[Hashable, Room]

@@ -6,10 +6,10 @@ buffer begins with the number of bytes that it unpacks to (https://arrow.apache.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 DICTIONARY, BATCH = 2, 3  # types of messages
 CONTINUES = 0xFFFFFFFF
@@ -26,7 +26,7 @@ class BatchSize:
     unpacked: int
 
 
-def batch_sizes(source: io.BufferedReader, start: int) -> Iterator[BatchSize]:
+def batch_sizes(source: BinaryIO, start: int) -> Iterator[BatchSize]:
     """Yield the sizes of the batches and dictionaries of a stream that begins at ``start``.
 
     Raises
@@ -56,7 +56,7 @@ def batch_sizes(source: io.BufferedReader, start: int) -> Iterator[BatchSize]:
         source.seek(body + length)
 
 
-def _packed(source: io.BufferedReader, message: bytes, table: int, body: int) -> Iterator[int]:
+def _packed(source: BinaryIO, message: bytes, table: int, body: int) -> Iterator[int]:
     """Yield the bytes that each buffer of a message unpacks to, if they are packed."""
     batch = _table(message, table, HEADER)
     kind = _at(message, table, 1)

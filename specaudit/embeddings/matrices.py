@@ -67,7 +67,7 @@ def check_matrix(label: str, shape: tuple[int, ...], dtype: DType) -> None:
 
 
 def check_held(label: str, size: int, max_memory: int | None) -> None:
-    """Raise a ``BudgetError`` where ``size`` bytes that are decoded together are more than a quarter of the memory."""
+    """Raise a ``BudgetError`` where the bytes that are decoded together are more than a quarter of the memory."""
     if max_memory is not None and size > max_memory // 4:
         raise BudgetError(
             f"{shown(label)}: {size:,} bytes of it are decoded together, more than a quarter of the {max_memory:,} "

@@ -23,22 +23,20 @@ from specaudit.dataset import IntArray
 from specaudit.errors import InputError
 from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner, operator_of, relative_error
 from specaudit.experiments.ridge import RIDGE
-from specaudit.experiments.slopes import Estimate, estimated, log_slope
+from specaudit.experiments.slopes import FEWEST_ROWS, Estimate, estimated, halved, log_slope
 from specaudit.experiments.static_verdict import FEWEST_SIZES, SHORTEST
 from specaudit.experiments.tail import LocalTail, local_tail
+from specaudit.experiments.worth import rows_worth
 from specaudit.kernels import FloatArray, choose_kernel
 
 DistillVerdict = Literal["moved", "not-moved", "inconclusive", "not-applicable"]
 
-SIZES, RATIO = 5, 2.0
-"""Numbers of true labels by default, each twice the one before."""
-FEWEST_ROWS = 10
 ADDED = 2
 """Rows with a teacher's labels for each with a true one."""
 MARGIN = 0.1
 """An exponent g that surely differs from 1 by less has not moved."""
-ROUNDING = 1e-9
-"""Relative difference of a loss to the end of a curve that is none."""
+NOTHING = 1.0
+"""Loss of a student that says nothing: one with more has learned nothing that a teacher could add to."""
 ROUNDS = 3
 """Of updated teachers at every size."""
 KINDS = ("laplace", "matern32", "matern52")
@@ -103,7 +101,8 @@ class DistilledCurve:
     worth
         (r, s) true labels n_eq that give the loss; NaN off the curve of true labels.
     growth
-        g = d ln n_eq / d ln n over the sizes at which all runs have it; None where these are too few.
+        g = d ln n_eq / d ln n over the sizes at which all runs have n_eq, and the mean losses, this and that of true
+        labels, are below 1; None where these are too few.
     verdict, reason
         By g; None of true labels alone.
     """
@@ -252,16 +251,9 @@ class Lesson:
 
 
 def equal_labels(sizes: FloatArray, true: FloatArray, losses: FloatArray) -> FloatArray:
-    """Return how many true labels give losses (r, s), on curves (r, m) over sizes (m,) that are made monotone.
-
-    Read in ln-ln; NaN where a loss is off its run's curve.
-    """
-    falling = np.minimum.accumulate(true, axis=1)
-    found = np.full(losses.shape, np.nan)
-    for run, curve in enumerate(falling):
-        inside = (losses[run] <= curve[0] * (1 + ROUNDING)) & (losses[run] >= curve[-1] * (1 - ROUNDING))
-        found[run, inside] = np.exp(np.interp(-np.log(losses[run, inside]), -np.log(curve), np.log(sizes)))
-    return found
+    """Return how many true labels give losses (r, s), on curves (r, m) over sizes (m,); NaN off a run's curve."""
+    found = rows_worth(sizes, true, losses)
+    return np.where(np.isfinite(found) & (found > 0), found, np.nan)
 
 
 def sizes_of(pool: int, added: int) -> tuple[int, ...]:
@@ -273,7 +265,7 @@ def sizes_of(pool: int, added: int) -> tuple[int, ...]:
         There are too few rows for so many sizes.
     """
     largest = pool // (2 + added)
-    sizes = tuple(round(largest / RATIO**step) for step in reversed(range(SIZES)))
+    sizes = halved(largest)
     if sizes[0] < FEWEST_ROWS:
         raise InputError(
             f"{pool:,} rows to train on give {sizes[0]:,} to {largest:,} true labels, beside those of teachers",
@@ -295,21 +287,26 @@ def unlike(problem: Problem) -> tuple[Learner, ...]:
 
 
 def judge(growth: Estimate | None, base: Estimate, tail: LocalTail | None) -> tuple[DistillVerdict, str]:
-    """Return whether g moved, and why; `base` is the slope of true labels alone."""
-    told = f"n_eq ∝ n^{growth.value:.2f}" if growth is not None else ""
-    if growth is not None and growth.low is not None and growth.high is not None:
-        told += f" [{growth.low:.2f}, {growth.high:.2f}]"
+    """Return whether g moved, and why; `base` is the slope of true labels alone.
+
+    Either takes eigenvalues that are known to fall faster than 1/k.
+    """
+    told = f"n_eq ∝ n^{growth.told('.2f')}" if growth is not None else ""
     if tail is not None and tail.value <= 1:
         return "not-applicable", f"the kernel's eigenvalues fall as k^-{tail.value:.2f}, no faster than 1/k; {told}"
     if growth is None:
-        return "inconclusive", "the losses leave the curve of true labels alone at too many sizes"
+        return (
+            "inconclusive",
+            "less than a decade of sizes is left where losses are on the curve of true labels alone and below that "
+            "of saying nothing",
+        )
     if base.high is None or base.high >= 0:
         return "inconclusive", f"that more true labels alone are learned from is not shown; {told}"
     if growth.low is None or growth.high is None:
         return "inconclusive", f"one run has no interval; {told}"
+    if tail is None or tail.low <= 1:
+        return "inconclusive", f"these rows do not tell that eigenvalues fall faster than 1/k; {told}"
     if growth.low > 1 - MARGIN and growth.high < 1 + MARGIN:
-        if tail is None or tail.low <= 1:
-            return "inconclusive", f"these rows do not tell that eigenvalues fall faster than 1/k; {told}"
         return "not-moved", told
     if growth.low > 1 and growth.value > 1 + MARGIN:
         return "moved", f"{told}: steeper on these sizes"
@@ -331,7 +328,8 @@ def _curve(
     slope = estimated(slopes, shared)
     if way is ALONE:
         return DistilledCurve(way=way, losses=losses, slope=slope, difference=None, worth=worth, growth=None)
-    told = np.isfinite(worth).all(axis=0)
+    says = np.maximum(losses.mean(axis=0), alone.mean(axis=0)) < NOTHING
+    told = np.isfinite(worth).all(axis=0) & says
     long = told.sum() >= FEWEST_SIZES and sizes[told][-1] >= SHORTEST * sizes[told][0]
     growth = estimated(log_slope(sizes[told], worth[:, told]), shared) if long else None
     verdict, reason = judge(growth, estimated(base, shared), tail)

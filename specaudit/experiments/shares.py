@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specaudit.experiments.slopes import LEVEL, Estimate
+from specaudit.experiments.slopes import LEVEL, SHARED, Estimate
 from specaudit.kernels import FloatArray
 
 
@@ -19,7 +19,7 @@ def share(part: FloatArray, whole: FloatArray, shared: float = 0.0) -> Estimate 
     runs = len(whole)
     if runs < 2:
         return None
-    quantile = float(t.ppf((1 + LEVEL) / 2, runs - 1)) ** 2 * (1 / runs + shared)
+    quantile = float(t.ppf((1 + LEVEL) / 2, runs - 1)) ** 2 * (1 / runs + SHARED * shared)
     spread = np.cov(part, whole)
     p, w = float(part.mean()), float(whole.mean())
     # the share x is rejected where (p - x w)^2 > quantile var(part - x whole): a quadratic in x

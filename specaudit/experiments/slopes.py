@@ -9,6 +9,10 @@ import numpy as np
 
 from specaudit.kernels import FloatArray
 
+SIZES, RATIO = 5, 2.0
+"""Sizes of a learning curve by default, each twice the one before."""
+FEWEST_ROWS = 10
+"""That are trained on at the smallest size, at least."""
 LEVEL = 0.95
 SHARED = 0.5
 """Of what is added to the variance for runs that share rows: with all of it intervals cover .97 to 1 in place of .95,
@@ -32,11 +36,22 @@ class Estimate:
     high: float | None
     runs: int
 
+    def told(self, form: str = "+.3f") -> str:
+        """Return the mean with its interval, if it has one, in brackets."""
+        if self.low is None or self.high is None:
+            return f"{self.value:{form}}"
+        return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
     @property
     def exponential(self) -> Estimate:
         """Of a mean of logarithms: the geometric mean, and its interval."""
         low, high = (None if end is None else math.exp(end) for end in (self.low, self.high))
         return Estimate(value=math.exp(self.value), low=low, high=high, runs=self.runs)
+
+
+def halved(largest: int) -> tuple[int, ...]:
+    """Return the default sizes up to the largest, rising."""
+    return tuple(round(largest / RATIO**step) for step in reversed(range(SIZES)))
 
 
 def log_slope(x: FloatArray, y: FloatArray) -> FloatArray:

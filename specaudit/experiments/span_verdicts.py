@@ -63,7 +63,7 @@ def judge(
     best
         (r, 2) gains of fresh real rows, outside and inside.
     """
-    told = f"gain outside the teacher's span {interval(outside)}, inside {interval(inside)}"
+    told = f"gain outside the teacher's span {outside.told()}, inside {inside.told()}"
     fresh = estimated(best[:, 0], shared)
     if outside.low is None or outside.high is None or inside.low is None or fresh.low is None:
         return "inconclusive", f"one run has no interval; {told}"
@@ -73,9 +73,9 @@ def judge(
             f"the real rows alone leave an error of {start:.3g} outside, more than nothing at all; {told}",
         )
     if fresh.value <= 0:
-        return "not-applicable", f"fresh real rows gain nothing outside either ({interval(fresh)}); {told}"
+        return "not-applicable", f"fresh real rows gain nothing outside either ({fresh.told()}); {told}"
     if fresh.low <= 0:
-        return "inconclusive", f"what fresh real rows gain outside is not told from 0 ({interval(fresh)}); {told}"
+        return "inconclusive", f"what fresh real rows gain outside is not told from 0 ({fresh.told()}); {told}"
     margin = MARGIN * fresh.value
     if outside.low > margin:
         return "helps", told
@@ -86,10 +86,3 @@ def judge(
     if inside.low > MARGIN * abs(float(best[:, 1].mean())):
         return "in-span-only", told
     return "no-change", told
-
-
-def interval(of: Estimate) -> str:
-    """Return an estimate with its interval, in brackets."""
-    if of.low is None or of.high is None:
-        return f"{of.value:+.3f}"
-    return f"{of.value:+.3f} [{of.low:+.3f}, {of.high:+.3f}]"

@@ -12,6 +12,8 @@ from specaudit.krylov import eigh
 
 RANK = 1e-9
 """Eigenvalues below this share of the largest are rounding."""
+OUTSIDE = 2
+"""Held-out rows for each mode of a teacher, at least: with as many modes as rows nothing is outside its span."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +43,14 @@ class Modes:
         """How many there are."""
         return len(self.rates)
 
-    def check(self, count: int) -> None:
-        """Refuse a teacher that has all modes, or none."""
-        if not 0 < count < self.count:
+    def check(self, count: int, tested: int) -> None:
+        """Refuse a teacher that has no modes, all of them, or more than leave half of the held-out rows' space."""
+        most = min(self.count - 1, most_modes(tested))
+        if not 0 < count <= most:
             raise InputError(
-                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,}, and some must be "
-                "outside its span",
-                next_step=f"give --teacher-modes from 1 to {self.count - 1:,}",
+                f"a teacher of {count:,} modes: its {len(self.vectors):,} rows have {self.count:,}, and {tested:,} "
+                "rows are held out; one of the modes and half of these must be outside its span",
+                next_step=f"give --teacher-modes from 1 to {most:,}",
             )
 
     def taught(self, values: FloatArray, across: RealArray, count: int) -> FloatArray:
@@ -63,6 +66,11 @@ class Modes:
 
     def _extended(self, across: RealArray, count: int) -> FloatArray:
         return np.asarray(across @ (self.vectors[:, :count] / self.rates[:count]))
+
+
+def most_modes(tested: int) -> int:
+    """Return the most modes of a teacher whose span leaves something of so many held-out rows."""
+    return tested // OUTSIDE
 
 
 def energies(values: FloatArray, span: FloatArray) -> tuple[float, float]:

@@ -17,16 +17,14 @@ from specaudit.dataset import IntArray
 from specaudit.experiments.learners import Problem
 from specaudit.experiments.prunings import Pruning, keep_orders, kept_rows, pool_of
 from specaudit.experiments.saturation import ROWS, Saturation, losses_by_size, model_sizes, saturation
-from specaudit.experiments.slopes import Estimate, estimated, log_slope
+from specaudit.experiments.slopes import FEWEST_ROWS, Estimate, estimated, halved, log_slope
 from specaudit.experiments.static_verdict import Share, Verdict, equal_loss, judge
 from specaudit.experiments.tail import LocalTail, local_tail
 from specaudit.kernels import FloatArray
 
 RANDOM = "random"
-SIZES, RATIO = 5, 2.0
-"""Pool sizes of a curve by default, each twice the one before."""
-FEWEST_ROWS = 10
-"""Rows that are trained on at the smallest size, at least."""
+PRUNED = 0.2
+"""Share of the progress that is told when rows are chosen and nothing is trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +100,7 @@ class StaticLimit:
 def pool_sizes(pool: int, prunings: Sequence[Pruning]) -> tuple[int, ...]:
     """Return the default sizes for a pool: halves of halves, as long as enough rows are left."""
     least = FEWEST_ROWS / min((one.keep for one in prunings), default=1.0)
-    sizes = [round(pool / RATIO**step) for step in range(SIZES)]
-    return tuple(size for size in reversed(sizes) if size >= least)
+    return tuple(size for size in halved(pool) if size >= least)
 
 
 def static_limit(
@@ -138,15 +135,16 @@ def static_limit(
         models=model_sizes(problem, len(first.pool), [one.keep for one in prunings]),
         model_rows=min(len(first.pool), ROWS),
     )
-    kept = [
-        kept_by_arm(problem, prunings, problem.split(run).pool, run=run, scores=scores, threads=threads)
-        for run in range(runs)
-    ]
+    kept: list[list[IntArray]] = []
+    for run in range(runs):
+        pool_rows = problem.split(run).pool
+        kept.append(kept_by_arm(problem, prunings, pool_rows, run=run, scores=scores, threads=threads))
+        progress(PRUNED * len(kept) / runs)
     found = []
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:  # a run a core: solves are small
         for one in pool.map(plan.trained, range(runs), kept):
             found.append(one)
-            progress(len(found) / runs)
+            progress(PRUNED + (1 - PRUNED) * len(found) / runs)
     losses, by_model = (np.stack(part, axis=1) for part in zip(*found, strict=True))
     judge_ = _Judge(
         sizes=grid,
@@ -242,7 +240,12 @@ class _Judge:
         if arm.method != RANDOM and arm.keep in self.random:
             beside = estimated(slopes - log_slope(x, self.random[arm.keep]), self.shared)
         verdict, reason = judge(
-            difference, float(base.mean()), self.sizes, self.tail, beside=beside, random=arm.method == RANDOM
+            difference,
+            estimated(base, self.shared),
+            self.sizes,
+            self.tail,
+            beside=beside,
+            random=arm.method == RANDOM,
         )
         return ArmCurve(
             pruning=arm,

@@ -10,6 +10,7 @@ import numpy as np
 
 from specaudit.experiments.slopes import Estimate, estimated
 from specaudit.experiments.tail import LocalTail
+from specaudit.experiments.worth import rows_worth
 from specaudit.kernels import FloatArray
 
 Verdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicable"]
@@ -17,19 +18,21 @@ Verdict = Literal["parallel", "worse", "steeper", "inconclusive", "not-applicabl
 FEWEST_SIZES, SHORTEST = 4, 10.0
 """Below so many sizes, or so large a ratio of the last to the first, a curve has no slope worth judging."""
 MARGIN = 0.1
-"""Slopes that surely differ by less than this share of the unpruned one are parallel."""
+"""Slopes that surely differ by less than this share of the unpruned one are parallel; those whose difference surely
+has its sign, and is estimated at more, are worse or steeper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """An equal-loss share; where a run's is off the unpruned curve, only a bound.
+    """An equal-loss share; where a run's is off the unpruned curve, only a bound on those of the runs that are below,
+    or above: it has no confidence.
 
     Attributes
     ----------
     value
         Geometric mean over the runs; None if any is off the curve.
     low, high
-        Of its 95 % interval; a lower bound alone, or an upper bound alone, where it is off the curve.
+        Of its 95 % interval. Where runs are off the curve, one end alone: the smallest, or largest, of all runs.
     """
 
     value: float | None
@@ -39,72 +42,62 @@ class Share:
 
 def judge(
     difference: Estimate,
-    slope: float,
+    base: Estimate,
     sizes: Sequence[int],
     tail: LocalTail | None,
     *,
     beside: Estimate | None = None,
     random: bool = False,
 ) -> tuple[Verdict, str]:
-    """Return the verdict on a slope's difference to the unpruned `slope`, and why.
+    """Return the verdict on a slope's difference to the unpruned slope `base`, and why.
 
     Where the curve bends, fewer rows are further back on it and have another slope however they were chosen: a
     pruning is worse, or steeper, only where it surely is so `beside` as many random rows too, and random rows never;
-    nor is it parallel where it surely is not so beside these.
+    nor is it parallel where it surely is not so beside these. Parallel, and steeper, take eigenvalues that are known
+    to fall faster than 1/k.
     """
-    told = f"slope differs by {_told(difference)} from {slope:.3f}"
+    told = f"slope differs by {difference.told()} from {base.told('.3f')}"
     if len(sizes) < FEWEST_SIZES or sizes[-1] < SHORTEST * sizes[0]:
         return "not-applicable", f"the curve is too short ({len(sizes)} sizes, {sizes[0]:,} to {sizes[-1]:,}); {told}"
     if tail is not None and tail.value <= 1:
         return "not-applicable", f"the kernel's eigenvalues fall as k^-{tail.value:.2f}, no faster than 1/k; {told}"
-    if slope >= 0:
-        return "inconclusive", f"the unpruned rows do not learn more from more rows; {told}"
-    if difference.low is None or difference.high is None:
+    if difference.low is None or difference.high is None or base.high is None:
         return "inconclusive", f"one run has no interval; {told}"
-    margin = MARGIN * abs(slope)
+    if base.high >= 0:
+        return "inconclusive", f"that more unpruned rows are learned from is not shown; {told}"
+    margin = MARGIN * abs(base.value)
+    falls = tail is not None and tail.low > 1
+    unknown = f"these rows do not tell that eigenvalues fall faster than 1/k; {told}"
     if -margin < difference.low and difference.high < margin:
-        if tail is None or tail.low <= 1:
-            return "inconclusive", f"these rows do not tell that eigenvalues fall faster than 1/k; {told}"
+        if not falls:
+            return "inconclusive", unknown
         if beside is not None and _surely(beside, margin):
-            return "inconclusive", f"{told}, but by {_told(beside)} from as many random rows: the curve bends"
+            return "inconclusive", f"{told}, but by {beside.told()} from as many random rows: the curve bends"
         return "parallel", told
     if not _surely(difference, margin):
         return "inconclusive", f"{told}: more than a tenth is neither excluded nor sure"
     if random:
         return "inconclusive", f"{told}: random rows are only further back on a curve that bends"
     if beside is not None:
-        told += f", and by {_told(beside)} from as many random rows"
+        told += f", and by {beside.told()} from as many random rows"
         if not _surely(beside, 0.0) or beside.value * difference.value < 0:
             return "inconclusive", f"{told}: the curve bends"
-    return ("worse" if difference.value > 0 else "steeper"), told
+    if difference.value > 0:
+        return "worse", told
+    return ("steeper", told) if falls else ("inconclusive", unknown)
 
 
 def _surely(difference: Estimate, margin: float) -> bool:
-    """Tell whether a difference surely has its sign, and is larger than a margin."""
+    """Tell whether a difference surely has its sign, and is estimated, though not sure, to be above a margin."""
     if difference.low is None or difference.high is None:
         return False
     return (difference.low > 0 or difference.high < 0) and abs(difference.value) > margin
 
 
-def _told(of: Estimate) -> str:
-    return f"{of.value:+.3f}" + ("" if of.low is None else f" [{of.low:+.3f}, {of.high:+.3f}]")
-
-
 def equal_loss(sizes: FloatArray, reached: FloatArray, unpruned: FloatArray, shared: float) -> Share:
-    """Return which share of the largest size (of sizes (s,)) gives the losses (r,), on unpruned curves (r, s).
-
-    Curves are made monotone and read between sizes in ln-ln.
-    """
-    curves = np.minimum.accumulate(unpruned, axis=1)
-    places = []
-    for loss, curve in zip(reached, curves, strict=True):
-        if loss > curve[0]:
-            places.append(-np.inf)
-        elif loss < curve[-1]:
-            places.append(np.inf)
-        else:
-            places.append(float(np.interp(-np.log(loss), -np.log(curve), np.log(sizes / sizes[-1]))))
-    found = np.array(places)
+    """Return which share of the largest size (of sizes (s,)) gives the losses (r,), on unpruned curves (r, s)."""
+    with np.errstate(divide="ignore"):
+        found = np.log(rows_worth(sizes, unpruned, reached[:, None])[:, 0] / sizes[-1])
     inside = found[np.isfinite(found)]
     if len(inside) == len(found):
         of = estimated(found, shared).exponential

@@ -72,6 +72,11 @@ class SpanTask:
             )
         return wanted
 
+    @property
+    def tested(self) -> int:
+        """How many rows are held out."""
+        return min(len(self.problem.split(0).test), MOST_TESTED)
+
     def added(self, volume: float) -> int:
         """Return how many rows a volume is."""
         return round(volume * self.count())
@@ -192,7 +197,7 @@ def scene_of(task: SpanTask, run: int) -> Scene:
     )
     modes = Modes.of(matrix[: ends[0], : ends[0]])
     if task.teacher.modes is not None:
-        modes.check(task.teacher.modes)
+        modes.check(task.teacher.modes, len(test))
     return Scene(
         task=task,
         rows=rows,

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.dataset import IntArray
 from specaudit.experiments.learners import NetworkLearner
+from specaudit.experiments.spans import most_modes
 from specaudit.experiments.synthetic_rows import Scene, SpanTask, scene_of
 from specaudit.experiments.targets import ProcessTarget
 from specaudit.kernels import FloatArray
@@ -138,7 +139,8 @@ def one_run(scene: Scene) -> SpanRun:
     """Return the errors in one run."""
     rows, task = scene.rows, scene.task
     known = task.teacher.modes
-    sizes = () if known is None else teacher_sizes(known, scene.modes.count)
+    most = min(scene.modes.count - 1, most_modes(len(rows.test)))
+    sizes = () if known is None else teacher_sizes(known, most)
     network = isinstance(scene.student, NetworkLearner)
     alone = scene.learned(rows.real, scene.values, rows.test)
     start = scene.error(alone)
@@ -162,10 +164,10 @@ def one_run(scene: Scene) -> SpanRun:
     )
 
 
-def teacher_sizes(modes: int, available: int) -> tuple[int, ...]:
-    """Return numbers of modes by factors of two around `modes`, below those that are available."""
+def teacher_sizes(modes: int, most: int) -> tuple[int, ...]:
+    """Return numbers of modes by factors of two around `modes`, up to the most that leave something out."""
     grid = (round(modes * 2.0**step) for step in range(-HALVINGS, HALVINGS + 1))
-    return tuple(sorted({size for size in grid if 1 <= size < available}))
+    return tuple(sorted({size for size in grid if 1 <= size <= most}))
 
 
 def _labelled(scene: Scene) -> dict[Source, tuple[IntArray, FloatArray]]:

@@ -37,6 +37,16 @@ class LocalTail:
     window: tuple[float, float]
 
 
+def law_of(source: float, tail: LocalTail | None) -> float | None:
+    """Return the slope 1 - a of a ridge's learning curve under a process of energies k^-a; None without a law.
+
+    There is none without a tail, b <= 1, nor where a - 1 > 2b: a ridge saturates, and errors fall as n^-2b at best.
+    """
+    if tail is None or not tail.value > 1 or source - 1 > 2 * tail.value:
+        return None
+    return 1 - source
+
+
 def local_tail(eigenvalues: FloatArray) -> LocalTail | None:
     """Return b of the kernel matrix with all these eigenvalues (n,); None where the rows reach no tail."""
     rows = len(eigenvalues)

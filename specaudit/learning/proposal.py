@@ -85,6 +85,4 @@ def refusal(last: Point, coherence: Coherence, idle: str) -> str:
         return "all modes that can be told apart are learned: there is no band left to weigh rows by"
     if coherence.lowest is None:
         return "residuals of near rows have too little in common for noise to be told from signal"
-    if idle:
-        return f"sample weights cannot move this frontier: {idle}"
-    return ""
+    return idle

@@ -346,10 +346,20 @@ EXPLANATIONS: dict[str, Explanation] = {
         "were written.",
         action="Use more rows, widen the margins or relax --require; --exit-zero reports without stopping.",
     ),
+    "exit-129": Explanation(
+        title="its terminal was closed",
+        meaning="The process got SIGHUP. No output file was half written, and earlier ones are as they were.",
+        action="Run it again, under nohup or in a session that stays.",
+    ),
     "exit-130": Explanation(
         title="it was interrupted",
         meaning="Someone pressed Ctrl-C, or the job was cancelled. No output file was half written.",
         action="Run it again.",
+    ),
+    "exit-143": Explanation(
+        title="it was told to end",
+        meaning="The process got SIGTERM, as schedulers send it. No output file was half written.",
+        action="Run it again, with more time if that was the reason.",
     ),
 }
 """Name -> explanation: warnings, statuses of a fit, gates and what they find, exit codes."""

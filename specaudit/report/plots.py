@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from specaudit.embeddings.display import shown
-from specaudit.errors import ConfigError
+from specaudit.errors import ConfigError, InputError
 from specaudit.report.formats import PICTURES
 from specaudit.report.scree import FAINTEST, above_rounding
 from specaudit.writing import write_files
@@ -122,15 +122,26 @@ def kind_of(path: str | Path) -> str:
 
 
 def drawn(draw: Callable[[Figure], None], size: tuple[float, float], kind: str) -> bytes:
-    """Return what ``draw`` puts on a figure of ``size`` inches, in our style, as svg, pdf or png content."""
+    """Return what ``draw`` puts on a figure of ``size`` inches, in our style, as svg, pdf or png content.
+
+    Raises
+    ------
+    InputError
+        Numbers are so far apart that no axis holds them.
+    """
     stream = io.BytesIO()
     with mpl.rc_context():
         mpl.rcdefaults()  # not the reader's own style
         mpl.rcParams.update(STYLE)
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        draw(figure)
-        figure.savefig(stream, format=kind, dpi=DPI, metadata=METADATA[kind])
+        try:
+            draw(figure)
+            figure.savefig(stream, format=kind, dpi=DPI, metadata=METADATA[kind])
+        except (OverflowError, np.linalg.LinAlgError):
+            raise InputError(
+                "the figure cannot be drawn: its numbers are too far apart", next_step="check the document"
+            ) from None
     return stream.getvalue()
 
 

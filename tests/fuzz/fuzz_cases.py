@@ -20,14 +20,13 @@ from fuzz_mutations import damaged
 from fuzz_seeds import NAMES, SINGLE, Seed, loaders
 
 from specaudit import config
-from specaudit.cli import rendering
 from specaudit.cli.app import one_line
-from specaudit.cli.rendering import RENDERERS, SUBJECTS
 from specaudit.documents.reading import read_document
 from specaudit.embeddings import open_embeddings, read_groups, read_selection, read_weights
 from specaudit.embeddings.ids import read_ids
 from specaudit.errors import SpecauditError
 from specaudit.learning import open_log
+from specaudit.report.formats import RENDERED, SUBJECTS, render
 
 Outcome = Literal["refused", "equal", "alone", "wrong", "exception", "message", "warning", "hang", "memory", "crash"]
 SOUND: tuple[Outcome, ...] = ("refused", "equal", "alone")
@@ -53,9 +52,9 @@ class Verdict:
 @cache
 def formats() -> dict[str, tuple[Seed, ...]]:
     """Return the seeds of every format, documents among them."""
-    from fuzz_documents import documents
+    from fuzz_documents import documents, scans
 
-    return {**loaders(), **documents()}
+    return {**loaders(), **scans(), **documents()}
 
 
 def case(name: str, index: int) -> tuple[Seed, dict[str, bytes]]:
@@ -222,9 +221,9 @@ def _as_list(value: Any) -> Any:
 def _document(seed: Seed, files: dict[str, bytes], index: int) -> Found:
     found = read_document(seed.source)
     text = found.to_json()
-    for name in RENDERERS[SUBJECTS[found.schema_]][0]:
+    for name in RENDERED[SUBJECTS[found.schema_]].formats:
         if index % (PAGES if name == "html" else SHOWN) == 0:
-            rendering._text(found, name, 80, False)
+            render(found, name, 80, False)
     return lambda folder: second.within(second.rounded(json.loads(files[seed.source])), json.loads(text))
 
 

@@ -31,7 +31,7 @@ PATIENCE = 10.0
 GRACE = 120.0
 """Seconds after which a worker that says nothing is ended: code outside Python hears no alarm."""
 MEMORY, ADDRESSES = 1 << 30, 8 << 30
-"""Bytes of memory that a worker may take beyond what it has before its first case; of addresses, for the machine's sake."""
+"""Bytes of memory that a worker may take beyond what it has before its first case; of addresses."""
 CHUNK = 250
 """Cases of one errand."""
 OUTCOMES = ("refused", "equal", "alone", "wrong", "exception", "message", "warning", "hang", "memory", "crash")
@@ -144,15 +144,15 @@ def render(counts: dict[str, Counter[str]], findings: list[str], seconds: float)
     lines = [
         "# Fuzzing",
         "",
-        f"From `make fuzz`: {total.total():,} cases, {bad} findings. A case damages small sound files in one to three "
-        "ways: bits, lengths, headers, types and shapes, words of text, JSON, members of archives.",
+        f"From `make fuzz`: {total.total():,} cases, {bad} findings. A case damages small sound files in one to "
+        "three ways: bits, lengths, headers, types and shapes, words of text, JSON, members of archives.",
         "",
         "- refused: in one printable line, as an input or configuration error.",
-        "- equal: read, and the numbers (or names) are those that a second reader finds in the same bytes: numpy, csv, "
-        "json, pyarrow, h5py, zarr, safetensors, tomllib.",
+        "- equal: read, and the numbers (or names) are those that a second reader finds in the same bytes: numpy, "
+        "csv, json, pyarrow, h5py, zarr, safetensors, tomllib.",
         "- alone: read, where the second reader refuses.",
-        "- a finding is anything else: another exception, a message of several lines, a warning, other numbers, 10 s, "
-        f"more than {MEMORY >> 30} GiB, or the end of the process.",
+        "- a finding is anything else: another exception, a message of several lines, a warning, other numbers, "
+        f"10 s of computing, more than {MEMORY >> 30} GiB, or the end of the process.",
         "",
         "| format | cases | " + " | ".join(shown) + " |",
         "|---|---:|" + "---:|" * len(shown),

@@ -20,7 +20,8 @@ QUANTITIES = tuple(
          "held-out rows over the target's own"),
         ("slope-difference", "Δ slope", "slope less that of true labels alone in the same run; of a bent curve it is "
          "not 0 even where a teacher is worth a constant factor in labels"),
-        ("growth", "g", "n_eq ∝ n^g, where true labels alone reach the loss with n_eq; 1 for a constant factor"),
+        ("growth", "g", "n_eq ∝ n^g, where true labels alone reach the loss with n_eq; 1 for a constant factor. Of "
+         "sizes at which losses, this and that of true labels alone, are below 1"),
         ("worth", "n_eq / n", "at the largest n"),
         ("loss", "loss", "at the largest n"),
     )
@@ -41,7 +42,7 @@ def distill_parts(found: Distillation) -> Parts:
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     return Parts(
         summary=f"of {len(others)} ways of labelling {told} (exploratory); true labels alone: loss ∝ "
-        f"n^{first.slope.value:.2f}.",
+        f"n^{first.slope.told('.2f')}.",
         settings=[
             ("true labels n", ", ".join(f"{size:,}" for size in found.sizes)),
             ("further rows", f"{found.added} for each true label"),

@@ -27,16 +27,17 @@ EXPERIMENTS: dict[str, Explanation] = {
     ),
     "worse": Explanation(
         title="the learning curve is flatter than the unpruned one",
-        meaning="The slope is surely flatter, and by more than a tenth. Each further row buys less than without the "
-        "pruning, as where a region that is never sampled has to be predicted too. It may still be better at small "
+        meaning="The slope is surely flatter, and the estimate off by more than a tenth. Each further row buys less "
+        "than without the pruning, as where a region that is never sampled has to be predicted too. It may still be better at small "
         "sizes: see the curves.",
         action="Keep some rows of every region: a soft pruning (weights) in the place of a hard one.",
     ),
     "steeper": Explanation(
         title="the learning curve is steeper than the unpruned one on these sizes",
-        meaning="The slope is surely steeper, and by more than a tenth. Static pruning with bounded weights cannot "
-        "flatten the exponent of the operator's tail, so that this is expected of finite sizes only: it often is a "
-        "curve that starts higher and catches up.",
+        meaning="The slope is surely steeper, the estimate off by more than a tenth, and the kernel's eigenvalues "
+        "are known to fall faster than 1/k. Static pruning with bounded weights cannot flatten the exponent of the "
+        "operator's tail, so that this is expected of finite sizes only: it often is a curve that starts higher and "
+        "catches up.",
         action="Go to larger sizes before believing it; look where the curves would cross.",
     ),
     "constant-factor": Explanation(
@@ -95,7 +96,8 @@ EXPERIMENTS: dict[str, Explanation] = {
     "moved": Explanation(
         title="on these sizes teachers change the growth of what rows are worth (exploratory)",
         meaning="The student's loss is that of n_eq true labels alone, and n_eq grows as another power of n than the "
-        "first: the interval of the power excludes 1, and it is off by more than a tenth. A frozen teacher is worth "
+        "first: the interval of the power excludes 1, the estimate is off by more than a tenth, and the kernel's "
+        "eigenvalues are known to fall faster than 1/k. A frozen teacher is worth "
         "much at small n and little past the rows that it has seen, which is such a change on any window and no "
         "exponent.",
         action="Look at the curves, and at other sizes; an open question, of which nothing is claimed.",

@@ -38,7 +38,8 @@ QUANTITIES = (
         label="equal-loss share",
         unit="",
         note="share of the largest pool, unpruned, that gives the loss of the arm; random rows have about the share "
-        "kept",
+        "kept. One end alone is no end of a 95 % interval: runs are off the unpruned curve, and it is the smallest "
+        "or largest share of all of them",
     ),
     doc.Quantity(id="loss", label="loss", unit="", note="at the largest size"),
 )
@@ -85,7 +86,7 @@ def static_limit_parts(found: StaticLimit, *, network: bool, law: float | None) 
     told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     b = "" if found.tail is None else f", b = {found.tail.value:.2f}"
     return Parts(
-        summary=f"of {len(pruned)} static prunings {told}; unpruned loss ∝ n^{first.slope.value:.2f}{b}.",
+        summary=f"of {len(pruned)} static prunings {told}; unpruned loss ∝ n^{first.slope.told('.2f')}{b}.",
         settings=[
             ("pool sizes", ", ".join(f"{size:,}" for size in found.sizes)),
             ("held out", f"{found.tested:,} rows"),

@@ -9,7 +9,7 @@ import numpy as np
 from specaudit import documents as doc
 from specaudit.experiments.learners import NetworkLearner
 from specaudit.experiments.slopes import estimated
-from specaudit.experiments.span_verdicts import SourceFinding, findings, interval
+from specaudit.experiments.span_verdicts import SourceFinding, findings
 from specaudit.experiments.synthetic_rows import SpanTask
 from specaudit.experiments.synthetic_span import FRESH, SELF, TAUGHT, SpanStudy
 from specaudit.experiments.targets import Labels
@@ -182,7 +182,7 @@ def _warnings(found: SpanStudy) -> list[doc.Warning_]:
     return [
         doc.Warning_(
             id="SPA061",
-            message=f"at equal epochs the real rows alone are worse outside the span by {interval(more)}: added "
+            message=f"at equal epochs the real rows alone are worse outside the span by {more.told()}: added "
             "rows of any kind would look that much better",
             next_step="hold steps equal in your own comparisons too",
         )
