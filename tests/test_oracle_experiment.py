@@ -363,11 +363,13 @@ def test_runs_that_cannot_be_told_are_no_ground_to_leave_them_out(part, whole):
     assert ("in the 4 of 5 runs that reach it" in said.reason) == (part == "speed_up")
 
 
-def test_an_oracle_that_not_all_runs_tell_is_nothing_to_hold_a_gain_against():
+@pytest.mark.parametrize("part", ["frontier_gain", "capacity_gain"])
+def test_an_oracle_that_not_all_runs_tell_is_nothing_to_hold_a_gain_against(part):
     oracle = outcomes(gain=0.5, capacity=0.5)
-    oracle["frontier_gain"] = replace(oracle["frontier_gain"], runs=4)
-    said = judged(outcomes(speed=1.3), outcomes(), oracle, [], curve="frontier", noise=0.0)
-    assert said.verdict == "inconclusive"
+    accelerated = outcomes(gain=0.2, speed=1.1)
+    assert judged(accelerated, outcomes(), oracle, [], curve="frontier", noise=0.0).verdict == "accelerated"
+    oracle[part] = replace(oracle[part], runs=4)
+    assert judged(accelerated, outcomes(), oracle, [], curve="frontier", noise=0.0).verdict == "inconclusive"
 
 
 def test_without_an_oracle_the_gain_is_held_against_the_law():

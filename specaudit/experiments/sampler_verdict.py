@@ -81,8 +81,9 @@ def judged(
     beside = f"{slopes}, where an oracle has {scale:+.3f}{_factor_words(found)}"
     if gain.low > GAINED * scale and late.low > 0:
         capacity = found["capacity_gain"]
-        most = GAINED * _scale(uniform, oracle, local, "capacity")
-        if capacity is None or capacity.low is None or capacity.low <= most or speed.low <= 1:
+        ideal = _scale(uniform, oracle, local, "capacity")
+        borne = capacity is not None and capacity.low is not None and capacity.low > GAINED * ideal > 0
+        if not borne or speed.low <= 1:
             told = "" if capacity is None else f", {spanned(capacity, '+.3f')},"
             return Verdict(verdict="inconclusive", reason=f"{beside}: the slope of N{told} does not bear it out")
         return Verdict(verdict="accelerated", reason=beside)
