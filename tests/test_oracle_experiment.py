@@ -525,9 +525,7 @@ def test_a_summary_names_speed_ups_that_are_sure_with_their_intervals(found):
     partly = {"speed_up": replace(fast["speed_up"], runs=1)}
     assert "loss 2" not in told(found, loss=("not-applicable", partly))
     noise = {**fast, "on_noise": Estimate(value=0.4, low=0.35, high=0.45, runs=2)}
-    noisy_one = replace(
-        found, comparison=replace(found.comparison, noise=0.2), blind={0.0: found.blind[0.0], 0.2: found.blind[0.2]}
-    )
+    noisy_one = replace(found, comparison=replace(found.comparison, noise=0.2))
     assert "loss 2" not in told(noisy_one, loss=("not-applicable", noise))
 
 
