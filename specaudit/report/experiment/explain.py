@@ -43,8 +43,8 @@ EXPERIMENTS: dict[str, Explanation] = {
     "constant-factor": Explanation(
         title="a sampler saves a factor in time, and no exponent",
         meaning="It learns as many modes as the target asks for surely faster than uniform sampling, by the speed-up "
-        "told, while the slope of its curve gains surely less than a quarter of what an oracle gains. Bounded "
-        "weights of rows can give no more on data whose modes are not local.",
+        "told, while the slope of its curve surely changes by less than a quarter of what an oracle gains, either "
+        "way. To first order bounded weights of rows give no more on data whose modes are not local.",
         action="Hold the speed-up against the price of the sampler, and look at the lowest held-out loss beside it.",
     ),
     "slower": Explanation(
