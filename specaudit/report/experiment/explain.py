@@ -28,8 +28,8 @@ EXPERIMENTS: dict[str, Explanation] = {
     "worse": Explanation(
         title="the learning curve is flatter than the unpruned one",
         meaning="The slope is surely flatter, and the estimate off by more than a tenth. Each further row buys less "
-        "than without the pruning, as where a region that is never sampled has to be predicted too. It may still be better at small "
-        "sizes: see the curves.",
+        "than without the pruning, as where a region that is never sampled has to be predicted too. It may still be "
+        "better at small sizes: see the curves.",
         action="Keep some rows of every region: a soft pruning (weights) in the place of a hard one.",
     ),
     "steeper": Explanation(
