@@ -18,14 +18,22 @@ import numpy as np
 import oracle
 import static_limit
 import synthetic_span
-from dynamics import EXPONENTS, SEEDS, degraded, run
 
-from specaudit.dynamics import Bounds, Refresh, Simulation
+from specaudit.dynamics import Bounds, Degradation, Refresh, Scheme, Simulation, power_law, simulate
 from specaudit.learning.collapse import CERTAIN, SAFE
 
 RESULTS = Path(__file__).parent / "results"
-SPEEDS = (0.5, 1.0, 2.0)  # rho
+EXPONENTS, SPEEDS = (1.5, 2.0, 3.0), (0.5, 1.0, 2.0)  # b and rho
+SEEDS = range(3)
 Line = tuple[str, str, str, bool]
+
+
+def run(b: float, policy: str = "oracle", suppress: str = "paper", **changes: object) -> Simulation:
+    return simulate(power_law(b), Scheme(policy=policy, suppress=suppress, **changes))
+
+
+def degraded(b: float, seed: int = 0, **changes: object) -> Simulation:
+    return run(b, degradation=Degradation(**changes), seed=seed)
 
 
 def slope(found: Simulation, of: str = "frontier") -> float:

@@ -13,27 +13,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import acceptance
 import numpy as np
+from acceptance import EXPONENTS, SEEDS, degraded, run
 
-from specaudit.dynamics import Bounds, Degradation, Refresh, Scheme, Simulation, power_law, simulate
+from specaudit.dynamics import Bounds, Refresh, Scheme, Simulation, power_law, simulate
 from specaudit.dynamics.headroom import headroom, homogeneous, ranks_for
 from specaudit.kernels import choose_kernel
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-EXPONENTS = (1.5, 2.0, 3.0)
-SEEDS = range(3)
 SIZES = (400, 1000)
 CAP = 10.0
 Rng = np.random.Generator
-
-
-def run(b: float, policy: str = "oracle", suppress: str = "paper", **changes: object) -> Simulation:
-    return simulate(power_law(b), Scheme(policy=policy, suppress=suppress, **changes))
-
-
-def degraded(b: float, seed: int = 0, **changes: object) -> Simulation:
-    return run(b, degradation=Degradation(**changes), seed=seed)
 
 
 def ranged(found: Simulation, of: str = "frontier") -> str:
@@ -302,8 +294,6 @@ def main() -> None:
     lines += ["## Headroom of others", ""]
     lines += table(heads, gains(OTHERS, ("laplace", "linear"), SEEDS))
     (RESULTS / "dynamics.md").write_text("\n".join(lines))
-    import acceptance  # which runs this module's schemes
-
     acceptance.main()
     print(f"{time.perf_counter() - start:.0f} s")
 

@@ -253,7 +253,7 @@ def main() -> None:
         "",
         "## Dry run",
         "",
-        "`specaudit fit --dry-run` measures a dense product and a scan of the first 32 MiB, and gives 0.3 to 2 "
+        "`specaudit fit --dry-run` measures a dense product and a scan of the first 32 MiB, and gives 0.3 to 3 "
         "times the time that follows. It is of a machine that does nothing else; so processor seconds are compared.",
         "",
         "| rows | dense rows | expected s | processor s | wall s | processor / centre | inside |",

@@ -77,7 +77,7 @@ def graph_memory(
 
 def extension_memory(rows: int, sampled: int, dimensions: int) -> int:
     """Return the bytes that the leading eigenvalues of `rows` rows need, from the eigenvectors of sampled ones."""
-    return BASE + 40 * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
+    return BASE + (SCANNED + BESIDE) * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
 
 
 def scan_file_memory(rows: int, kept: int, dimensions: int) -> int:

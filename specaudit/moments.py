@@ -136,5 +136,7 @@ class _Shares:
         return cls(contents=contents, level=level.astype(np.int8), weight=weight.astype(np.int64))
 
     def look_up(self, contents: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int8], IntArray]:
-        place = np.searchsorted(self.contents, contents)
+        order = np.argsort(contents)  # in order they are near to one another in memory
+        place = np.empty(len(contents), np.int64)
+        place[order] = np.searchsorted(self.contents, contents[order])
         return self.level[place], self.weight[place]

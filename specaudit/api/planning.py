@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
-SPREAD = (0.3, 2.0)
+SPREAD = (0.3, 3.0)
 """Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
 
 

@@ -203,7 +203,7 @@ def spooling(label: str, size: int = 0) -> Iterator[BinaryIO]:
         spool.close()
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise room from None
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.strerror:  # else it is a library's, of what it read
             raise InputError(f"{shown(label)}: cannot be copied: {error.strerror}") from None
         raise
 

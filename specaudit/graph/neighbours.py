@@ -199,7 +199,12 @@ class _Pool:
     @cached_property
     def rows(self) -> Integers:
         """Row numbers (unique,) in the order of ``blocks``."""
-        return self.scan.sample.rows if self.whole else np.flatnonzero(_first_copies(self.scan))
+        return self.scan.sample.rows if self.whole else np.flatnonzero(self.first)
+
+    @cached_property
+    def first(self) -> Flags:
+        """Which rows (rows,) are searched: the first copy of each usable one."""
+        return _first_copies(self.scan)
 
     def sampled(self, most: int | None) -> Integers:
         """Return the first rows of the sample: as many as may be compared with all, and at most so many."""
@@ -209,7 +214,7 @@ class _Pool:
         """Yield all unique rows."""
         if self.whole:
             return split_rows(self.rows, self.sample)
-        return read_rows(self.embeddings, _first_copies(self.scan))
+        return read_rows(self.embeddings, self.first)
 
     def compare(self, queries: Integers, tell: Callable[[float], None] = lambda done: None) -> Nearest:
         """Return the nearest of all unique rows to each query (q,), exactly."""
@@ -228,7 +233,7 @@ class _Pool:
     def _compare(self, queries: Integers, told: Callable[[int], None]) -> Nearest:
         if not self.whole:
             copies = Copies(queries=self.scan.contents[queries], rows=self.scan.contents)
-            wanted, values = _first_copies(self.scan), self.embeddings.take(queries)
+            wanted, values = self.first, self.embeddings.take(queries)
             return search_rows(self.embeddings, wanted, values, self.space, k=self.k, copies=copies, progress=told)
         searching, best = self._search(queries), Nearest.none(len(queries), self.k)
         for block in self.blocks():

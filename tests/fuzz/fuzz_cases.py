@@ -52,9 +52,9 @@ class Verdict:
 @cache
 def formats() -> dict[str, tuple[Seed, ...]]:
     """Return the seeds of every format, documents among them."""
-    from fuzz_documents import documents
+    from fuzz_documents import documents, scans
 
-    return {**loaders(), **documents()}
+    return {**loaders(), **scans(), **documents()}
 
 
 def case(name: str, index: int) -> tuple[Seed, dict[str, bytes]]:

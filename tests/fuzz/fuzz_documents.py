@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from fuzz_seeds import Seed
+from fuzz_seeds import NAMES, SINGLE, Seed
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where the fixtures are, also outside pytest
 
@@ -16,6 +17,15 @@ from report_fixtures import WARNINGS, make_fit
 
 from specaudit import api
 from specaudit import documents as doc
+
+
+@cache
+def scans() -> dict[str, tuple[Seed, ...]]:
+    """Return scans of rows, whose shards are not there: what is read is what they keep."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/a.npy", SINGLE)
+        made = [api.scan(f"{folder}/a.npy", folder=folder, ids=ids).content for ids in (None, NAMES)]
+    return {"scan": tuple(Seed(kind="embeddings", source="a.scan", files={"a.scan": content}) for content in made)}
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
 import re
 import zipfile
 import zlib
@@ -233,13 +234,15 @@ def rezipped(data: bytes, random: Random) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(sink, "w") as other:
             for info in archive.infolist():
                 content = archive.read(info)
-                if random.random() < 0.6 and content:
-                    content = pick((npy_header, npy_header, *BYTES), random)(content, random)
+                if random.random() < 0.6 / len(archive.namelist()) ** 0.5 and content:
+                    damages = TEXT_JSON if info.filename.endswith(".json") else (npy_header, npy_header, *BYTES)
+                    content = pick(damages, random)(content, random)
                 name = (
                     info.filename if random.random() < 0.9 else str(pick(("x", "a/b.npy", "é.npy", "\n.npy"), random))
                 )
+                name = name if name not in other.namelist() else f"{info.filename}2"
                 other.writestr(name, content, int(pick((0, 8, 8, 12, 14), random)))
-    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError, zlib.error, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError, zlib.error, lzma.LZMAError):
         return flipped(data, random)
     return sink.getvalue()
 
@@ -313,13 +316,16 @@ def rejsoned(data: bytes, random: Random) -> bytes:
     return json.dumps(tree, allow_nan=True).encode()
 
 
+TEXT_JSON: tuple[Damage, ...] = (rejsoned, rejsoned, rejsoned, *TEXT)
+
+
 def damages_of(name: str) -> tuple[Damage, ...]:
     """Return what is done to a file of this name."""
     suffix = name.rpartition(".")[2]
     match suffix:
         case "npy":
             return (*BYTES, npy_header, npy_header)
-        case "npz":
+        case "npz" | "scan":
             return (*BYTES, rezipped, rezipped, rezipped, rezipped)
         case "safetensors":
             return (*BYTES, tensors_header, tensors_header, tensors_header)
@@ -328,7 +334,7 @@ def damages_of(name: str) -> tuple[Damage, ...]:
         case "jsonl" | "ndjson":
             return TEXT
         case "json" | "zarray" | "zattrs":
-            return (rejsoned, rejsoned, rejsoned, *TEXT)
+            return TEXT_JSON
         case "gz":
             inner = damages_of(name.removesuffix(".gz"))
             return (*BYTES, *[inside_gzip(inner)] * 8)
