@@ -63,7 +63,9 @@ def read_parquet(
         groups = np.cumsum([0, *counts], dtype=np.int64)
         dimensions = columns.dimensions or 0
         if groups[-1] and columns.dimensions is None:
-            first = next(table.batches(columns.names, table.groups, 1))
+            first = next(table.batches(columns.names, table.groups, 1), None)
+            if first is None:
+                raise ValueError(f"no row where the footer says {groups[-1]:,}")
             dimensions = first_dimensions(first, columns, row_teller(part.label, 0))
         check_matrix(part.label, (int(groups[-1]), dimensions), columns.dtype)
         _check_packed(

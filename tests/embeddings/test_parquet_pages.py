@@ -204,3 +204,15 @@ def test_encrypted_columns_are_refused_and_others_read(folder: Path, column: str
         open_embeddings("a.parquet", column=column)
     with open_embeddings("a.parquet", column="y") as found:
         assert next(found.blocks()).values.tolist() == [[1.0], [2.0]]
+
+
+def test_lists_that_are_not_there_are_missed(folder: Path) -> None:
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table({"embedding": [[1.0, 2.0]] * 50}), sink, store_schema=False)
+    data = sink.getvalue().to_pybytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    said = b"\x16" + whole(100)  # values
+    assert data.count(said, footer) == 1
+    Path("a.parquet").write_bytes(data[:footer] + data[footer:].replace(said, b"\x16\x80\0"))
+    with pytest.raises(InputError, match=r"a.parquet: not a readable Parquet file: no row where the footer says 50"):
+        open_embeddings("a.parquet")
