@@ -124,9 +124,8 @@ class _Table:
 
     def check_footer(self, names: Iterable[str]) -> None:
         """Raise what pyarrow raises about columns that the footer describes badly, or hides by encryption."""
-        for (
-            group
-        ) in self.groups:  # Asked for the description, it ends the process. Batches of no rows decode nothing.
+        # Asked for such a description, it ends the process. Of a batch of no rows nothing is decoded.
+        for group in self.groups:
             next(self.file.reader.iter_batches(0, [group], self.numbers(names), use_threads=False), None)
 
     def chunks(self, group: int, names: Iterable[str]) -> Iterator[Chunk]:
