@@ -1,6 +1,6 @@
 """Fuzzing of every loader and of the document reader; `make fuzz` runs it.
 
-    python tests/fuzz/fuzz_run.py                    # 100,000 cases, about 20 minutes on two cores
+    python tests/fuzz/fuzz_run.py                    # 100,000 cases, about 5 minutes on two cores
     python tests/fuzz/fuzz_run.py --cases 2000 --formats npy csv
     python tests/fuzz/fuzz_run.py --resume           # go on where an earlier run was stopped
 
