@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from specaudit import api
 from specaudit.cli import main
 from specaudit.budget import BASE, scan_file_memory
-from specaudit.embeddings import open_embeddings, unopened
+from specaudit.embeddings import core, open_embeddings, unopened
 from specaudit.errors import InputError
 from specaudit.kernels import choose_kernel
 from specaudit.moments import second_moments
@@ -209,8 +209,8 @@ def test_shards_are_found_where_links_lead_to_their_folder(folder, capsys):
     Path("deep/below").mkdir(parents=True)
     Path("link").symlink_to("deep/below")
     assert main(["scan", "rows/part-1.npy", "-o", "link/few.scan", "--max-rows", "9", "-q"]) == 0
-    Path("deep/rows").symlink_to("../rows")
-    assert main(["scan", "deep/rows/part-1.npy", "-o", "more.scan", "--max-rows", "9", "-q"]) == 0
+    Path("deep/others").symlink_to("../rows")
+    assert main(["scan", "deep/others/part-1.npy", "-o", "more.scan", "--max-rows", "9", "-q"]) == 0
     expected = document("fit", "rows/part-1.npy")
     for scanned in ("link/few.scan", "deep/below/few.scan", "more.scan"):
         assert document("fit", scanned) == expected
@@ -228,14 +228,15 @@ def test_a_scan_at_a_url_has_no_shards_beside_it(folder, capsys):
 
 
 @pytest.mark.parametrize("centered", [[], ["--centered"]])
-def test_a_table_read_in_groups_of_rows_gives_the_sums_of_its_scan(folder, centered):
-    values = [pa.array(column) for column in rows_of().T]
-    pq.write_table(pa.table(values, names=list("abcdef")), "rows.parquet", row_group_size=33)
+def test_a_table_read_in_groups_of_rows_gives_the_sums_of_its_scan(folder, monkeypatch, centered):
+    monkeypatch.setattr(core.Embeddings, "_bounded", lambda self, size: min(size, 40 * 6 * 8))
+    values = np.random.default_rng(0).standard_normal((COUNT, 6))
+    pq.write_table(pa.table(list(map(pa.array, values.T)), names=list("abcdef")), "rows.parquet", row_group_size=33)
     columns = "a,b,c,d,e,f"
     assert main(["scan", "rows.parquet", "--column", columns, "-o", "table.scan", "-q"]) == 0
     found = []
-    for source, column in (("rows.parquet", columns), ("table.scan", None), (rows_of(), None)):
-        with open_embeddings(source, column=column, max_memory=4 * 40 * 6 * 4) as embeddings:
+    for source, column in (("rows.parquet", columns), ("table.scan", None), (values, None)):
+        with open_embeddings(source, column=column) as embeddings:
             scanned = scan(embeddings)
             sample = embeddings.take(scanned.sample.rows)
             kernel = choose_kernel("linear", sample, bandwidth=None, normalize="none", centered=bool(centered))
@@ -425,15 +426,15 @@ def test_ids_count_in_the_memory_of_a_scan(folder):
 
 
 def test_a_scan_holds_the_rows_that_it_keeps_three_times_at_most():
-    values = np.random.default_rng(0).standard_normal((100_000, 16))
+    values = np.random.default_rng(0).standard_normal((50_000, 64))
     api.scan(values[:100])
     tracemalloc.start()
     try:
-        api.scan(values, max_rows=100_000)
+        api.scan(values, max_rows=50_000)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < scan_file_memory(100_000, 100_000, 16) - BASE
+    assert peak < scan_file_memory(50_000, 50_000, 64) - BASE
 
 
 def test_a_matrix_that_is_read_stays_open_when_others_take_its_place(folder, monkeypatch):
