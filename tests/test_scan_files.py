@@ -231,12 +231,11 @@ def test_a_scan_at_a_url_has_no_shards_beside_it(folder, capsys):
 def test_a_table_read_in_groups_of_rows_gives_the_sums_of_its_scan(folder, monkeypatch, centered):
     monkeypatch.setattr(core.Embeddings, "_bounded", lambda self, size: min(size, 40 * 6 * 8))
     values = np.random.default_rng(0).standard_normal((COUNT, 6))
-    pq.write_table(pa.table(list(map(pa.array, values.T)), names=list("abcdef")), "rows.parquet", row_group_size=33)
-    columns = "a,b,c,d,e,f"
-    assert main(["scan", "rows.parquet", "--column", columns, "-o", "table.scan", "-q"]) == 0
+    pq.write_table(pa.table({"embedding": list(values)}), "rows.parquet", row_group_size=33)
+    assert main(["scan", "rows.parquet", "-o", "table.scan", "-q"]) == 0
     found = []
-    for source, column in (("rows.parquet", columns), ("table.scan", None), (values, None)):
-        with open_embeddings(source, column=column) as embeddings:
+    for source in ("rows.parquet", "table.scan", values):
+        with open_embeddings(source) as embeddings:
             scanned = scan(embeddings)
             sample = embeddings.take(scanned.sample.rows)
             kernel = choose_kernel("linear", sample, bandwidth=None, normalize="none", centered=bool(centered))
