@@ -80,9 +80,12 @@ def extension_memory(rows: int, sampled: int, dimensions: int) -> int:
     return BASE + (SCANNED + BESIDE) * rows + 3 * 8 * sampled * dimensions + 4 * EXTENDED_VECTORS * rows
 
 
-def scan_file_memory(rows: int, kept: int, dimensions: int) -> int:
-    """Return the bytes that a scan of `rows` rows needs with its file, which holds `kept` of them."""
-    return BASE + SCANNED * rows + 3 * 8 * kept * dimensions
+def scan_file_memory(rows: int, kept: int, dimensions: int, *, named: bool = False) -> int:
+    """Return the bytes that a scan of `rows` rows needs with its file, which holds `kept` of them.
+
+    Where rows are `named` by ids, as many more are kept for samples by id.
+    """
+    return scan_memory(rows, named=named) + 3 * 8 * min(rows, (1 + named) * kept) * dimensions
 
 
 def worker_memory(dimensions: int, graphed: int, covariance: bool) -> int:

@@ -55,7 +55,9 @@ LOCAL = {
     "distributed.worker.profile.enabled": False,
 }
 """Settings of a cluster of this machine."""
-ADDRESS = re.compile(r"[a-z]+://\S+")
+LOGGERS = ("distributed", "distributed.client")
+"""Those to which the library gives levels of their own in this process."""
+ADDRESS = re.compile(r"(tcp|tls|wss?)://(\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+):([1-9]\d{0,4})")
 
 
 @contextmanager
@@ -77,7 +79,10 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
     if address is not None and not ADDRESS.fullmatch(address):
-        raise ConfigError(f"--dask {address}: no address", next_step="for example --dask tcp://host:8786")
+        raise ConfigError(
+            f"--dask {shown(address, 100)}: no address, which is (tcp|tls|ws|wss)://HOST:PORT",
+            next_step="for example --dask tcp://host:8786",
+        )
     with needs("dask", f"--dask {address}" if workers is None else f"--workers {workers}"):
         import dask
         import distributed
@@ -89,11 +94,13 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
             stack.enter_context(dask.config.set({**LOCAL, "temporary-directory": scratch}))
             address = stack.enter_context(_local_cluster(workers))
         try:
+            if workers is None:
+                _check_address(str(address))
             client = stack.enter_context(
                 distributed.Client(address, timeout=CONNECTING, set_as_default=False, name="specaudit")
             )
             client.wait_for_workers(1, timeout=CONNECTING)
-        except (OSError, TimeoutError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"--dask {address}: no scheduler with workers answers: {shown(error, 100) or 'timed out'}",
                 next_step="check the address, and that workers have joined: dask worker ADDRESS",
@@ -106,6 +113,20 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
             if workers is None:
                 with suppress(Exception):  # a cluster that is gone has forgotten it
                     client.run(forget, run)
+
+
+def _check_address(address: str) -> None:
+    """Raise what a client would raise of an address that it cannot even try, and then not close."""
+    from distributed.comm import get_address_host
+    from distributed.security import Security
+
+    get_address_host(address).encode("idna")
+    secure = address.startswith(("tls:", "wss:"))
+    if secure and Security().get_connection_args("client").get("ssl_context") is None:
+        raise ConfigError(
+            f"--dask {address}: Dask is configured with no certificates",
+            next_step="set distributed.comm.tls in its configuration, or give a tcp:// address",
+        )
 
 
 def _local_cluster(workers: int) -> Any:
@@ -141,13 +162,15 @@ def _uninterrupted() -> Iterator[None]:
 @contextmanager
 def _silenced() -> Iterator[None]:
     """Keep what the library logs of lost and closed connections to itself: what matters is raised."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers]
     try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _versions() -> dict[str, str]:
@@ -197,7 +220,7 @@ class DaskEngine:
     @property
     def width(self) -> int:
         """How many tasks run at once."""
-        return max(1, int(sum(self.client.ncores().values())))
+        return max(1, sum(self._cores("this run").values()))
 
     def open(self, parts: Sequence[Part], options: Sequence[Options]) -> list[Matrix]:
         """Return the matrix of each part, opened by workers; standard input is read here."""
@@ -221,10 +244,12 @@ class DaskEngine:
     def spread(self, task: Callable[[Array, A], R], shared: Array, jobs: Sequence[A]) -> list[R]:
         """Return what the task finds for each job in an array, which the workers get once, piece by piece."""
         step = max(1, PIECE // max(1, shared[:1].nbytes))
-        pieces = [
-            self.client.submit(_piece, shared[low : low + step], pure=False) for low in range(0, len(shared), step)
-        ]
-        whole = self.client.submit(_joined, pieces, pure=False)
+        with _reached("a search"):
+            pieces = [
+                self.client.submit(_piece, shared[low : low + step], pure=False)
+                for low in range(0, len(shared), step)
+            ]
+            whole = self.client.submit(_joined, pieces, pure=False)
         return list(self._results((_in_array, (task, whole, job), "a search") for job in jobs))
 
     def _results(self, calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...], str]]) -> Iterator[Any]:
@@ -235,7 +260,8 @@ class DaskEngine:
             while True:
                 while len(pending) < AHEAD * self.width and (call := next(left, None)) is not None:
                     function, arguments, where = call
-                    future = self.client.submit(_guarded, _version(), function, *arguments, pure=False)
+                    with _reached(where):
+                        future = self.client.submit(_guarded, _version(), function, *arguments, pure=False)
                     pending.append((future, where))
                 if not pending:
                     return
@@ -245,7 +271,8 @@ class DaskEngine:
                     raise InputError(result.problem, next_step=result.next_step)
                 yield result
         finally:
-            self.client.cancel([future for future, _ in pending])
+            with suppress(*_losses()):
+                self.client.cancel([future for future, _ in pending])
 
     def _result(self, future: Any, where: str) -> Any:
         from concurrent.futures import CancelledError
@@ -263,17 +290,42 @@ class DaskEngine:
                     next_step="give each worker more memory, or look at what ended them",
                 ) from None
             except CancelledError:
-                raise InputError(
-                    f"{where}: the cluster gave the work up", next_step="check that its scheduler still runs"
-                ) from None
-            except TimeoutError:
+                raise _lost(where) from None
+            except OSError as error:
                 if future.status == "error":  # raised by the task
                     raise
-            alone = 0.0 if self.client.ncores() else alone + time.monotonic() - began
+                if not isinstance(error, TimeoutError):
+                    raise _lost(where) from None
+            alone = 0.0 if self._cores(where) else alone + time.monotonic() - began
             if alone > PATIENCE:
                 raise InputError(
                     f"{where}: no worker for {PATIENCE:.0f} s", next_step="start workers, then run again"
                 )
+
+
+    def _cores(self, where: str) -> dict[str, int]:
+        with _reached(where):
+            cores: dict[str, int] = self.client.ncores()
+            return cores
+
+
+def _losses() -> tuple[type[Exception], ...]:
+    """Return what the library raises once its connection to the scheduler is gone, CommClosedError among OSError."""
+    from distributed.client import ClosedClientError
+
+    return OSError, ClosedClientError
+
+
+@contextmanager
+def _reached(where: str) -> Iterator[None]:
+    try:
+        yield
+    except _losses():
+        raise _lost(where) from None
+
+
+def _lost(where: str) -> InputError:
+    return InputError(f"{where}: the cluster gave the work up", next_step="check that its scheduler still runs")
 
 
 def _absolute(part: Part) -> Part:

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import dask
@@ -17,15 +19,19 @@ import pytest
 from cli_fixtures import clean, refused
 
 import specaudit.distributed as distributed
+from specaudit.api.fitting import _unique
 from specaudit.calibration import GraphSettings, estimate_graph
 from specaudit.cli import main
-from specaudit.embeddings import HERE, Band, Embeddings, core, open_embeddings
+from specaudit.embeddings import HERE, Band, Embeddings, core, open_embeddings, unopened
 from specaudit.embeddings.unopened import Unopened
 from specaudit.errors import ConfigError, InputError
+from specaudit.extension import extended_eigenvalues
 from specaudit.graph import nearest_neighbours, nearest_rows, previous_rows
 from specaudit.kernels import choose_kernel
 from specaudit.moments import second_moments
+from specaudit.operators import dense_operator
 from specaudit.scan import scan
+from specaudit.spectrum import eigenpairs
 
 
 @pytest.fixture(scope="session")
@@ -223,6 +229,96 @@ def test_who_works_is_one_cluster_that_answers(monkeypatch, capsys, folder):
         pass
 
 
+BAD_ADDRESSES = {
+    "foo://h:8786": "no address",
+    "http://127.0.0.1:1": "no address",
+    "tcp://127.0.0.1": "no address",
+    "tcp://:::": "no address",
+    "inproc://x": "no address",
+    "tls://127.0.0.1:1": "configured with no certificates",
+    f"tcp://{'a' * 80}:1": "label too long",
+}
+
+
+@pytest.mark.parametrize("address", BAD_ADDRESSES)
+def test_an_address_that_no_scheduler_can_have_is_told_at_once(capsys, folder, address):
+    np.save("rows.npy", rows_of())
+    threads = threading.active_count()
+    assert BAD_ADDRESSES[address] in refused(capsys, "fit", "rows.npy", "--dask", address)
+    assert threading.active_count() == threads
+
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+with LocalCluster(1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None) as cluster:
+    print(cluster.scheduler_address, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_scheduler_that_dies_in_mid_run_is_told_in_one_line(folder, monkeypatch, capfd):
+    write_shards(folder, rows_of())
+    monkeypatch.setattr(core, "BAND_BYTES", 2048)
+    monkeypatch.setattr(distributed, "CONNECTING", 10.0)
+    cluster = subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True,
+    )  # fmt: skip
+    with cluster, pytest.raises(InputError, match="the cluster gave the work up; check that its scheduler"):
+        assert cluster.stdout is not None
+        with (
+            distributed.engine_of(None, cluster.stdout.readline().strip()) as found,
+            open_embeddings("rows", engine=found) as embeddings,
+        ):
+            found.client._timeout = 0.5  # for which it tries to reach the scheduler again
+            scan(embeddings, progress=lambda _, done: cluster.kill())
+    assert capfd.readouterr().err == ""
+
+
+def test_blocks_end_where_they_end_in_one_process(engine, folder):
+    values = rows_of()
+    (folder / "rows").mkdir()
+    for number, part in enumerate(np.split(values, range(20, 600, 20))):
+        np.save(folder / "rows" / f"part-{number}.npy", part)
+    found = []
+    for where in (HERE, engine):
+        with open_embeddings("rows", engine=where) as embeddings:
+            scanned = scan(embeddings)
+            pieces = list(_unique(embeddings, scanned))
+            rows = np.concatenate([part for part, _ in pieces])
+            kernel = choose_kernel("laplace", rows, bandwidth=1.0, normalize="none", centered=False)
+            sample, weights = rows[:200], np.ones(200, np.int64)
+            pairs = eigenpairs(dense_operator(kernel, sample, weights), 20, seed=0)
+            blocks = partial(_unique, embeddings, scanned)
+            leading = extended_eigenvalues(kernel, blocks, sample, weights, pairs, 20)
+            found.append((leading, [len(part) for part, _ in pieces], pieces))
+    (here, sizes, pieces), (there, others, again) = found
+    assert sizes == others
+    assert len(sizes) > 20
+    assert np.array_equal(here.values, there.values)
+    assert np.array_equal(here.errors, there.errors)
+    for one, other in zip(pieces, again, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def _runs() -> set[str]:
+    return {run for run, _, _ in unopened._opened}
+
+
+def test_workers_of_a_lasting_cluster_keep_nothing_of_a_run_with_scans(engine, folder):
+    write_shards(folder, rows_of())
+    for number in range(4):
+        assert main(["scan", f"rows/part-{number}.npy", "-o", f"{number}.scan", "--max-rows", "2", "-q"]) == 0
+    before = engine.client.run(_runs)
+    with distributed.engine_of(None, engine.client.scheduler.address) as found:
+        with open_embeddings([f"{number}.scan" for number in range(4)], engine=found) as embeddings:
+            assert sum(len(block.values) for block in embeddings.blocks()) == 600
+        assert any(found.run_name in runs for runs in engine.client.run(_runs).values())
+    after = engine.client.run(_runs)
+    assert all(after[worker] <= before[worker] for worker in before)
+
+
 def test_workers_of_another_version_are_refused(engine, monkeypatch):
     monkeypatch.setattr(distributed, "__version__", "0.0.0")
     with (
@@ -252,11 +348,14 @@ def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
     assert told
     assert (run.returncode, out, err) == (130, "", "")
     assert sorted(path.name for path in folder.iterdir()) == ["rows.npy"]
-    assert not [
-        status
-        for status in map(status_of, Path("/proc").glob("[0-9]*"))
-        if status and status[1:] == (run.pid, run.pid)
-    ]
+    def left() -> list[tuple[str, int, int]]:
+        found = map(status_of, Path("/proc").glob("[0-9]*"))
+        return [status for status in found if status and status[1:] == (run.pid, run.pid)]
+
+    for _ in range(50):  # the tracker of the run's resources ends after it
+        if left():
+            time.sleep(0.1)
+    assert not left()
 
 
 def test_a_local_cluster_says_nothing_on_stderr(folder):

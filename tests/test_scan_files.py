@@ -7,11 +7,18 @@ import io
 import json
 import os
 import pickle
+import threading
+import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cli_fixtures import clean, refused
 from hypothesis import HealthCheck, given, settings
@@ -19,8 +26,11 @@ from hypothesis import strategies as st
 
 from specaudit import api
 from specaudit.cli import main
-from specaudit.embeddings import open_embeddings
+from specaudit.budget import BASE, scan_file_memory
+from specaudit.embeddings import core, open_embeddings, unopened
 from specaudit.errors import InputError
+from specaudit.kernels import choose_kernel
+from specaudit.moments import second_moments
 from specaudit.scan import Scan, scan
 
 COUNT = 240
@@ -32,6 +42,10 @@ def rows_of(seed: int = 0) -> np.ndarray:
     values = (rng.standard_normal((COUNT, 6)) * np.arange(1, 7) ** -0.8).astype(np.float32)
     values[100:110] = values[:10]
     return values
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture
@@ -171,6 +185,65 @@ def test_a_scan_and_a_shard_are_not_mixed(folder, capsys):
     assert "the scans differ in --normalize" in refused(capsys, "fit", "scans/1.scan", "l2.scan")
 
 
+def test_shards_without_usable_rows_are_no_copies(folder):
+    for name in ("one", "two"):
+        np.save(f"{name}.npy", np.full((3, 6), np.nan, np.float32))
+        assert main(["scan", f"{name}.npy", "-o", f"{name}.scan", "--drop-bad-rows", "-q"]) == 0
+    found = document("fit", "one.scan", "two.scan", "scans/3.scan", "--drop-bad-rows")
+    assert found == document("fit", "one.npy", "two.npy", "rows/part-3.npy", "--drop-bad-rows")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--column", "a"], "column 'a', but a scan is of the columns it was made of"),
+        (["--dtype", "float64"], "holds float32, but dtype 'float64' was given"),
+        (["--shape", "5,6"], "shape (89, 6), but (5, 6) was given"),
+    ],
+)
+def test_options_of_shards_are_not_for_scans(folder, capsys, option, told):
+    assert told in refused(capsys, "fit", "scans/1.scan", *option)
+
+
+def test_shards_are_found_where_links_lead_to_their_folder(folder, capsys):
+    Path("deep/below").mkdir(parents=True)
+    Path("link").symlink_to("deep/below")
+    assert main(["scan", "rows/part-1.npy", "-o", "link/few.scan", "--max-rows", "9", "-q"]) == 0
+    Path("deep/others").symlink_to("../rows")
+    assert main(["scan", "deep/others/part-1.npy", "-o", "more.scan", "--max-rows", "9", "-q"]) == 0
+    expected = document("fit", "rows/part-1.npy")
+    for scanned in ("link/few.scan", "deep/below/few.scan", "more.scan"):
+        assert document("fit", scanned) == expected
+
+
+def test_a_scan_at_a_url_has_no_shards_beside_it(folder, capsys):
+    assert main(["scan", "rows/part-1.npy", "-o", "few.scan", "--max-rows", "9", "-q"]) == 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        message = refused(capsys, "fit", f"{url}/few.scan")
+        assert document("fit", f"{url}/scans/1.scan") == document("fit", "rows/part-1.npy")
+        server.shutdown()
+    assert "does not keep all rows of part-1.npy, a file that it names relative to itself" in message
+
+
+@pytest.mark.parametrize("centered", [[], ["--centered"]])
+def test_a_table_read_in_groups_of_rows_gives_the_sums_of_its_scan(folder, monkeypatch, centered):
+    monkeypatch.setattr(core.Embeddings, "_bounded", lambda self, size: min(size, 40 * 6 * 8))
+    values = np.random.default_rng(0).standard_normal((COUNT, 6))
+    pq.write_table(pa.table({"embedding": list(values)}), "rows.parquet", row_group_size=33)
+    assert main(["scan", "rows.parquet", "-o", "table.scan", "-q"]) == 0
+    found = []
+    for source in ("rows.parquet", "table.scan", values):
+        with open_embeddings(source) as embeddings:
+            scanned = scan(embeddings)
+            sample = embeddings.take(scanned.sample.rows)
+            kernel = choose_kernel("linear", sample, bandwidth=None, normalize="none", centered=bool(centered))
+            found.append((second_moments(embeddings, scanned, kernel).gram, scanned.column_mean))
+    for other in found[1:]:
+        assert all(np.array_equal(one, two) for one, two in zip(found[0], other, strict=True))
+
+
 # ---------------------------------------------------------------- files that are no scans
 
 
@@ -199,6 +272,20 @@ def header(**changes: object) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def empty_text(rows: int) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array_header_1_0(out, {"descr": "<U0", "fortran_order": False, "shape": (rows,)})
+    return out.getvalue()
+
+
+def in_shard(**changes: object) -> Callable[[dict[str, bytes]], None]:
+    def change(members: dict[str, bytes]) -> None:
+        entry = json.loads(members["header.json"])["shards"][0]
+        header(shards=[entry | changes])(members)
+
+    return change
+
+
 BAD: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "no header": (lambda m: m.pop("header.json"), "it has no header"),
     "another version": (header(schema="specaudit.scan/2"), "its header is not specaudit.scan/1"),
@@ -218,6 +305,21 @@ BAD: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
         "not as many as their hashes",
     ),
     "no array": (lambda m: m.pop("first.npy"), "first.npy"),
+    "no rows": (header(rows=0, shards=[]), "no rows"),
+    "no columns": (header(dimensions=0), "no columns"),
+    "text for a number": (header(rows="89"), "has rows 89"),
+    "another normalisation": (header(normalize="foo"), "normalize is foo"),
+    "normalisation of a list": (header(normalize=["l2"]), "has normalize"),
+    "no options": (in_shard(options=None), "has options None"),
+    "options of a list": (in_shard(options=["a"]), "has options"),
+    "an unknown option": (in_shard(options={"shape": None, "more": "1"}), "more"),
+    "no path": (in_shard(path="a\0b"), "a shard is no file"),
+    "standard input": (in_shard(suffix="-"), "a shard is no file"),
+    "no dtype": (in_shard(dtype="c8"), "no matrix of numbers"),
+    "a list for a shard": (header(shards=[[1]]), "a shard is no object"),
+    "empty text": (lambda m: m.update({"norms.npy": empty_text(10**13)}), "norms is no plain array"),
+    "kept text": (lambda m: m.update({"kept.npy": array(np.full((89, 6), "1"))}), "kept is no plain array"),
+    "kept complex": (lambda m: m.update({"kept.npy": array(np.ones((89, 6), "c8"))}), "kept is no plain array"),
 }
 
 
@@ -313,3 +415,46 @@ def test_the_api_returns_the_file(folder):
     assert (found.rows, found.shards, found.kept) == (90, 2, 10)
     again = api.scan(["rows/part-0.npy", "rows/part-1.npy"], folder="scans", max_rows=10)
     assert found.content == again.content
+
+
+def test_ids_count_in_the_memory_of_a_scan(folder):
+    Path("ids.txt").write_text("".join(f"{row}\n" for row in range(COUNT)))
+    named, without = (api.scan_plan("rows", ids=ids).peak_memory for ids in ("ids.txt", None))
+    assert named - without == 200 * COUNT
+    assert scan_file_memory(1000, 10, 6, named=True) - scan_file_memory(1000, 10, 6) == 200 * 1000 + 3 * 8 * 10 * 6
+
+
+def test_a_scan_holds_the_rows_that_it_keeps_three_times_at_most():
+    values = np.random.default_rng(0).standard_normal((50_000, 64))
+    api.scan(values[:100])
+    tracemalloc.start()
+    try:
+        api.scan(values, max_rows=50_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < scan_file_memory(50_000, 50_000, 64) - BASE
+
+
+def test_a_matrix_that_is_read_stays_open_when_others_take_its_place(folder, monkeypatch):
+    monkeypatch.setattr(unopened, "MOST_OPEN", 2)
+    for number in range(4):
+        np.savetxt(f"{number}.csv", rows_of(number), delimiter=",")
+        assert main(["scan", f"{number}.csv", "-o", f"{number}.scan", "--max-rows", "2", "-q"]) == 0
+    with open_embeddings([f"{number}.scan" for number in range(4)]) as embeddings:
+        first, *others = embeddings.matrices
+        reading = first.blocks(6 * 8)
+        next(reading)
+        for other in others:
+            next(other.blocks(6 * 8))
+        assert len(list(reading)) == COUNT - 1
+
+
+def test_two_threads_open_a_file_once(folder, monkeypatch):
+    opened = []
+    read = unopened.open_part
+    monkeypatch.setattr(unopened, "open_part", lambda *given: (opened.append(given), time.sleep(0.05), read(*given))[2])
+    assert main(["scan", "rows/part-1.npy", "-o", "few.scan", "--max-rows", "9", "-q"]) == 0
+    with open_embeddings("few.scan") as embeddings, ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: sum(map(len, embeddings.matrices[0].blocks(64))), range(2)))
+    assert len(opened) == 1

@@ -151,7 +151,7 @@ def scan_plan(
             rows=n,
             dimensions=d,
             bytes=size,
-            peak_memory=scan_file_memory(n, min(n, max_rows), d),
+            peak_memory=scan_file_memory(n, min(n, max_rows), d, named=embeddings.ids is not None),
             stages=(("start", 1.0 + pace.starting), ("scan", 0.0 if embeddings.findings else pace.scan(size))),
             worker_memory=None if pace.workers is None else worker_memory(d, 0, False),
         )

@@ -82,8 +82,10 @@ def scan(
             source, ids=ids, dtype=dtype, shape=shape, column=column, max_memory=max_memory, engine=engine, fewest=1
         ) as embeddings,
     ):
-        rows, dimensions = embeddings.rows, embeddings.dimensions
-        check_memory(lambda most: scan_file_memory(rows, min(rows, most), dimensions), max_memory, max_rows)
+        rows, dimensions, named = embeddings.rows, embeddings.dimensions, embeddings.ids is not None
+        check_memory(
+            lambda most: scan_file_memory(rows, min(rows, most), dimensions, named=named), max_memory, max_rows
+        )
         with report.stage("scan") as stage:
             found = find_all(embeddings, normalize=normalize, progress=fraction(stage.update))
         if not drop_bad_rows:

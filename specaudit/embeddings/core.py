@@ -15,7 +15,7 @@ from specaudit.embeddings.display import quoted
 from specaudit.embeddings.findings import Findings
 from specaudit.embeddings.formats import Options
 from specaudit.embeddings.ids import check_ids
-from specaudit.embeddings.matrices import Array, Clipped, DType, Matrix, block_rows
+from specaudit.embeddings.matrices import Array, Clipped, DType, Matrix, block_rows, regrouped
 from specaudit.embeddings.passes import HERE, A, Band, Engine, R
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.unopened import Unopened
@@ -85,6 +85,9 @@ class Embeddings:
     def blocks(self, max_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
         """Yield all rows in order, in blocks of at most ``max_bytes``, or one row where that is larger.
 
+        Where blocks end depends on the shape of the shards alone, and not on what their formats read together, so
+        that sums over blocks are the same in all formats, of a scan in place of a shard, and on workers.
+
         The values of a block are a read-only view of a buffer that the next block reuses: copy what you keep.
         With ``max_memory`` a block is at most a quarter of it.
 
@@ -93,16 +96,20 @@ class Embeddings:
         InputError
             A file ends early, cannot be read, or has a row of another length than its first.
         """
-        max_bytes = self._bounded(max_bytes)
+        step = block_rows(self._bounded(max_bytes), self.dimensions * self.dtype.itemsize)
         if self._distant:
-            bands = self.bands(most=max_bytes)
+            bands = [
+                Band(start=low, stop=min(low + step, shard.start + shard.rows))
+                for shard in self.shards
+                for low in range(shard.start, shard.start + shard.rows, step)
+            ]
             for band, values in zip(bands, self.each(_values, bands), strict=True):
                 values.flags.writeable = False
                 yield Block(start=band.start, values=values)
             return
         for shard, matrix in zip(self.shards, self.matrices, strict=True):
             start = shard.start
-            for values in matrix.blocks(max_bytes * shard.dtype.itemsize // self.dtype.itemsize):
+            for values in regrouped(matrix, step):
                 # The view keeps the write flag of the buffer, or of the user's array, as it is.
                 view = values.astype(self.dtype, copy=False).view()
                 view.flags.writeable = False

@@ -67,7 +67,7 @@ def open_part(part: Part, options: Options) -> Matrix:
         )
     unknown = _unpacking(_raw) if part.suffix.endswith(GZIP) else _raw
     matrix = READERS.get(part.suffix, unknown)(part, options)
-    _agree(part, options, matrix)
+    agree(part, options, matrix)
     if isinstance(matrix, BandMatrix):
         check_held(part.label, matrix.held, options.max_memory)
     return matrix
@@ -81,7 +81,7 @@ def _refusal(suffix: str) -> tuple[str, str] | None:
     return REFUSED.get(suffix, REFUSED.get(inner))
 
 
-def _agree(part: Part, options: Options, matrix: Matrix) -> None:
+def agree(part: Part, options: Options, matrix: Matrix) -> None:
     """Refuse a dtype or shape that contradicts what the file says of itself."""
     if options.dtype is not None and parse_dtype(options.dtype).newbyteorder("=") != matrix.dtype:
         raise InputError(

@@ -175,3 +175,26 @@ class Clipped:
 def block_rows(max_bytes: int, row_bytes: int) -> int:
     """Return how many rows fit into ``max_bytes``, at least one."""
     return max(1, max_bytes // row_bytes)
+
+
+def regrouped(matrix: Matrix, step: int) -> Iterator[Array]:
+    """Yield the rows in order, ``step`` at a time until the last, whatever the format reads together."""
+    left, filled = matrix.rows, 0
+    held: Array | None = None
+    for values in matrix.blocks(step * matrix.dimensions * matrix.dtype.itemsize):
+        at = 0
+        while at < len(values):
+            count = min(step, left) - filled
+            piece = values[at : at + count]
+            at += len(piece)
+            if len(piece) == min(step, left):
+                yield piece
+            else:
+                held = np.empty((min(step, left), matrix.dimensions), matrix.dtype) if held is None else held
+                held[filled : filled + len(piece)] = piece
+                filled += len(piece)
+                if len(piece) < count:
+                    continue
+                yield held[:filled]
+                filled = 0
+            left -= min(step, left)

@@ -14,7 +14,7 @@ from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.entries import Source
 from specaudit.embeddings.findings import Findings
-from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options
+from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, agree
 from specaudit.embeddings.ids import check_ids, is_text, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
 from specaudit.embeddings.passes import HERE, Engine
@@ -149,7 +149,7 @@ def _open_files(names: Sequence[str], options: Options, max_memory: int | None, 
     title = " + ".join("stdin" if name == STDIN else public_name(name) for name in names)
     scans = [part for part in parts if part.suffix == SCAN]
     if scans:
-        return _open_scans(title, parts, scans, max_memory, engine)
+        return _open_scans(title, parts, scans, options, engine)
     use = [options if part.suffix in TABLES else replace(options, id_column=None) for part in parts]
     matrices = engine.open(parts, use)
     try:
@@ -168,7 +168,7 @@ def _open_files(names: Sequence[str], options: Options, max_memory: int | None, 
 
 
 def _open_scans(
-    title: str, parts: Sequence[Part], scans: Sequence[Part], max_memory: int | None, engine: Engine
+    title: str, parts: Sequence[Part], scans: Sequence[Part], options: Options, engine: Engine
 ) -> Embeddings:
     """Return the rows of the shards that were scanned, with what was found in them."""
     other = next((part for part in parts if part not in scans), None)
@@ -177,8 +177,16 @@ def _open_scans(
             f"{shown(title)}: {shown(scans[0].label)} is a scan, {shown(other.label)} is none",
             next_step="scan the others too: specaudit scan SHARD -o FILE.scan",
         )
-    run = uuid4().hex
+    if options.column is not None:
+        raise InputError(
+            f"{shown(scans[0].label)}: column {quoted(options.column)}, but a scan is of the columns it was made of",
+            next_step="leave the column out, or scan the shard again with it",
+        )
+    run = engine.run_name or uuid4().hex
     stored = [read_scan(part, run) for part in scans]
+    for part, scan in zip(scans, stored, strict=True):
+        for matrix in scan.matrices:
+            agree(part, options, matrix)
     check_distinct(stored)
     if len({(scan.findings.normalize, scan.ids is None) for scan in stored}) > 1:
         raise InputError(
@@ -191,7 +199,7 @@ def _open_scans(
         title,
         [f"{shard.name} in {scan.label}" for scan, shard in shards],
         matrices,
-        max_memory,
+        options.max_memory,
         [{"name": shard.name, "part": shard.part, "options": shard.options} for _, shard in shards],
     )
     found = replace(found, findings=Findings.joined([scan.findings for scan in stored]), engine=engine)

@@ -39,6 +39,10 @@ class Engine(Protocol):
     def width(self) -> int:
         """How many tasks run at once."""
 
+    @property
+    def run_name(self) -> str | None:
+        """Under which workers keep files open until the run ends; None where each source has its own."""
+
     def open(self, parts: Sequence[Part], options: Sequence[Options]) -> list[Matrix]:
         """Return the matrix of each part.
 
@@ -64,6 +68,7 @@ class Here:
     """This process, one band after the other."""
 
     width: int = 1
+    run_name: None = None
 
     def open(self, parts: Sequence[Part], options: Sequence[Options]) -> list[Matrix]:
         """Return the matrix of each part; where one cannot be read, the others are closed."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,12 @@ from specaudit.embeddings.archives import opened_archive, stored_at
 from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.files import open_file, read_at
-from specaudit.embeddings.findings import DEFECTS, Findings
+from specaudit.embeddings.findings import DEFECTS, Findings, Normalize
 from specaudit.embeddings.formats import Options
 from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.npy import expect_data, read_header
 from specaudit.embeddings.remote import Remote, is_url
-from specaudit.embeddings.sources import Part
+from specaudit.embeddings.sources import STDIN, Part
 from specaudit.embeddings.stored import from_file
 from specaudit.embeddings.unopened import Kept, Unopened
 from specaudit.errors import InputError
@@ -40,6 +41,10 @@ SCHEMA = "specaudit.scan/1"
 HEADER = "header.json"
 LARGEST_HEADER = 64 << 20  # bytes
 AGAIN = "scan the shard again"
+HEADER_TYPES = {"rows": int, "dimensions": int, "count": int, "normalize": str, "shards": list, "arrays": dict}
+SHARD_TYPES = {"name": str, "rows": int, "dtype": str, "digest": str}
+ORIGIN_TYPES = {"path": str, "label": str, "member": str | None, "suffix": str, "options": dict}
+DTYPE = re.compile(r"[<>|=]?([fiu][1248]|b1)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +119,17 @@ def pack_scan(
     }
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        _add(archive, HEADER, json.dumps(header, indent=1, sort_keys=True).encode())
+        with _added(archive, HEADER) as file:
+            file.write(json.dumps(header, indent=1, sort_keys=True).encode())
         for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            _add(archive, f"{name}.npy", member.getbuffer())
+            with _added(archive, f"{name}.npy") as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
     return out.getvalue()
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes | memoryview) -> None:
-    info = zipfile.ZipInfo(name)  # of one date, so that equal scans are equal files
-    with archive.open(info, "w", force_zip64=True) as member:
-        member.write(content)
+def _added(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """Return a new member to be written, of one date, so that equal scans are equal files."""
+    return archive.open(zipfile.ZipInfo(name), "w", force_zip64=True)
 
 
 def _digest(array: Array) -> str:
@@ -138,7 +142,7 @@ def _shard_header(shard: Shard, digest: str, folder: Path) -> dict[str, Any]:
     if shard.part is None:
         return header
     part = shard.part
-    place = part.label if isinstance(part.path, Remote) else os.path.relpath(str(part.path), folder)
+    place = part.label if isinstance(part.path, Remote) else _relative(str(part.path), folder)
     return header | {
         "path": place,
         "label": part.label,
@@ -146,6 +150,12 @@ def _shard_header(shard: Shard, digest: str, folder: Path) -> dict[str, Any]:
         "suffix": part.suffix,
         "options": asdict(replace(shard.options or Options(), max_memory=None)),
     }
+
+
+def _relative(path: str, folder: Path) -> str:
+    """Return a path that leads from a folder to a file, also where either is reached through links."""
+    above, name = os.path.split(path)
+    return os.path.join(os.path.relpath(os.path.realpath(above), os.path.realpath(folder)), name)
 
 
 def read_scan(part: Part, run: str) -> StoredScan:
@@ -175,7 +185,24 @@ def _header(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) ->
     header = json.loads(archive.read(HEADER))
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise ValueError(f"its header is not {SCHEMA}")
+    _check_types(header, HEADER_TYPES, "its header")
+    if min(header["rows"], header["dimensions"]) < 1:
+        raise ValueError("it has no rows or no columns")
+    if header["normalize"] not in get_args(Normalize):
+        raise ValueError(f"normalize is {shown(header['normalize'], 60)}")
+    for entry in header["shards"]:
+        _check_types(entry, SHARD_TYPES, "a shard")
+        if "path" in entry:
+            _check_types(entry, ORIGIN_TYPES, "a shard")
     return header
+
+
+def _check_types(entry: object, types: Mapping[str, Any], what: str) -> None:
+    if not isinstance(entry, dict):
+        raise ValueError(f"{what} is no object")
+    for name, kind in types.items():
+        if not isinstance(entry[name], kind) or isinstance(entry[name], bool):
+            raise ValueError(f"{what} has {name} {shown(entry[name], 60)}")
 
 
 def _array(part: Part, info: zipfile.ZipInfo, name: str) -> Array:
@@ -193,7 +220,8 @@ def _place(part: Part, info: zipfile.ZipInfo, name: str) -> tuple[int, Any]:
     with open_file(part.path, part.label) as file:
         file.seek(start)
         header = read_header(file, f"{part.label}::{name}")
-    if header.dtype.hasobject or header.fortran or any(extent < 0 for extent in header.shape):
+    plain = DTYPE.fullmatch(header.dtype.str) is not None
+    if not plain or header.fortran or any(extent < 0 for extent in header.shape):
         raise ValueError(f"{name} is no plain array")
     expect_data(f"{part.label}::{name}", header, info.file_size - header.length)
     return start + header.length, header
@@ -243,22 +271,37 @@ def _assembled(part: Part, header: dict[str, Any], arrays: dict[str, Array], kep
     digests = shard_digests(shards, findings, d)
     if list(digests) != [entry["digest"] for entry in header["shards"]]:
         raise ValueError("its hashes are not those of its digests")
+    matrices = tuple(_matrix(shard, findings, kept, d, run) for shard in shards)
+    if isinstance(part.path, Remote):
+        _check_reach(part, shards, matrices)
     return StoredScan(
         label=part.label,
         shards=shards,
-        matrices=tuple(_matrix(shard, findings, kept, d, run) for shard in shards),
+        matrices=matrices,
         digests=digests,
         findings=findings,
         ids=_ids(arrays, rows),
     )
 
 
+def _check_reach(part: Part, shards: Sequence[Shard], matrices: Sequence[Unopened]) -> None:
+    """Raise where a scan at a URL needs a shard that it names relative to a folder."""
+    for shard, matrix in zip(shards, matrices, strict=True):
+        local = shard.part is not None and not isinstance(shard.part.path, Remote)
+        if local and not matrix.keeps(slice(0, shard.rows)):
+            raise InputError(
+                f"{shown(part.label)}: does not keep all rows of {shard.name}, a file that it names relative to itself",
+                next_step="download the scan to where it was written, or scan with --max-rows of at least its "
+                "different rows",
+            )
+
+
 def _shards(part: Part, entries: Sequence[Mapping[str, Any]], rows: int) -> tuple[Shard, ...]:
     shards, start = [], 0
     for entry in entries:
-        dtype = np.dtype(entry["dtype"])
-        if dtype.kind not in "fiub" or dtype.itemsize > 8 or not isinstance(entry["rows"], int) or entry["rows"] < 1:
+        if not DTYPE.fullmatch(entry["dtype"]) or entry["rows"] < 1:
             raise ValueError("a shard is no matrix of numbers")
+        dtype = np.dtype(entry["dtype"])
         origin, options = _origin(part, entry)
         shards.append(
             Shard(
@@ -274,13 +317,15 @@ def _shards(part: Part, entries: Sequence[Mapping[str, Any]], rows: int) -> tupl
 def _origin(part: Part, entry: Mapping[str, Any]) -> tuple[Part | None, Options | None]:
     if "path" not in entry:
         return None, None
-    place = str(entry["path"])
+    place = entry["path"]
+    if b"\0" in os.fsencode(place) or entry["suffix"] == STDIN:
+        raise ValueError("a shard is no file")
     folder = part.path.parent if isinstance(part.path, Path) else Path()
     found = Part(
         path=Remote(url=place) if is_url(place) else folder / place,
-        label=str(entry["label"]),
-        member=None if entry["member"] is None else str(entry["member"]),
-        suffix=str(entry["suffix"]),
+        label=entry["label"],
+        member=entry["member"],
+        suffix=entry["suffix"],
     )
     given: dict[str, Any] = {name: None if text is None else str(text) for name, text in entry["options"].items()}
     shape = entry["options"]["shape"]
@@ -316,13 +361,16 @@ def check_distinct(scans: Sequence[StoredScan]) -> None:
     """Raise an ``InputError`` where two scans hold the same shard."""
     known: dict[str, str] = {}
     for scan in scans:
-        for shard, digest in zip(scan.shards, scan.digests, strict=True):
+        usable = scan.findings.usable
+        found = {
+            digest: shard.name
+            for shard, digest in zip(scan.shards, scan.digests, strict=True)
+            if usable[shard.start : shard.start + shard.rows].any()
+        }
+        for digest, name in found.items():
             if digest in known:
                 raise InputError(
-                    f"{shown(scan.label)}: {shard.name} holds the rows of {known[digest]}, which would count twice",
+                    f"{shown(scan.label)}: {name} holds the rows of {known[digest]}, which would count twice",
                     next_step="leave one out; if the rows are in the data twice, scan both shards into one file",
                 )
-        known |= {
-            digest: f"{shard.name} in {shown(scan.label)}"
-            for shard, digest in zip(scan.shards, scan.digests, strict=True)
-        }
+        known |= {digest: f"{name} in {shown(scan.label)}" for digest, name in found.items()}

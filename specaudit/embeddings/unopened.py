@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ Version = tuple[int, int] | str | None
 MOST_OPEN = 32  # matrices; one of text holds a temporary file
 
 _opened: OrderedDict[tuple[str, str, Options], Matrix] = OrderedDict()
+_opening = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,20 +188,23 @@ class Unopened:
 
 
 def forget(run: str) -> None:
-    """Close what this process has opened in a run."""
-    for key in [key for key in _opened if key[0] == run]:
-        _opened.pop(key).close()
+    """Let go of what this process has opened in a run: it closes once no thread reads it any more."""
+    with _opening:
+        for key in [key for key in _opened if key[0] == run]:
+            del _opened[key]
 
 
 def _open(part: Part, options: Options, run: str) -> Matrix:
     place = part.path if isinstance(part.path, Path) else part.label
     key = (run, f"{place}::{part.member}", options)
-    if key not in _opened:
-        _opened[key] = open_part(part, options)
+    with _opening:
+        matrix = _opened.get(key)
+        if matrix is None:
+            matrix = _opened[key] = open_part(part, options)
+        _opened.move_to_end(key)
         while len(_opened) > MOST_OPEN:
-            _opened.popitem(last=False)[1].close()
-    _opened.move_to_end(key)
-    return _opened[key]
+            _opened.popitem(last=False)
+    return matrix
 
 
 def _version(part: Part) -> Version:
