@@ -24,16 +24,13 @@ of seeds 10 to 13.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from resume import Record, study
 
 from specaudit.errors import InputError
 from specaudit.graph import rows_around
@@ -61,7 +58,6 @@ LABEL_NOISE = (0.0, 0.05, 0.2)
 HORIZONS = (16, 8, 4)
 
 Array = np.ndarray
-Record = dict[str, Any]
 
 
 def circle(n: int, rng: np.random.Generator) -> Array:
@@ -298,21 +294,7 @@ def table(records: list[Record]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--table", action="store_true")
-    arguments = parser.parse_args()
-    log = arguments.results / "frontier.jsonl"
-    records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    for key, run in () if arguments.table else jobs(arguments.only):
-        if any(key.items() <= record.items() for record in records):
-            continue
-        with threadpool_limits(1):
-            records.append(run())
-        with log.open("a") as file:
-            file.write(json.dumps(records[-1]) + "\n")
-    (arguments.results / "frontier.md").write_text(table(records))
+    study("frontier", __doc__, parts=list(SETS), jobs=jobs, table=table)
 
 
 if __name__ == "__main__":

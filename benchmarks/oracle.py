@@ -8,7 +8,7 @@ holds out 130. The target is a Gaussian process, a = 1.5, 8 outputs; of `digits,
 network` the same learned by a network of 64 units in 500 steps. Weights are renewed 24 times, at equal factors of
 time, and are at most 10; the loss sampler has |r|^2. Of `20 %` noise a fifth of the training rows has the target of
 another row; the held-out loss is without noise. Seeds are 20 to 23. Rows of the files, of sample_data, are drawn
-anew for each seed and overlap, for which their intervals are wider (Nadeau and Bengio 2003).
+anew for each seed and overlap, for which their intervals are wider (half the term of Nadeau and Bengio 2003).
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def numbers(records: list[Record]) -> Iterator[str]:
             group = [one for one in records if (one["data"], one["noise"], one["outputs"]) == (name, 0.0, number)]
             if group:
                 of = gathered(group)["loss"]
-                told = [spanned(of[key]) for key in ("frontier_gain", "speed_up", "phi", "loss_ratio")]
+                told = [spanned(of[key], len(group)) for key in ("frontier_gain", "speed_up", "phi", "loss_ratio")]
                 yield f"| {name} | {number} | {len(group)} | {' | '.join(told)} |"
 
 
@@ -174,10 +174,10 @@ def samplers(records: list[Record]) -> Iterator[str]:
                     of, found[UNIFORM], found.get("oracle"), statuses, curve=curve, noise=noise
                 ).verdict + (" (by N)" if curve == "capacity" else "")
             frontier = [
-                plain(of["frontier_slope"]),
-                "" if arm == UNIFORM else spanned(of["frontier_gain"]),
-                spanned(of["speed_up"]),
-                plain(of["phi"]),
+                plain(of["frontier_slope"], len(group)),
+                "" if arm == UNIFORM else spanned(of["frontier_gain"], len(group)),
+                spanned(of["speed_up"], len(group)),
+                plain(of["phi"], len(group)),
             ]
             cells = [
                 name,
@@ -185,10 +185,10 @@ def samplers(records: list[Record]) -> Iterator[str]:
                 arm,
                 str(len(group)),
                 *([""] * 4 if arm == STATIC else frontier),
-                spanned(of["loss_ratio"]),
-                plain(of["coherence"]) if judgeable else "",
+                spanned(of["loss_ratio"], len(group)),
+                plain(of["coherence"], len(group)) if judgeable else "",
                 f"{statuses.count('collapse')}/{len(statuses)}" if statuses else "",
-                plain(of["on_noise"]) if noise else "",
+                plain(of["on_noise"], len(group)) if noise else "",
                 verdict,
             ]
             yield f"| {' | '.join(cells)} |"
@@ -259,7 +259,7 @@ def acceptance(records: list[Record]) -> list[tuple[str, str, str, bool]]:
         gain = found[arm]["frontier_gain"]
         assert gain is not None
         what = f"circle, {arm}: slope of k* − uniform"
-        lines.append((what, "within .03", spanned(gain), abs(gain.value) < 0.03))
+        lines.append((what, "within .03", spanned(gain, len(SEEDS)), abs(gain.value) < 0.03))
     slope = found["oracle"]["frontier_slope"]
     assert slope is not None
     lines.append(("circle, oracle in mode space: slope of k*", "> .95", f"{slope.value:.3f}", slope.value > 0.95))
@@ -275,16 +275,19 @@ def acceptance(records: list[Record]) -> list[tuple[str, str, str, bool]]:
     return lines
 
 
-def plain(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f"{estimate.value:.3g}"
-
-
-def spanned(estimate: Estimate | None) -> str:
+def plain(estimate: Estimate | None, runs: int) -> str:
+    """Return the value, and in how many of the runs it can be told where it cannot in all."""
     if estimate is None:
         return ""
-    if estimate.low is None:
-        return f"{estimate.value:.3g}"
-    return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"
+    return f"{estimate.value:.3g}" + (f" ({estimate.runs} of {runs})" if estimate.runs < runs else "")
+
+
+def spanned(estimate: Estimate | None, runs: int) -> str:
+    """Return the value with its interval, and in how many of the runs it can be told where it cannot in all."""
+    if estimate is None or estimate.low is None:
+        return plain(estimate, runs)
+    head, _, count = plain(estimate, runs).partition(" ")
+    return f"{head} [{estimate.low:.3g}, {estimate.high:.3g}] {count}".rstrip()
 
 
 def table(records: list[Record]) -> str:
@@ -296,7 +299,13 @@ def table(records: list[Record]) -> str:
     ]
     lines += ["", "Detection of collapse is measured in [frontier.md](frontier.md).", "", "## Samplers", ""]
     lines += ["Means over runs and 95 % intervals; D is the lowest of a run, collapse counts runs with D below .50."]
-    lines += [f"{' and '.join(ORACLES)} are references in mode space.", "", *samplers(records), ""]
+    lines += [f"{' and '.join(ORACLES)} are references in mode space. In brackets: told in so many of the runs, the"]
+    lines += [
+        "others do not show it; the mean is then of a selection, and has no verdict.",
+        "",
+        *samplers(records),
+        "",
+    ]
     lines += ["## How many functions are learned at once", ""]
     lines += ["Weights by the loss follow the residuals of few functions; those of many are alike in all rows.", ""]
     lines += [*numbers(records), "", "## Blind spots of scores", ""]

@@ -18,8 +18,6 @@ mean of all of them. These data were not used to choose `slopes.SHARED`. Verdict
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from frontier import SETS, generator
-from threadpoolctl import threadpool_limits
+from resume import Record, study
 
 from specaudit import api
 from specaudit.experiments.learners import Problem, RidgeLearner
@@ -65,7 +63,6 @@ FIRST = 5000
 BATCH = 20
 
 Array = np.ndarray
-Record = dict[str, Any]
 
 
 def circle3(n: int, rng: np.random.Generator) -> Array:
@@ -224,24 +221,14 @@ def picture() -> api.Experiment:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = sorted({*(name.partition(",")[0] for name in CASES), *COVERED})
-    parser.add_argument("--only", nargs="+", default=known, choices=known)
-    parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--table", action="store_true")
-    arguments = parser.parse_args()
-    log = arguments.results / "static_limit.jsonl"
-    records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    for key, run in () if arguments.table else jobs(arguments.only):
-        if any(key.items() <= record.items() for record in records):
-            continue
-        with threadpool_limits(1):
-            records.append(run())
-        with log.open("a") as file:
-            file.write(json.dumps(records[-1]) + "\n")
-    (arguments.results / "static_limit.md").write_text(table(records))
-    if not (arguments.results / "static_limit.svg").exists():
-        picture().plot(arguments.results / "static_limit.svg")
+    study(
+        "static_limit",
+        __doc__,
+        parts=sorted({*(name.partition(",")[0] for name in CASES), *COVERED}),
+        jobs=jobs,
+        table=table,
+        draw=lambda path: picture().plot(path),
+    )
 
 
 if __name__ == "__main__":

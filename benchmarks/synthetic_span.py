@@ -28,17 +28,14 @@ algebra and `more` is 1 but for chance: these two say what the measure shows whe
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from frontier import SETS, generator
-from threadpoolctl import threadpool_limits
+from resume import Record, study
 
 from specaudit import api
 from specaudit.documents import Experiment
@@ -55,7 +52,6 @@ from specaudit.kernels import choose_kernel
 
 HERE = Path(__file__).parent
 SEED = 100
-Record = dict[str, Any]
 MODES, KNOWN = Teacher(modes=30), Teacher(classes=(0, 1, 2, 3, 4))
 
 
@@ -362,24 +358,14 @@ def picture() -> Experiment:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = [*SPANS, *COVERED, *(name for name in CURVES if name not in SPANS)]
-    parser.add_argument("--only", nargs="+", default=known, choices=known)
-    parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--table", action="store_true")
-    arguments = parser.parse_args()
-    log = arguments.results / "synthetic_span.jsonl"
-    records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    for key, run in () if arguments.table else jobs(arguments.only):
-        if any(key.items() <= record.items() for record in records):
-            continue
-        with threadpool_limits(1):
-            records.append(run())
-        with log.open("a") as file:
-            file.write(json.dumps(records[-1]) + "\n")
-    (arguments.results / "synthetic_span.md").write_text(table(records))
-    if not (arguments.results / "synthetic_span.svg").exists():
-        picture().plot(arguments.results / "synthetic_span.svg")
+    study(
+        "synthetic_span",
+        __doc__,
+        parts=[*SPANS, *COVERED, *(name for name in CURVES if name not in SPANS)],
+        jobs=jobs,
+        table=table,
+        draw=lambda path: picture().plot(path),
+    )
 
 
 if __name__ == "__main__":

@@ -301,7 +301,7 @@ def test_too_little_memory_stops_before_any_work(monkeypatch: pytest.MonkeyPatch
         fit(rows_of(), max_memory=10 << 20)
     assert "--max-memory" in str(caught.value)
     assert "allows 10 MiB" in caught.value.args[0]
-    assert "--max-rows" in caught.value.next_step
+    assert "raise --max-memory to" in caught.value.next_step
 
 
 def test_bad_rows_stop_the_fit_or_are_counted() -> None:

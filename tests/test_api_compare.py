@@ -543,7 +543,7 @@ def test_too_little_memory_stops_before_any_matrix(monkeypatch: pytest.MonkeyPat
     with pytest.raises(BudgetError) as caught:
         compare(X, X[HALF], max_memory=10 << 20)
     assert "--max-memory" in str(caught.value)
-    assert "--max-rows" in caught.value.next_step
+    assert "raise --max-memory to" in caught.value.next_step
 
 
 class Stages:

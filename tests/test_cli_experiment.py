@@ -129,6 +129,16 @@ def test_what_an_oracle_experiment_cannot_use_is_one_line_and_exit_2(capsys, opt
     assert len(captured.err.splitlines()) <= 2
 
 
+def test_memory_is_known_to_lack_before_anything_is_computed(capsys, monkeypatch):
+    def of(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr("specaudit.api.oracles.machines_memory", lambda train, runs: train**2 * 2**40)
+    monkeypatch.setattr("specaudit.api.experimenting.operator_of", of)
+    assert main(["experiment", "oracle", "rows.npy", "--seeds", "1"]) == 2
+    assert "the run needs about" in capsys.readouterr().err
+
+
 def test_a_ridge_is_refused_where_there_is_none():
     with pytest.raises(ConfigError, match="a ridge has no effect"):
         api.oracle_experiment(api.Task("rows.npy", ridge=1e-3))

@@ -164,7 +164,7 @@ def test_the_defaults_of_the_flags_are_those_of_the_library(monkeypatch, verb, o
     assert given == {name: defaults[name] for name in given}
     assert set(defaults) - set(given) <= {
         *("source", "before", "after", "real", "synthetic", "residuals", "count", "fit", "cap"),
-        *("policy", "command", "progress", "on_rows"),
+        *("policy", "command", "progress", "on_rows", "rooms"),
     }
 
 

@@ -285,12 +285,13 @@ def test_a_baseline_has_no_rows_to_count() -> None:
 
 
 def test_a_hostile_name_is_shown_and_not_obeyed(tmp_path: Path) -> None:
-    found = compare(X, X[KEPT], groups=np.where(GROUPS == "code", HOSTILE, "=1+1").tolist(), kernels=QUICK)
+    name = HOSTILE.replace("\ud800", "")  # half a character is refused
+    found = compare(X, X[KEPT], groups=np.where(GROUPS == "code", name, "=1+1").tolist(), kernels=QUICK)
     texts = {kind: render(found, kind, 80, False) for kind in RENDERED["compare"].formats if kind != "csv"}
     (tmp_path / "c.json").write_text(texts.pop("json"), encoding="utf-8")
     saved = read_document(tmp_path / "c.json")
     assert isinstance(saved, Comparison)
-    assert [group.name for group in groups_of(saved).groups] == [HOSTILE.replace("\ud800", "\\ud800"), "=1+1"]
+    assert [group.name for group in groups_of(saved).groups] == [name, "=1+1"]
     for text in texts.values():
         assert not re.search(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]", text)
     assert "lost     <script>alert(1)</script>|*`[" in texts["text"]

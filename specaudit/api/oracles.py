@@ -8,9 +8,10 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from specaudit import documents as doc
-from specaudit.api.experimenting import Opened, Task, opened
+from specaudit.api.experimenting import Task, opened
 from specaudit.api.prune_request import check_method, checked_share
 from specaudit.budget import check_memory, experiment_memory, machines_memory
+from specaudit.dataset import DataSet
 from specaudit.errors import ConfigError
 from specaudit.experiments.network import Network
 from specaudit.experiments.oracle import Comparison, chosen
@@ -99,23 +100,19 @@ def oracle_experiment(
         keep=checked_share(keep),
         network=Network(hidden=task.hidden, steps=task.steps) if task.model == "mlp" else None,
     )
-    with opened(task, progress) as found:
+    allowed = task.max_memory
+
+    def check(data: DataSet, used: int, runs: int) -> None:
+        matrices = experiment_memory(data.rows, used, data.embeddings.dimensions, runs)
+        check_memory(
+            lambda most: matrices + machines_memory(min(used, most), runs), allowed, train_rows, flags="--train-rows"
+        )
+
+    with opened(task, progress, check=check) as found:
         of = replace(found, problem=replace(found.problem, outputs=OUTPUTS))
-        _check_memory(of, train_rows)
         with of.report.stage("train") as stage:
             compared = trained(of.problem, comparison, runs=of.task.seeds, threads=of.threads, progress=stage.update)
         return of.document("oracle", oracle_parts(compared), command=command, flow=True)
-
-
-def _check_memory(of: Opened, train_rows: int) -> None:
-    used, runs = len(of.places), min(of.threads, of.task.seeds)
-    data = experiment_memory(of.data.rows, used, of.data.embeddings.dimensions, runs)
-    check_memory(
-        lambda most: data + machines_memory(min(used, most), runs),
-        of.task.max_memory,
-        train_rows,
-        flags="--train-rows",
-    )
 
 
 def _check(flag: str, value: float, above: float, most: float) -> None:

@@ -1,4 +1,7 @@
-"""How far a mode is learned before an oracle leaves it: by a factor e once (paper), or ever deeper (deep)."""
+"""How far a mode is learned before an oracle leaves it: by a factor e once, or ever deeper.
+
+That modes are left at 1/e (paper) is our reading of the summary of arXiv 2512.02409, which does not say it.
+"""
 
 from __future__ import annotations
 

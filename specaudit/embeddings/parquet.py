@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
 from specaudit.embeddings.files import file_size, open_file, reopening, spooling, too_large, unpacked_budget
 from specaudit.embeddings.matrices import Array, block_rows, check_matrix
+from specaudit.embeddings.parquet_pages import Chunk, check_pages
+from specaudit.embeddings.remote import RemoteFile
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, from_spool
 from specaudit.errors import InputError
@@ -54,13 +56,16 @@ def read_parquet(
         import pyarrow.parquet as pq  # noqa: F401
     with open_file(part.path, part.label) as file, arrow_errors(part.label, "Parquet"):
         again = reopening(file, part.path, part.label)
-        table = _open(file)
-        columns = choose_columns(part.label, table.schema_arrow, column, id_column, group_column)
-        counts = [table.metadata.row_group(k).num_rows for k in range(table.num_row_groups)]
+        table = _Table.open(file)
+        columns = choose_columns(part.label, table.file.schema_arrow, column, id_column, group_column)
+        table.check_footer(columns.read)
+        counts = [table.file.metadata.row_group(k).num_rows for k in table.groups]
         groups = np.cumsum([0, *counts], dtype=np.int64)
         dimensions = columns.dimensions or 0
         if groups[-1] and columns.dimensions is None:
-            first = next(table.iter_batches(1, columns=columns.names, use_threads=False))
+            first = next(table.batches(columns.names, table.groups, 1), None)
+            if first is None:
+                raise ValueError(f"no row where the footer says {groups[-1]:,}")
             dimensions = first_dimensions(first, columns, row_teller(part.label, 0))
         check_matrix(part.label, (int(groups[-1]), dimensions), columns.dtype)
         _check_packed(
@@ -74,19 +79,75 @@ def read_parquet(
     @contextmanager
     def opened() -> Iterator[_Rows]:
         with again() as file, arrow_errors(part.label, "Parquet"):
-            yield _Rows(_open(file), layout)
+            yield _Rows(_Table.open(file), layout)
 
     edges = split_edges(np.unique(groups), layout.row_bytes)
     return BandMatrix(dimensions=dimensions, dtype=columns.dtype, edges=edges, opener=opened, ids=ids, groups=labels)
 
 
-def _check_packed(table: pq.ParquetFile, columns: Columns, decoded: int, size: int, label: str) -> None:
+def _check_packed(table: _Table, columns: Columns, decoded: int, size: int, label: str) -> None:
     """Raise an ``InputError`` where what is read unpacks to more than its budget, or is copied as more."""
-    groups = (table.metadata.row_group(k) for k in range(table.num_row_groups))
-    chunks = (group.column(k) for group in groups for k in range(group.num_columns))
-    read = [chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns.read]
-    if max(sum(read), 0 if columns.listed else decoded) > unpacked_budget(size):
+    unpacked = sum(chunk.unpacked for group in table.groups for chunk in table.chunks(group, columns.read))
+    if max(unpacked, 0 if columns.listed else decoded) > unpacked_budget(size):
         raise too_large(label, unpacked_budget(size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """An open table; its column chunks are read piece by piece."""
+
+    file: pq.ParquetFile
+    source: BinaryIO
+    leaves: dict[str, list[int]]  # numbers of what is stored, by the names that lead to it
+    checked: bool  # whether pages are before they are decoded: of remote files each would be fetched twice
+
+    @staticmethod
+    def open(file: io.RawIOBase) -> _Table:
+        """Return the table in an open file."""
+        import pyarrow.parquet as pq
+
+        source, leaves = io.BufferedReader(file), dict[str, list[int]]()
+        table = pq.ParquetFile(source, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True)
+        for number in range(len(table.schema)):
+            for name in accumulate(table.schema.column(number).path.split("."), "{}.{}".format):
+                leaves.setdefault(name, []).append(number)
+        return _Table(file=table, source=source, leaves=leaves, checked=not isinstance(file, RemoteFile))
+
+    @property
+    def groups(self) -> range:
+        """The numbers of the groups of rows."""
+        return range(self.file.num_row_groups)
+
+    def numbers(self, names: Iterable[str]) -> list[int]:
+        """Return the numbers of what is stored of columns."""
+        return [number for name in names for number in self.leaves[name]]
+
+    def check_footer(self, names: Iterable[str]) -> None:
+        """Raise what pyarrow raises about columns that the footer describes badly, or hides by encryption."""
+        # Asked for such a description, it ends the process. Of a batch of no rows nothing is decoded.
+        for group in self.groups:
+            next(self.file.reader.iter_batches(0, [group], self.numbers(names), use_threads=False), None)
+
+    def chunks(self, group: int, names: Iterable[str]) -> Iterator[Chunk]:
+        """Yield what the footer says of the columns in a group of rows, which was checked."""
+        said = self.file.metadata.row_group(group)
+        for chunk in map(said.column, self.numbers(names)):
+            starts = [chunk.data_page_offset]
+            if chunk.has_dictionary_page and chunk.dictionary_page_offset > 0:
+                starts.append(chunk.dictionary_page_offset)
+            yield Chunk(
+                start=min(starts),
+                stored=chunk.total_compressed_size,
+                unpacked=chunk.total_uncompressed_size,
+                values=chunk.num_values,
+            )
+
+    def batches(self, names: Sequence[str], groups: Iterable[int], rows: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """Yield columns in groups of rows, up to so many rows at a time."""
+        for group in groups:
+            for chunk in self.chunks(group, names) if self.checked else ():
+                check_pages(self.source, chunk)
+            yield from self.file.iter_batches(rows, [group], names, use_threads=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,24 +173,16 @@ class _Layout:
             )
 
 
-def _open(file: io.RawIOBase) -> pq.ParquetFile:
-    """Return the table in an open file; its column chunks are read piece by piece."""
-    import pyarrow.parquet as pq
-
-    source = io.BufferedReader(file)
-    return pq.ParquetFile(source, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True)
-
-
-def _read_names(table: pq.ParquetFile, column: str | None, label: str) -> tuple[str, ...] | None:
+def _read_names(table: _Table, column: str | None, label: str) -> tuple[str, ...] | None:
     if column is None:
         return None
     names: list[str] = []
-    for batch in table.iter_batches(columns=[column], use_threads=False):
+    for batch in table.batches([column], table.groups):
         names += read_names(batch, column, row_teller(label, len(names))) or ()
     return tuple(names)
 
 
-def _copied(table: pq.ParquetFile, layout: _Layout, labels: tuple[str, ...] | None) -> FileMatrix:
+def _copied(table: _Table, layout: _Layout, labels: tuple[str, ...] | None) -> FileMatrix:
     """Return columns of numbers in a temporary file, one after the other."""
     dtype, rows = layout.columns.dtype, int(layout.groups[-1])
     with spooling(layout.label, rows * layout.row_bytes) as spool:
@@ -137,7 +190,7 @@ def _copied(table: pq.ParquetFile, layout: _Layout, labels: tuple[str, ...] | No
             for k, name in enumerate(layout.columns.names):
                 only, row = replace(layout.columns, names=(name,)), start
                 spool.seek((k * rows + start) * dtype.itemsize)
-                for batch in table.iter_batches(BATCH, [group], [name], use_threads=False):
+                for batch in table.batches([name], [group]):
                     spool.write(read_values(batch, only, 1, row_teller(layout.label, row, layout.ids)).data)
                     row += batch.num_rows
                 layout.check_count(start, row - start, stop - start)
@@ -148,7 +201,7 @@ def _copied(table: pq.ParquetFile, layout: _Layout, labels: tuple[str, ...] | No
 class _Rows:
     """A position in an open table: reading on costs what lies between, going back decodes the row group again."""
 
-    def __init__(self, table: pq.ParquetFile, layout: _Layout) -> None:
+    def __init__(self, table: _Table, layout: _Layout) -> None:
         self.table, self.layout = table, layout
         self.position = self.end = 0
         self.batches: Iterator[pa.RecordBatch] = iter(())
@@ -160,7 +213,7 @@ class _Rows:
             group = int(np.searchsorted(layout.groups, start, side="right")) - 1
             self.position, self.end = layout.groups[group : group + 2].tolist()
             step = block_rows(BAND, layout.row_bytes)
-            self.batches = self.table.iter_batches(step, [group], layout.columns.names, use_threads=False)
+            self.batches = self.table.batches(layout.columns.names, [group], step)
         pieces = [np.empty((0, layout.dimensions), layout.columns.dtype)]
         while self.position < stop and (batch := next(self.batches, None)) is not None:
             low, self.position = self.position, self.position + batch.num_rows

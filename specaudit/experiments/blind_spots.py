@@ -21,6 +21,8 @@ from specaudit.learning.weights import bounded
 
 WORST = 0.1
 """Share of held-out rows with the largest errors that count as wrong, where there are no classes."""
+DRAWN = 5
+"""Key of the seed, so that the rows that a probe knows are not those that have label noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ def blind_spots(
     power: float,
     cap: float,
     noise: float,
-    seed: int | Sequence[int],
+    seed: Sequence[int],
 ) -> dict[str, BlindSpot]:
     """Return the blind spots of the scores by name, of a model trained under uniform sampling.
 
@@ -63,6 +65,8 @@ def blind_spots(
     ----------
     noise
         Share of the held-out rows that have the target of another row; the task's own rows have theirs already.
+    seed
+        May be that of the task's noise: what is drawn here is independent of it.
     """
     machines = task.machines(task.targets, True)
     uniform = np.ones(task.rows)
@@ -73,7 +77,7 @@ def blind_spots(
         held.append([path.held[-1] for path in paths])
     losses = [((predictions[0] - task.truth) ** 2).sum() for predictions in held]
     best = int(np.argmin(losses))
-    predictions, rng = held[best], np.random.default_rng(seed)
+    predictions, rng = held[best], np.random.default_rng([*seed, DRAWN])
     known = np.sort(rng.permutation(task.rows)[: int(PROBED * task.rows)])
     squares = np.einsum("ij,ij->i", residuals[best], residuals[best])
     logs = probe(task.components, squares, known)(task.held_components)

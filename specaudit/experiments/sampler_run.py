@@ -16,6 +16,8 @@ from specaudit.learning.modes import DEPTH, Modes
 
 STRETCHES, LOOKS = 24, 4
 """In which the weights stay as they are, and looks within each."""
+SQUARED = 2.0
+"""Power of the residual in the weights that D judges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +67,20 @@ def sampled_run(
     cap: float,
     seed: int | Sequence[int],
 ) -> Track:
-    """Return what was seen of a sampler's run; `power` and `cap` are those of `Seen`."""
+    """Return what was seen of a sampler's run; `power` and `cap` are those of `Seen`.
+
+    Frontier and capacity are those of a machine that starts at zero, as a network does not: it has learned of a mode
+    what its residual lacks of the target.
+    """
     machine, *unlike = task.machines(task.targets, sampler.unlike)
     generator = np.random.default_rng(seed)
-    energies, loss = [task.modes.energies(machine.residuals)], []
+    reference = task.modes.energies(task.targets)
+    energies, loss = [reference], []
     on_noise, coherent = [], []
     total = float((task.truth**2).sum())
     for start, looks in zip(schedule.starts, schedule.looks, strict=True):
         residuals = machine.residuals
-        rank = float(read_modes(task.modes, np.array([energies[0], energies[-1]]))[0][0])
+        rank = float(read_modes(task.modes, np.array([reference, task.modes.energies(residuals)]))[0][0])
         weights = sampler.weigh(
             Seen(
                 residuals=residuals,
@@ -103,7 +110,7 @@ def sampled_run(
         loss=np.array(loss),
         starts=schedule.starts,
         on_noise=np.array(on_noise),
-        coherence=Coherence(plain=plain, weighted=weighted) if sampler.by_residual else None,
+        coherence=Coherence(plain=plain, weighted=weighted) if sampler.by_residual and power == SQUARED else None,
     )
 
 

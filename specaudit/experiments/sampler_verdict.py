@@ -15,7 +15,7 @@ SamplerVerdict = Literal[
 ]
 
 GAINED, SMALL = 0.1, 0.25
-"""Share of the oracle's gain in exponent above which a run is accelerated, and below which the exponent stays."""
+"""Share of the oracle's gain in exponent above which a run is accelerated, and within which, either way, it stays."""
 FACTOR = 1.05
 """Speed-up below which there is none."""
 HARMONIC = 1.001
@@ -70,26 +70,29 @@ def judged(
     assert gain.low is not None and gain.high is not None and late.low is not None  # noqa: PT018
     assert speed.low is not None and speed.high is not None  # noqa: PT018
     scale = _scale(uniform, oracle, local, curve)
-    slopes = f"the slope of {'k*' if curve == 'frontier' else 'N'} is {_interval(gain, '+.3f')} over uniform sampling"
-    if drawn := _drawn(found, noise):
+    slopes = f"the slope of {'k*' if curve == 'frontier' else 'N'} is {spanned(gain, '+.3f')} over uniform sampling"
+    if drawn := on_noise(found, noise):
         return Verdict(
             verdict="inconclusive",
             reason=f"{drawn}, so that what it learns faster may be noise{_factor_words(found)}",
         )
     if scale <= 0:
-        return Verdict(verdict="inconclusive", reason=f"{slopes}, and the oracle gains nothing to hold that against")
+        return Verdict(verdict="inconclusive", reason=f"{slopes}, and no gain of an oracle is there to compare")
     beside = f"{slopes}, where an oracle has {scale:+.3f}{_factor_words(found)}"
     if gain.low > GAINED * scale and late.low > 0:
         capacity = found["capacity_gain"]
-        most = GAINED * _scale(uniform, oracle, local, "capacity")
-        if capacity is None or capacity.low is None or capacity.low <= most or speed.low <= 1:
-            told = "" if capacity is None else f", {_interval(capacity, '+.3f')},"
+        ideal = _scale(uniform, oracle, local, "capacity")
+        borne = capacity is not None and capacity.low is not None and capacity.low > GAINED * ideal > 0
+        if not borne or speed.low <= 1:
+            told = "" if capacity is None else f", {spanned(capacity, '+.3f')},"
             return Verdict(verdict="inconclusive", reason=f"{beside}: the slope of N{told} does not bear it out")
         return Verdict(verdict="accelerated", reason=beside)
     if speed.high < 1 / FACTOR:
         return Verdict(verdict="slower", reason=beside)
     if gain.high >= SMALL * scale:
         return Verdict(verdict="inconclusive", reason=f"{beside}: that leaves open whether the exponent rises")
+    if gain.low <= -SMALL * scale:
+        return Verdict(verdict="inconclusive", reason=f"{beside}: the slope may fall, and no factor stays")
     if speed.low > FACTOR:
         return Verdict(verdict="constant-factor", reason=beside)
     if speed.low >= 1 / FACTOR and speed.high <= FACTOR:
@@ -102,18 +105,18 @@ def _collapsed(found: Mapping[str, Estimate | None], statuses: list[CollapseStat
     certain = statuses.count("collapse")
     if 2 * certain > len(statuses):
         return f"in {certain} of {len(statuses)} runs D falls below {CERTAIN:.2f}: weights gather on noise"
-    ratio, drawn = found["loss_ratio"], _drawn(found, noise)
+    ratio, drawn = found["loss_ratio"], on_noise(found, noise)
     if not drawn or ratio is None or ratio.low is None or ratio.low <= 1:
         return ""
-    return f"{drawn}, and the lowest held-out loss is {_interval(ratio, '.2f')} times that of uniform sampling"
+    return f"{drawn}, and the lowest held-out loss is {spanned(ratio, '.2f')} times that of uniform sampling"
 
 
-def _drawn(found: Mapping[str, Estimate | None], noise: float) -> str:
+def on_noise(found: Mapping[str, Estimate | None], noise: float) -> str:
     """Return what the noise rows draw where it surely is more than their share; nothing where it is not."""
     share = found["on_noise"]
     if not noise or share is None or share.low is None or share.low <= GATHERED * noise:
         return ""
-    return f"the {noise:.0%} noise rows draw {_interval(share, '.2f')} of the weight"
+    return f"the {noise:.0%} noise rows draw {spanned(share, '.2f')} of the weight"
 
 
 def _untold(
@@ -132,12 +135,16 @@ def _untold(
             return f"under {name} k* goes {seen:.1f}-fold in the window, and it takes 10"
     if gain is None or late is None or local is None:
         return "the curve is in the window for too short a time"
-    if gain.low is None or local.low is None:
+    if speed is None:
+        return "the target of the speed-up is not reached"
+    runs, capacity = runs_of(found), found["capacity_gain"]
+    told = min(one.runs for one in (gain, late, local, speed, capacity or gain))
+    if capacity is None or told < runs:
+        return f"slopes and speed-up can be told in {told if capacity else 0} of {runs} runs"
+    if gain.low is None or local.low is None or speed.low is None:
         return "one run has no interval"
     if local.low <= HARMONIC:
         return f"the local exponent b may be as low as {local.low:.2f}, and at 1 and below there is nothing to gain"
-    if speed is None or speed.low is None:
-        return "the target of the speed-up is not reached"
     return ""
 
 
@@ -147,23 +154,30 @@ def _scale(
     local: Estimate,
     curve: Curve,
 ) -> float:
-    """Return the gain in slope of an oracle; without one, b - 1 times the uniform slope, as of 1/b and 1."""
+    """Return the gain in slope of an oracle, 0 if not all runs tell it; without one that of 1/b to 1, by the law."""
     if oracle is not None:
         gain = oracle[f"{curve}_gain"]
-        return 0.0 if gain is None else gain.value
+        return 0.0 if gain is None or gain.runs < runs_of(oracle) else gain.value
     slope = uniform[f"{curve}_slope"]
     return 0.0 if slope is None else (local.value - 1) * slope.value
 
 
 def _factor_words(found: Mapping[str, Estimate | None]) -> str:
     speed, ratio = found["speed_up"], found["loss_ratio"]
-    words = "" if speed is None else f"; it is {_interval(speed, '.2f')} times as fast to the target"
+    words = "" if speed is None else f"; it is {spanned(speed, '.2f')} times as fast to the target"
+    if speed is not None and speed.runs < (runs := runs_of(found)):
+        words += f" in the {speed.runs} of {runs} runs that reach it"
     if ratio is not None and ratio.low is not None and ratio.low > 1:
-        words += f", and its lowest held-out loss {_interval(ratio, '.2f')} times as high"
+        words += f", and its lowest held-out loss {spanned(ratio, '.2f')} times as high"
     return words
 
 
-def _interval(estimate: Estimate, form: str) -> str:
+def runs_of(found: Mapping[str, Estimate | None]) -> int:
+    """Return how many runs there are, of which some outcomes may be told in fewer."""
+    return max(estimate.runs for estimate in found.values() if estimate is not None)
+
+
+def spanned(estimate: Estimate, form: str) -> str:
     """Return the value with its interval."""
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:{form}}"

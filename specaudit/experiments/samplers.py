@@ -75,7 +75,7 @@ class Sampler:
     weigh
         Returns the weights (n,) of what is seen.
     by_residual
-        Whether weights are those of the row's own residual, which is what the coherence ratio D judges.
+        Whether weights are a power of the row's own residual; the second is what the coherence ratio D judges.
     unlike
         Whether it needs the predictions of unlike models.
     """

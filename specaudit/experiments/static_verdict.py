@@ -24,8 +24,7 @@ has its sign, and is estimated at more, are worse or steeper."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """An equal-loss share; where a run's is off the unpruned curve, only a bound on those of the runs that are below,
-    or above: it has no confidence.
+    """An equal-loss share; where a run's is off the unpruned curve, only a bound, which is of no confidence.
 
     Attributes
     ----------

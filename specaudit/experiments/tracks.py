@@ -41,7 +41,7 @@ class Track:
     on_noise
         (R,) share of the weight on rows with the target of another row.
     coherence
-        Of the residuals with their neighbours', at these times; None where the weights are not of rows.
+        Of the residuals with their neighbours', at these times; None where the weights are not |r|^2.
     """
 
     times: FloatArray = field(repr=False)
@@ -123,9 +123,9 @@ def window_of(modes: Modes) -> tuple[float, float]:
 
 
 def read_modes(modes: Modes, energies: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return k* (T,) and N (T,) of energies (1 + T, m) in all modes, those of the reference first."""
+    """Return k* (T,) and N (T,), at most m, of energies (1 + T, m) in all modes, those of the reference first."""
     bins = Bins.of(modes.count)
-    ranks = np.exp(crossings(remaining(energies, bins)[1:], bins))
+    ranks = np.minimum(np.exp(crossings(remaining(energies, bins)[1:], bins)), modes.count)
     sums = bins.sums(energies)
     known = sums[0] > 0
     left = np.divide(sums[1:], sums[0], out=np.zeros_like(sums[1:]), where=known)

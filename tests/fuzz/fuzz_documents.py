@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where the fixtures are, al
 
 import compare_fixtures
 from report_fixtures import WARNINGS, make_fit
+from test_experiment import document as experiment
 
 from specaudit import api
 from specaudit import documents as doc
@@ -43,6 +44,7 @@ def documents() -> dict[str, tuple[Seed, ...]]:
         "frontier": (api.frontier(rows, log),),
         "simulate": (api.simulate(b=2.0),),
         "headroom": (api.headroom(rows, 10.0),),
+        "experiment": (experiment(), experiment(exploratory=True, warnings=())),
     }
     return {
         f"document {name}": tuple(

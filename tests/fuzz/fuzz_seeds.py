@@ -82,10 +82,11 @@ def safetensors(values: np.ndarray[Any, Any], dtype: str) -> bytes:
     return len(header).to_bytes(8, "little") + header + values.tobytes()
 
 
-def arrow(write: Callable[..., None], *, numbers: bool = False, **options: Any) -> bytes:
-    """Return a table with ids and lists, or columns of numbers."""
+def arrow(write: Callable[..., None], *, numbers: bool = False, fixed: bool = False, **options: Any) -> bytes:
+    """Return a table with ids and lists, which may have a fixed size, or columns of numbers."""
     sink = pa.BufferOutputStream()
-    columns = {f"x{k}": SINGLE[:, k] for k in range(3)} if numbers else {"embedding": SINGLE.tolist()}
+    lists = pa.FixedSizeListArray.from_arrays(SINGLE.ravel(), 3) if fixed else SINGLE.tolist()
+    columns = {f"x{k}": SINGLE[:, k] for k in range(3)} if numbers else {"embedding": lists}
     write(pa.table({"id": NAMES, **columns}), sink, **options)
     return bytes(sink.getvalue().to_pybytes())
 
@@ -187,6 +188,19 @@ def loaders() -> dict[str, tuple[Seed, ...]]:
         "parquet": (
             one("a.parquet", arrow(pa.parquet.write_table, row_group_size=4)),
             one("a.parquet", arrow(pa.parquet.write_table, numbers=True, write_page_checksum=True), column="x"),
+        ),
+        "parquet pages": (
+            one("a.parquet", arrow(pa.parquet.write_table, data_page_version="2.0", compression="zstd")),
+            one(
+                "a.parquet",
+                arrow(pa.parquet.write_table, numbers=True, data_page_version="2.0", use_dictionary=False),
+                column="x",
+            ),
+            one(
+                "a.parquet", arrow(pa.parquet.write_table, data_page_size=8, write_batch_size=2, use_dictionary=False)
+            ),
+            one("a.parquet", arrow(pa.parquet.write_table, fixed=True, compression="none")),
+            one("a.parquet", arrow(pa.parquet.write_table, fixed=True, compression="gzip", use_dictionary=False)),
         ),
         "arrow": (
             one("a.arrow", arrow(pa.feather.write_feather, compression="uncompressed", chunksize=4)),

@@ -16,6 +16,7 @@ FORMATS = (*loaders(), *(f"document {name}" for name in ("fit", "compare", "fron
 KNOWN = {
     "csv": (1591,),  # a number that goes on in the next line
     "arrow": (239, 2464),  # a size beyond any memory; two schemas that differ
+    "parquet": (2692, 3123),  # a footer that pyarrow ends the process for; a page that says it has 1.8 GB
     "rows": (189,),  # a header that Python 2 wrote
     "settings": (604,),  # brackets without end
 }
@@ -29,7 +30,7 @@ def folder(tmp_path: Path):
 
 
 @settings(
-    max_examples=1200,
+    max_examples=800,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -28,8 +28,8 @@ EXPERIMENTS: dict[str, Explanation] = {
     "worse": Explanation(
         title="the learning curve is flatter than the unpruned one",
         meaning="The slope is surely flatter, and the estimate off by more than a tenth. Each further row buys less "
-        "than without the pruning, as where a region that is never sampled has to be predicted too. It may still be better at small "
-        "sizes: see the curves.",
+        "than without the pruning, as where a region that is never sampled has to be predicted too. It may still be "
+        "better at small sizes: see the curves.",
         action="Keep some rows of every region: a soft pruning (weights) in the place of a hard one.",
     ),
     "steeper": Explanation(
@@ -43,8 +43,8 @@ EXPERIMENTS: dict[str, Explanation] = {
     "constant-factor": Explanation(
         title="a sampler saves a factor in time, and no exponent",
         meaning="It learns as many modes as the target asks for surely faster than uniform sampling, by the speed-up "
-        "told, while the slope of its curve gains surely less than a quarter of what an oracle gains. Bounded "
-        "weights of rows can give no more on data whose modes are not local.",
+        "told, while the slope of its curve surely changes by less than a quarter of what an oracle gains, either "
+        "way. To first order bounded weights of rows give no more on data whose modes are not local.",
         action="Hold the speed-up against the price of the sampler, and look at the lowest held-out loss beside it.",
     ),
     "slower": Explanation(
@@ -94,7 +94,7 @@ EXPERIMENTS: dict[str, Explanation] = {
         action="Add fewer of these rows, give the real ones more weight, or use a teacher that knows more.",
     ),
     "moved": Explanation(
-        title="on these sizes teachers change the growth of what rows are worth (exploratory)",
+        title="teachers change how n_eq grows on these sizes (exploratory)",
         meaning="The student's loss is that of n_eq true labels alone, and n_eq grows as another power of n than the "
         "first: the interval of the power excludes 1, the estimate is off by more than a tenth, and the kernel's "
         "eigenvalues are known to fall faster than 1/k. A frozen teacher is worth "
@@ -103,7 +103,7 @@ EXPERIMENTS: dict[str, Explanation] = {
         action="Look at the curves, and at other sizes; an open question, of which nothing is claimed.",
     ),
     "not-moved": Explanation(
-        title="teachers are worth a constant factor in labels on these sizes (exploratory)",
+        title="teachers are worth a constant factor in labels (exploratory)",
         meaning="n_eq, the true labels alone that give the student's loss, grows as n: the interval of the power "
         "lies within a tenth of 1, and the kernel's eigenvalues fall faster than 1/k.",
         action="An open question, of which nothing is claimed: other sizes, kernels or teachers may differ.",

@@ -9,8 +9,9 @@ import numpy as np
 from specaudit import documents as doc
 from specaudit.experiments.oracle import ORACLES, STATIC, UNIFORM, Arm, OracleExperiment
 from specaudit.experiments.sampler_run import LOOKS
+from specaudit.experiments.sampler_verdict import on_noise, spanned
 from specaudit.experiments.samplers import SAMPLERS
-from specaudit.experiments.slopes import estimated
+from specaudit.experiments.slopes import Estimate, estimated
 from specaudit.learning.collapse import CERTAIN, SAFE
 from specaudit.report.experiment.assemble import Parts, measured, over_runs
 
@@ -33,8 +34,8 @@ QUANTITIES = {
     "loss_ratio": ("loss / uniform", "the lowest of the same run; geometric mean"),
     "coherence": (
         "D",
-        f"the lowest coherence ratio of a run under weights by the loss: below {CERTAIN:.2f} they gather on noise, "
-        f"from {SAFE:.2f} on they do not",
+        f"the lowest coherence ratio of a run under weights |r|^2, not told of another power: below {CERTAIN:.2f} "
+        f"they gather on noise, from {SAFE:.2f} on they do not",
     ),
     "on_noise": ("weight on noise", "the largest share of a run's weights on rows of label noise"),
     "decades": ("span of k*", "powers of ten that k* goes in the window; it takes 1 for a verdict"),
@@ -63,15 +64,16 @@ PANELS = {
 NOTES = (
     "Held equal in a run: the rows, the split, the target, its noise, the times at which weights are renewed, and "
     "the amount of training. Weights of samplers have mean 1, and are at most the cap.",
-    "Slopes are of this window, and no asymptote: bounded weights cannot change the exponent of a power law. What a "
+    "Slopes are of this window, and no asymptote: bounded weights cannot raise the exponent of a power law. What a "
     "verdict names is a gain on the modes that so many rows let us see.",
 )
 FLOW_NOTE = (
-    "The oracle weighs modes, which no sampler of rows can unless they are local. It leaves a mode at 1/e, so that "
-    "its loss stalls; the deep one goes on learning what it has learned."
+    "The oracle weighs modes, which no sampler of rows can unless they are local. It leaves a mode at 1/e, which is "
+    "our reading of arXiv 2512.02409, so that its loss stalls; the deep one goes on learning what it has learned."
 )
 NETWORK_NOTE = (
-    "A network has no oracle to be held against, since its modes move: k* is read in the kernel's. Time is in "
+    "A network has no oracle to be held against, since its modes move: k* is read in the kernel's. It has "
+    "learned of a mode what its residual lacks of the target; at its random start that is nothing. Time is in "
     "optimiser steps; the learning rate falls to 0 by a cosine, for all arms alike."
 )
 BLIND_NOTE = (
@@ -123,12 +125,25 @@ def _summary(found: OracleExperiment) -> str:
     judged = {name: arm.verdict.verdict for name, arm in found.arms.items() if arm.verdict is not None}
     kinds = [(kind, [name for name in judged if judged[name] == kind]) for kind in dict.fromkeys(judged.values())]
     said = ", ".join(f"{kind} ({', '.join(names)})" for kind, names in kinds) or "uniform sampling alone"
-    speeds = {name: speed.value for name in judged if (speed := found.arms[name].estimates["speed_up"]) is not None}
-    if speeds:
-        best = max(speeds, key=lambda name: speeds[name])
-        said += f"; fastest to N = {found.target:.3g}: {best}, {speeds[best]:.2f} times as fast as uniform sampling"
+    speeds = [f"{name} {spanned(speed, '.2f')}" for name in judged if (speed := _faster(found, name)) is not None]
     ideal = found.arms["oracle"].estimates["speed_up"] if "oracle" in found.arms else None
-    return said + (f", an oracle {ideal.value:.2f} times." if ideal is not None else ".")
+    if ideal is not None:
+        speeds.append(f"an oracle {spanned(ideal, '.2f')}")
+    return said + (f"; speed-up to N = {found.target:.3g}: {', '.join(speeds)}." if speeds else ".")
+
+
+def _faster(found: OracleExperiment, name: str) -> Estimate | None:
+    """Return the speed-up of a sampler where it is known to be one, in all runs, and not of noise that is learned."""
+    arm = found.arms[name]
+    speed, verdict = arm.estimates["speed_up"], arm.verdict
+    if (
+        verdict is None
+        or verdict.verdict in ("collapsed", "inconclusive")
+        or on_noise(arm.estimates, found.comparison.noise)
+    ):
+        return None
+    sure = speed is not None and speed.low is not None and speed.low > 1 and speed.runs == len(arm.outcomes)
+    return speed if sure else None
 
 
 def _settings(found: OracleExperiment) -> Iterator[tuple[str, str]]:
@@ -175,7 +190,7 @@ def _of(name: str, arm: Arm) -> tuple[str, ...]:
 def _blind(found: OracleExperiment) -> Iterator[doc.Measure]:
     for which, runs in zip(NOISES, found.blind.values(), strict=True):
         wrong = np.array([next(iter(run.values())).wrong for run in runs], float)
-        yield measured(UNIFORM, f"wrong_{which}", estimated(wrong))
+        yield measured(UNIFORM, f"wrong_{which}", estimated(wrong, found.shared))
         for score in [name for name in found.arms if name in runs[0]]:
             for quantity in ("blind", "blind_confident", "below"):
                 told = [getattr(run[score], quantity) for run in runs]
