@@ -249,7 +249,8 @@ PAPER = [
     "",
     "Worked out from the figures above: processor seconds with one worker (or the fewest), the largest peak of a "
     "worker, what moves for a band, and what the process that asked spends. "
-    f"Assumed: {WORKERS} workers as fast as these, storage of {STORAGE / 1e9:g} GB/s for all together, a network of {NETWORK / 1e9:g} GB/s at the run. A pass takes the "
+    f"Assumed: {WORKERS} workers as fast as these, storage of {STORAGE / 1e9:g} GB/s for all together, a network of "
+    f"{NETWORK / 1e9:g} GB/s at the run. A pass takes the "
     "longest of processors, storage and network, and then the run's own work, which for moments goes on beside the "
     "workers. Nobody has run these sizes here; hashes of more rows than were measured fit caches less well, so that "
     "the run's own times are lower bounds.",
