@@ -1,4 +1,4 @@
-"""Throughput of workers against their number, what is moved, what a worker needs, and the times of a dry run.
+"""Throughput of workers against their number, what is moved and needed, larger sizes on paper, and dry runs.
 
 python benchmarks/workers.py [--gigabytes 2] [--dimensions 768] [--workers 1 2 4] [--directory DIR]
 
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from specaudit.api import fit, plan
+from specaudit.api.planning import SPREAD
 from specaudit.distributed import engine_of
 from specaudit.embeddings import HERE, Embeddings, Engine, open_embeddings
 from specaudit.graph import nearest_neighbours, previous_rows
@@ -33,6 +34,9 @@ SHARDS = 16
 GRAPHED = 16_384
 QUERIES = 256
 MERGED = 20_000_000
+SIZES = (50_000_000, 1_000_000_000)
+WORKERS, STORAGE, NETWORK = 64, 10e9, 1e9
+"""Assumed on paper: workers as fast as one here, bytes a second that storage and network give all together."""
 FITS = ((8_000, 384, 2_000), (20_000, 128, 4_096), (100_000, 64, 4_096), (30_000, 768, 4_096))
 
 
@@ -96,9 +100,9 @@ def peak() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
 
-def moved(embeddings: Embeddings) -> list[tuple[str, str, str, str]]:
-    """Return for each pass the bytes of a band, of its message and of its answer."""
-    sent: list[tuple[str, str, str, str]] = []
+def moved(embeddings: Embeddings) -> dict[str, tuple[int, int, int]]:
+    """Return for the task of each pass the bytes of a band, of its message and of its answer."""
+    sent: dict[str, tuple[int, int, int]] = {}
 
     class Weighing:
         width = 1
@@ -109,7 +113,7 @@ def moved(embeddings: Embeddings) -> list[tuple[str, str, str, str]]:
                 if number == 0:
                     read = (band.stop - band.start) * source.dimensions * source.dtype.itemsize
                     sizes = (read, len(pickle.dumps(argument, 5)), len(pickle.dumps(result, 5)))
-                    sent.append((task.__name__.strip("_"), *(f"{size / 1e6:,.2f}" for size in sizes)))
+                    sent[task.__name__.strip("_")] = sizes
                 yield result
 
     weighed = Embeddings(
@@ -125,28 +129,132 @@ def moved(embeddings: Embeddings) -> list[tuple[str, str, str, str]]:
     return sent
 
 
-def merging() -> tuple[float, float]:
-    """Return seconds and peak bytes for each of many rows that the process which merges spends on them."""
-    from specaudit.embeddings.findings import DEFECTS, Findings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hashed:
+    """What the process that asked spends on each of many rows: seconds of each pass, and bytes at the peak."""
+
+    merged: float
+    looked_up: float
+    first: float
+    size: float
+
+
+def hashing(rows: int = MERGED) -> Hashed:
+    from specaudit.embeddings.findings import DEFECTS
+    from specaudit.graph.neighbours import _first_copies
+    from specaudit.moments import _Shares
     from specaudit.scan import _assemble
     from specaudit.tally import sum_rows
 
     rng = np.random.default_rng(0)
     before = peak()
-    contents = rng.integers(0, 2**63, MERGED).astype(np.uint64)
-    found = Findings(
-        contents=contents,
-        usable=np.ones(MERGED, np.bool_),
-        defects={name: np.empty(0, np.int64) for name in DEFECTS},
-        moments=sum_rows(np.ones((2, 2)), np.ones(2), np.arange(2)),
-        normalize="none",
-    )
-    begun = time.perf_counter()
-    _assemble(
+    contents = rng.integers(0, 2**63, rows).astype(np.uint64)
+    times = [time.perf_counter()]
+    found = _assemble(
         dtype="float32", defects=dict.fromkeys(DEFECTS, 0), seed=0, max_rows=131_072, normalize="none",
-        hashes=contents, contents=contents, usable=found.usable, moments=found.moments,
+        hashes=contents, contents=contents, usable=np.ones(rows, np.bool_),
+        moments=sum_rows(np.ones((2, 2)), np.ones(2), np.arange(2)),
     )  # fmt: skip
-    return (time.perf_counter() - begun) / MERGED, (peak() - before) / MERGED
+    times.append(time.perf_counter())
+    size = (peak() - before) / rows
+    shares = _Shares.of(found)
+    for low in range(0, rows, 1 << 16):
+        shares.look_up(contents[low : low + (1 << 16)])
+    times.append(time.perf_counter())
+    _first_copies(found)
+    times.append(time.perf_counter())
+    merged, looked_up, first = (np.diff(times) / rows).tolist()
+    return Hashed(merged=merged, looked_up=looked_up, first=first, size=size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the sizes on paper are worked out from, all of it with one worker.
+
+    Attributes
+    ----------
+    scan
+        Processor seconds for a byte.
+    moments, neighbours
+        Processor seconds for a row of so many ``dimensions``.
+    sample
+        Bytes a second.
+    memory
+        Bytes of a worker.
+    moved
+        As `moved` returns it.
+    """
+
+    dimensions: int
+    scan: float
+    moments: float
+    neighbours: float
+    sample: float
+    memory: float
+    moved: dict[str, tuple[int, int, int]]
+    hashed: Hashed
+
+
+def on_paper(measured: Measured) -> list[str]:
+    """Return the lines of a table of what passes over many rows would take."""
+    columns = [_column(measured, rows) for rows in SIZES]
+    return [
+        f"| | {' | '.join(f'{rows:,} x {measured.dimensions}' for rows in SIZES)} |",
+        "|---|---:|---:|",
+        *(f"| {name} | {' | '.join(column[name] for column in columns)} |" for name in columns[0]),
+    ]
+
+
+def _column(measured: Measured, rows: int) -> dict[str, str]:
+    size = rows * measured.dimensions * 4
+    hashed = measured.hashed
+    passes = {
+        "scan": (measured.scan * size, "read", "merging", hashed.merged),
+        "moments": (measured.moments * rows, "sum_products", "look-ups", hashed.looked_up),
+        "neighbours": (measured.neighbours * rows, "search_band", "first copies", hashed.first),
+    }
+    cells, total = {"bytes of the rows": f"{size / 1e9:,.0f} GB"}, 0.0
+    for name, (work, task, what, each) in passes.items():
+        read, sent, back = (number / measured.moved[task][0] * size for number in measured.moved[task])
+        processors, storage, network, run = work / WORKERS, read / STORAGE, max(sent, back) / NETWORK, each * rows
+        cells |= {
+            f"**{name}**: processors": f"{processors:,.0f} s",
+            f"{name}: storage": f"{storage:,.0f} s",
+            f"{name}: network, sent and sent back": f"{network:,.0f} s, {sent / 1e9:,.1f} and {back / 1e9:,.1f} GB",
+            f"{name}: {what} in the run": f"{run:,.0f} s",
+        }
+        longest = max(processors, storage, network)
+        total += max(longest, run) if name == "moments" else longest + run
+    taken = min(rows, 16_384) * measured.dimensions * 4
+    total += taken / measured.sample
+    return cells | {
+        "**sample** of 16,384 rows": f"{taken / measured.sample:.1f} s, {taken / 1e6:,.0f} MB",
+        "**all passes**": f"{total / 60:,.0f} minutes",
+        "bytes read": f"{len(passes) * size / 1e12:,.2f} TB",
+        "memory of a worker": f"{measured.memory / 1e6:,.0f} MB",
+        "memory of the run, with 0.4 GB": f"{0.4 + hashed.size * rows / 1e9:,.1f} GB",
+    }
+
+
+def hashing_line(hashed: Hashed, rows: int) -> str:
+    return (
+        f"In the process that asked, for each million of {rows:,} rows: {hashed.merged * 1e6:.2f} s and at most "
+        f"{hashed.size:.0f} MB to merge what was found in them, {hashed.looked_up * 1e6:.2f} s to look up copies "
+        f"and shares for the moments, {hashed.first * 1e6:.2f} s to find first copies for the neighbours."
+    )
+
+
+PAPER = [
+    "## On paper",
+    "",
+    "Worked out from the figures above: processor seconds with one worker (or the fewest), the largest peak of a "
+    "worker, what moves for a band, and what the process that asked spends. "
+    f"Assumed: {WORKERS} workers as fast as these, storage of {STORAGE / 1e9:g} GB/s for all together, a network of "
+    f"{NETWORK / 1e9:g} GB/s at the run. A pass takes the "
+    "longest of processors, storage and network, and then the run's own work, which for moments goes on beside the "
+    "workers. Nobody has run these sizes here; hashes of more rows than were measured fit caches less well, so that "
+    "the run's own times are lower bounds.",
+]
 
 
 def dry_runs() -> list[str]:
@@ -176,7 +284,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--directory", type=Path, default=None, help="where the shards are made, then deleted")
     options = parser.parse_args()
-    per_row, bytes_per_row = merging()
+    hashed = hashing()
     with tempfile.TemporaryDirectory(dir=options.directory) as name:
         folder = Path(name)
         write(folder, int(options.gigabytes * 1e9), options.dimensions)
@@ -234,7 +342,7 @@ def main() -> None:
             f"| {label} | {s['scan'] / size * 1e9:.2f} | {s['moments'] / rows * 1e6:.0f} | "
             f"{s['neighbours'] / rows * 1e6:.0f} | {s['kernel graph']:.1f} |"
         )
-    best = single.processor
+    best, alone = single.processor, table[min(1, len(table) - 1)][2]
     lines += [
         "",
         f"Moments: 2 d^2 operations a row, {operations * options.dimensions / best['moments'] / 1e9:.1f} Gflop/s in "
@@ -246,15 +354,30 @@ def main() -> None:
         "",
         "| pass | read by the worker | sent to it | sent back |",
         "|---|---:|---:|---:|",
-        *(f"| {' | '.join(entry)} |" for entry in messages),
+        *(f"| {task} | {' | '.join(f'{size / 1e6:,.2f}' for size in sizes)} |" for task, sizes in messages.items()),
         "",
-        f"Merging what was found in {MERGED:,} rows takes {per_row * 1e6:.2f} s and at most {bytes_per_row:.0f} MB "
-        "for each million of them, in the process that asked.",
+        hashing_line(hashed, MERGED),
+        "",
+        *PAPER,
+        "",
+        *on_paper(
+            Measured(
+                dimensions=options.dimensions,
+                scan=alone.processor["scan"] / size,
+                moments=alone.processor["moments"] / rows,
+                neighbours=alone.processor["neighbours"] / rows,
+                sample=min(rows, 16_384) * options.dimensions * 4 / alone.seconds["sample"],
+                memory=max(entry[3] for entry in table),
+                moved=messages,
+                hashed=hashed,
+            )
+        ),
         "",
         "## Dry run",
         "",
-        "`specaudit fit --dry-run` measures a dense product and a scan of the first 32 MiB, and gives 0.3 to 3 "
-        "times the time that follows. It is of a machine that does nothing else; so processor seconds are compared.",
+        "`specaudit fit --dry-run` measures a dense product and a scan of the first 32 MiB, and gives "
+        f"{SPREAD[0]:g} to {SPREAD[1]:g} times the time that follows. It is of a machine that does nothing else; so "
+        "processor seconds are compared.",
         "",
         "| rows | dense rows | expected s | processor s | wall s | processor / centre | inside |",
         "|---:|---:|---:|---:|---:|---:|---|",

@@ -302,7 +302,6 @@ class DaskEngine:
                     f"{where}: no worker for {PATIENCE:.0f} s", next_step="start workers, then run again"
                 )
 
-
     def _cores(self, where: str) -> dict[str, int]:
         with _reached(where):
             cores: dict[str, int] = self.client.ncores()

@@ -257,6 +257,16 @@ with LocalCluster(1, threads_per_worker=1, processes=False, protocol="tcp", dash
 """
 
 
+def _scan_and_kill(cluster: subprocess.Popen[str]) -> None:
+    assert cluster.stdout is not None
+    with (
+        distributed.engine_of(None, cluster.stdout.readline().strip()) as found,
+        open_embeddings("rows", engine=found) as embeddings,
+    ):
+        found.client._timeout = 0.5  # for which it tries to reach the scheduler again
+        scan(embeddings, progress=lambda _, done: cluster.kill())
+
+
 def test_a_scheduler_that_dies_in_mid_run_is_told_in_one_line(folder, monkeypatch, capfd):
     write_shards(folder, rows_of())
     monkeypatch.setattr(core, "BAND_BYTES", 2048)
@@ -266,13 +276,7 @@ def test_a_scheduler_that_dies_in_mid_run_is_told_in_one_line(folder, monkeypatc
         text=True,
     )  # fmt: skip
     with cluster, pytest.raises(InputError, match="the cluster gave the work up; check that its scheduler"):
-        assert cluster.stdout is not None
-        with (
-            distributed.engine_of(None, cluster.stdout.readline().strip()) as found,
-            open_embeddings("rows", engine=found) as embeddings,
-        ):
-            found.client._timeout = 0.5  # for which it tries to reach the scheduler again
-            scan(embeddings, progress=lambda _, done: cluster.kill())
+        _scan_and_kill(cluster)
     assert capfd.readouterr().err == ""
 
 
@@ -348,6 +352,7 @@ def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
     assert told
     assert (run.returncode, out, err) == (130, "", "")
     assert sorted(path.name for path in folder.iterdir()) == ["rows.npy"]
+
     def left() -> list[tuple[str, int, int]]:
         found = map(status_of, Path("/proc").glob("[0-9]*"))
         return [status for status in found if status and status[1:] == (run.pid, run.pid)]

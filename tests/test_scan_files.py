@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specaudit import api
-from specaudit.cli import main
 from specaudit.budget import BASE, scan_file_memory
+from specaudit.cli import main
 from specaudit.embeddings import core, open_embeddings, unopened
 from specaudit.errors import InputError
 from specaudit.kernels import choose_kernel
@@ -224,7 +224,7 @@ def test_a_scan_at_a_url_has_no_shards_beside_it(folder, capsys):
         message = refused(capsys, "fit", f"{url}/few.scan")
         assert document("fit", f"{url}/scans/1.scan") == document("fit", "rows/part-1.npy")
         server.shutdown()
-    assert "does not keep all rows of part-1.npy, a file that it names relative to itself" in message
+    assert "does not keep all rows of part-1.npy, which it names relative to itself" in message
 
 
 @pytest.mark.parametrize("centered", [[], ["--centered"]])
@@ -453,7 +453,9 @@ def test_a_matrix_that_is_read_stays_open_when_others_take_its_place(folder, mon
 def test_two_threads_open_a_file_once(folder, monkeypatch):
     opened = []
     read = unopened.open_part
-    monkeypatch.setattr(unopened, "open_part", lambda *given: (opened.append(given), time.sleep(0.05), read(*given))[2])
+    monkeypatch.setattr(
+        unopened, "open_part", lambda *given: (opened.append(given), time.sleep(0.05), read(*given))[2]
+    )
     assert main(["scan", "rows/part-1.npy", "-o", "few.scan", "--max-rows", "9", "-q"]) == 0
     with open_embeddings("few.scan") as embeddings, ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: sum(map(len, embeddings.matrices[0].blocks(64))), range(2)))

@@ -290,7 +290,7 @@ def _check_reach(part: Part, shards: Sequence[Shard], matrices: Sequence[Unopene
         local = shard.part is not None and not isinstance(shard.part.path, Remote)
         if local and not matrix.keeps(slice(0, shard.rows)):
             raise InputError(
-                f"{shown(part.label)}: does not keep all rows of {shard.name}, a file that it names relative to itself",
+                f"{shown(part.label)}: does not keep all rows of {shard.name}, which it names relative to itself",
                 next_step="download the scan to where it was written, or scan with --max-rows of at least its "
                 "different rows",
             )
