@@ -231,7 +231,7 @@ def _column(measured: Measured, rows: int) -> dict[str, str]:
     total += taken / measured.sample
     return cells | {
         "**sample** of 16,384 rows": f"{taken / measured.sample:.1f} s, {taken / 1e6:,.0f} MB",
-        "**all passes**": f"{total / 60:,.0f} minutes",
+        "**all passes**": f"{total / 60:,.1f} minutes",
         "bytes read": f"{len(passes) * size / 1e12:,.2f} TB",
         "memory of a worker": f"{measured.memory / 1e6:,.0f} MB",
         "memory of the run, with 0.4 GB": f"{0.4 + hashed.size * rows / 1e9:,.1f} GB",
