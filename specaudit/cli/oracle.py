@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specaudit import config
-from specaudit.cli import options, training
+from specaudit.cli import training
 
 if TYPE_CHECKING:
     from specaudit.documents import Experiment
@@ -16,13 +16,9 @@ if TYPE_CHECKING:
 SAMPLERS = ["all"]
 
 
+@training.with_options
 def oracle(
     context: typer.Context,
-    source: training.Source,
-    labels: training.Labels = None,
-    target: training.Target = None,
-    source_exponent: training.SourceExponent = 1.5,
-    learner: training.Model = "krr",
     samplers: Annotated[
         list[str],
         typer.Option(metavar="NAME,...", help=f"Repeatable: all, {', '.join(config.SAMPLERS)}."),
@@ -37,28 +33,6 @@ def oracle(
         str, typer.Option(metavar="NAME", help=f"Of the static arm: {', '.join(config.METHODS[:-2])}.")
     ] = "prototypes",
     keep: Annotated[float, typer.Option(metavar="SHARE", help="Of the rows, in the static arm.")] = 0.2,
-    hidden: training.Hidden = training.HIDDEN,
-    steps: training.Steps = training.STEPS,
-    seeds: training.Seeds = training.SEEDS,
-    kernel: training.Kernels = training.KERNEL,
-    bandwidth: options.Bandwidth = None,
-    normalize: options.Normalized = "none",
-    centered: options.Centered = False,
-    dtype: options.Dtype = None,
-    shape: options.Shape = None,
-    column: options.Column = None,
-    drop_bad_rows: options.DropBadRows = False,
-    seed: training.Seed = 0,
-    threads: options.Threads = None,
-    max_rows: training.MaxRows = training.EXPERIMENT_ROWS,
-    max_memory: options.MaxMemory = None,
-    outputs: training.Outputs = None,
-    format_: training.Format = "text",
-    report: options.Reports = None,
-    plot: options.Plots = None,
-    config_file: options.ConfigFile = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Tell what samplers of rows give, beside uniform sampling and the oracle in mode space.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specaudit import config
-from specaudit.cli import options, training
+from specaudit.cli import training
 
 if TYPE_CHECKING:
     from specaudit.documents import Experiment
@@ -17,13 +17,9 @@ METHODS = ["prototypes", "outliers"]
 KEEP = "0.5"
 
 
+@training.with_options
 def static_limit(
     context: typer.Context,
-    source: training.Source,
-    labels: training.Labels = None,
-    target: training.Target = None,
-    source_exponent: training.SourceExponent = 1.5,
-    learner: training.Model = "krr",
     method: Annotated[
         list[str],
         typer.Option(metavar="NAME,...", help=f"Beside random rows; repeatable: {', '.join(config.METHODS[1:-1])}."),
@@ -40,28 +36,6 @@ def static_limit(
         str | None, typer.Option(metavar="FILE", help="A number per row for the method scores; the highest are kept.")
     ] = None,
     ridge: training.Ridge = None,
-    hidden: training.Hidden = training.HIDDEN,
-    steps: training.Steps = training.STEPS,
-    seeds: training.Seeds = training.SEEDS,
-    kernel: training.Kernels = training.KERNEL,
-    bandwidth: options.Bandwidth = None,
-    normalize: options.Normalized = "none",
-    centered: options.Centered = False,
-    dtype: options.Dtype = None,
-    shape: options.Shape = None,
-    column: options.Column = None,
-    drop_bad_rows: options.DropBadRows = False,
-    seed: training.Seed = 0,
-    threads: options.Threads = None,
-    max_rows: training.MaxRows = training.EXPERIMENT_ROWS,
-    max_memory: options.MaxMemory = None,
-    outputs: training.Outputs = None,
-    format_: training.Format = "text",
-    report: options.Reports = None,
-    plot: options.Plots = None,
-    config_file: options.ConfigFile = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Tell whether static prunings change the slope of the learning curve, or only its level.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from specaudit.cli import options, training
+from specaudit.cli import training
 
 if TYPE_CHECKING:
     from specaudit.documents import Experiment
@@ -16,13 +16,9 @@ VOLUMES = "1,2,4,8"
 ADDED = 2
 
 
+@training.with_options
 def synthetic_span(
     context: typer.Context,
-    source: training.Source,
-    labels: training.Labels = None,
-    target: training.Target = None,
-    source_exponent: training.SourceExponent = 1.5,
-    learner: training.Model = "krr",
     teacher_modes: Annotated[
         int | None,
         typer.Option(
@@ -41,28 +37,6 @@ def synthetic_span(
         ),
     ] = None,
     ridge: training.Ridge = None,
-    hidden: training.Hidden = training.HIDDEN,
-    steps: training.Steps = training.STEPS,
-    seeds: training.Seeds = training.SEEDS,
-    kernel: training.Kernels = training.KERNEL,
-    bandwidth: options.Bandwidth = None,
-    normalize: options.Normalized = "none",
-    centered: options.Centered = False,
-    dtype: options.Dtype = None,
-    shape: options.Shape = None,
-    column: options.Column = None,
-    drop_bad_rows: options.DropBadRows = False,
-    seed: training.Seed = 0,
-    threads: options.Threads = None,
-    max_rows: training.MaxRows = training.EXPERIMENT_ROWS,
-    max_memory: options.MaxMemory = None,
-    outputs: training.Outputs = None,
-    format_: training.Format = "text",
-    report: options.Reports = None,
-    plot: options.Plots = None,
-    config_file: options.ConfigFile = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Tell what added rows give a student inside and outside a teacher's span, by who labels them.
 
@@ -87,39 +61,13 @@ def synthetic_span(
     )
 
 
+@training.with_options
 def distill(
     context: typer.Context,
-    source: training.Source,
-    labels: training.Labels = None,
-    target: training.Target = None,
-    source_exponent: training.SourceExponent = 1.5,
-    learner: training.Model = "krr",
     added: Annotated[
         int, typer.Option(metavar="N", help="Rows with a teacher's label for each with a true one.")
     ] = ADDED,
     ridge: training.Ridge = None,
-    hidden: training.Hidden = training.HIDDEN,
-    steps: training.Steps = training.STEPS,
-    seeds: training.Seeds = training.SEEDS,
-    kernel: training.Kernels = training.KERNEL,
-    bandwidth: options.Bandwidth = None,
-    normalize: options.Normalized = "none",
-    centered: options.Centered = False,
-    dtype: options.Dtype = None,
-    shape: options.Shape = None,
-    column: options.Column = None,
-    drop_bad_rows: options.DropBadRows = False,
-    seed: training.Seed = 0,
-    threads: options.Threads = None,
-    max_rows: training.MaxRows = training.EXPERIMENT_ROWS,
-    max_memory: options.MaxMemory = None,
-    outputs: training.Outputs = None,
-    format_: training.Format = "text",
-    report: options.Reports = None,
-    plot: options.Plots = None,
-    config_file: options.ConfigFile = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
 ) -> None:
     """Tell whether teachers move the slope of a student's learning curve. Exploratory: figures without a claim.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -53,6 +55,62 @@ Number = TypeVar("Number", int, float)
 
 TASK = ("labels", "target", "source_exponent", "model", "ridge", "hidden", "steps", "seeds")
 """Fields of the API's `Task` that are options of their own; the others are those of every measurement."""
+
+
+def _first(
+    context: typer.Context,
+    source: Source,
+    labels: Labels = None,
+    target: Target = None,
+    source_exponent: SourceExponent = 1.5,
+    learner: Model = "krr",
+) -> None:
+    """Have the parameters that come before an experiment's own."""
+
+
+def _last(
+    hidden: Hidden = HIDDEN,
+    steps: Steps = STEPS,
+    seeds: Seeds = SEEDS,
+    kernel: Kernels = KERNEL,
+    bandwidth: options.Bandwidth = None,
+    normalize: options.Normalized = "none",
+    centered: options.Centered = False,
+    dtype: options.Dtype = None,
+    shape: options.Shape = None,
+    column: options.Column = None,
+    drop_bad_rows: options.DropBadRows = False,
+    seed: Seed = 0,
+    threads: options.Threads = None,
+    max_rows: MaxRows = EXPERIMENT_ROWS,
+    max_memory: options.MaxMemory = None,
+    outputs: Outputs = None,
+    format_: Format = "text",
+    report: options.Reports = None,
+    plot: options.Plots = None,
+    config_file: options.ConfigFile = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Have the parameters that come after them."""
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the options of every experiment around its own; it is called with context and its own."""
+    own = inspect.signature(command).parameters
+    around = [one for part in (_first, command, _last) for one in inspect.signature(part).parameters.values()]
+    hints: dict[str, Any] = {}
+    for part in (_first, command, _last):
+        hints |= get_type_hints(part, include_extras=True)
+    unique = {one.name: one.replace(annotation=hints[one.name], kind=one.KEYWORD_ONLY) for one in around}
+
+    @wraps(command)
+    def whole(**given: Any) -> None:
+        command(**{name: given[name] for name in own})
+
+    whole.__signature__ = inspect.Signature(list(unique.values()))  # type: ignore[attr-defined]
+    whole.__annotations__ = {name: hints[name] for name in unique}
+    return whole
 
 
 def run(
