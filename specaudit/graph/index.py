@@ -25,6 +25,8 @@ SMALL = 16_384
 """Rows up to which `auto` takes no approximate index."""
 AFFORDABLE = 1e11
 """Rows^1.5 x dimensions up to which `auto` asks an IVF index for all rows: about 10 minutes on two cores."""
+NARROW = 8
+"""Dimensions that fewer ones cost no less than: what is looked up for a distance outweighs its products."""
 
 LISTS = 4
 """Lists of an IVF index in roots of its rows."""
@@ -328,7 +330,7 @@ def choose_index(index: str, rows: int, dimensions: int, *, memory: int | None =
     if rows <= exact_queries(rows, dimensions):
         return Choice(kind="flat", everyone=True)
     fits = memory is None or IvfIndex.bytes(rows, dimensions) <= memory
-    if rows > SMALL and fits and rows**1.5 * dimensions <= AFFORDABLE:
+    if rows > SMALL and fits and rows**1.5 * max(dimensions, NARROW) <= AFFORDABLE:
         return Choice(kind="ivf", everyone=True)
     return Choice(kind="flat", everyone=False)
 
@@ -343,7 +345,7 @@ def search_operations(choice: Choice, rows: int, dimensions: int) -> float:
     if choice.kind == "flat":
         queries = rows if choice.everyone else min(rows, exact_queries(rows, dimensions))
         return 2.0 * rows * dimensions * queries
-    return float(dimensions * (20.0 * TRAINING * LISTS**2 * rows + 400.0 * rows**1.5))
+    return float(max(dimensions, NARROW) * (20.0 * TRAINING * LISTS**2 * rows + 400.0 * rows**1.5))
 
 
 def training_rows(rows: int) -> int:

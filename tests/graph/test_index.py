@@ -196,6 +196,8 @@ def test_a_recall_that_is_low_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
         (117_659, 384, 1 << 28, "flat", False),
         (10_000_000, 768, None, "flat", False),
         (200_000, 4, None, "flat", True),
+        (5_000_000, 2, None, "ivf", True),
+        (10_000_000, 2, None, "flat", False),
     ],
 )
 def test_auto_is_exact_then_approximate_then_a_sample(
