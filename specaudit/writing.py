@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from specaudit.errors import InputError
 
+Content = bytes | Iterable[bytes]
+"""What a file holds, whole or part after part."""
 
-def write_files(contents: Sequence[tuple[Path, bytes]]) -> None:
+
+def write_files(contents: Sequence[tuple[Path, Content]]) -> None:
     """Write every file, or none.
 
     Raises
@@ -25,7 +28,7 @@ def write_files(contents: Sequence[tuple[Path, bytes]]) -> None:
 
 
 @contextmanager
-def staged(contents: Sequence[tuple[Path, bytes]]) -> Iterator[Callable[[], None]]:
+def staged(contents: Sequence[tuple[Path, Content]]) -> Iterator[Callable[[], None]]:
     """Yield what puts whole temporary files, written beside the targets, in their place by one rename each.
 
     At the end those are removed that are not in their place. Devices and pipes are written to at once.
@@ -47,7 +50,8 @@ def staged(contents: Sequence[tuple[Path, bytes]]) -> Iterator[Callable[[], None
         for path, content in contents:
             real = target_of(path)
             if is_device(real):
-                Path(real).write_bytes(content)
+                with open(real, "wb") as file:
+                    file.writelines(_parts(content))
                 continue
             # Never the name of another run: one of the same process number may have left it on a shared disk.
             temporary = os.path.join(os.path.dirname(real), f".specaudit-{secrets.token_hex(8)}.tmp")
@@ -59,7 +63,7 @@ def staged(contents: Sequence[tuple[Path, bytes]]) -> Iterator[Callable[[], None
                 pending.pop()  # it is not ours
                 raise
             with os.fdopen(number, "wb") as file:
-                file.write(content)
+                file.writelines(_parts(content))
                 file.flush()
                 os.fsync(file.fileno())  # some disks are found to be full only now
         yield publish
@@ -71,6 +75,10 @@ def staged(contents: Sequence[tuple[Path, bytes]]) -> Iterator[Callable[[], None
         for temporary, _ in pending:
             with suppress(OSError):
                 os.unlink(temporary)
+
+
+def _parts(content: Content) -> Iterable[bytes]:
+    return (content,) if isinstance(content, bytes) else content
 
 
 def target_of(path: Path) -> str:

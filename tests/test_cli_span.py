@@ -110,13 +110,17 @@ def test_the_order_of_the_rows_does_not_matter(folder):
     assert one.sets[0].row_classes == two.sets[0].row_classes
 
 
-def test_more_rows_than_are_judged_together_are_judged_one_by_one(folder):
+def test_rows_beyond_those_judged_together_are_judged_when_they_are_asked_for(folder):
     rows: list[api.SpanRows] = []
     found = api.span("real.npy", "fresh.npy", max_rows=200, on_rows=rows.append)
     assert found.real.sampled_rows == 200
-    assert found.sets[0].side.sampled_rows == 100
-    assert sum(found.sets[0].row_classes.values()) == 150 == len(rows[0].classes)
+    assert found.sets[0].side.sampled_rows == sum(found.sets[0].row_classes.values()) == 100
     np.testing.assert_array_equal(rows[0].rows, np.arange(150))
+    assert found == api.span("real.npy", "fresh.npy", max_rows=200)
+    turned: list[api.SpanRows] = []
+    api.span("real.npy", np.load("fresh.npy")[::-1], max_rows=200, on_rows=turned.append)
+    np.testing.assert_allclose(turned[0].excess[::-1], rows[0].excess, rtol=1e-9)
+    assert turned[0].classes[::-1] == rows[0].classes
 
 
 @pytest.mark.parametrize(

@@ -80,4 +80,4 @@ class Judging:
         copies = real.copies[real.keyed(self.seed)[1][: len(rows)]]
         with self.report.stage(name) as stage:
             basis = RealRows(span_kernels(self.kernels), rows, copies, seed=self.seed, threads=self.threads)
-            return judged_set(basis, new, self.normalize, most=JUDGED, each=False, progress=stage.update)[0]
+            return judged_set(basis, new, self.normalize, most=JUDGED, progress=stage.update)[0]

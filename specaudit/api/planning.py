@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
+PAIR = 1000
+"""Kernel value and distance of two rows, in products that take as long."""
 SPREAD = (0.3, 3.0)
 """Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
 
@@ -293,9 +295,10 @@ def span_plan(
     kernels: Sequence[str] = ("laplace", "linear"),
     threads: int | None = None,
     max_rows: int = SPAN_ROWS,
+    each: bool = False,
     **_: object,
 ) -> Plan:
-    """Return what `span` with the same arguments would take, from the shapes of the sets alone."""
+    """Return what `span` with the same arguments would take, from the shapes of the sets alone; `each` for all rows."""
     check_arguments(kernels, max_rows)
     with ExitStack() as stack:
         known, *sets = (
@@ -306,10 +309,12 @@ def span_plan(
         total = sum(e.rows * e.dimensions * e.dtype.itemsize for e in (known, *sets))
         widest = min(max(e.rows for e in sets), most_judged(max_rows))
         speed = SPEED * usable_threads(threads)
-        judged = [
-            (f"judge {e.name}", 5.0 * size**2 * (min(e.rows, most_judged(max_rows)) + e.rows / 4) / speed + 1.0)
-            for e in sets
-        ]
+        judged = []
+        for e in sets:
+            together = min(e.rows, most_judged(max_rows))
+            judged.append((f"judge {e.name}", 6.0 * size**2 * together / speed + 1.0))
+            if each:
+                judged.append((f"each row of {e.name}", 2.0 * size * (size + PAIR) * (e.rows - together) / speed))
         return Plan(
             rows=sum(e.rows for e in (known, *sets)),
             dimensions=d,

@@ -19,7 +19,7 @@ from specaudit.errors import ConfigError, InputError
 from specaudit.kernels import KERNELS, FloatArray, Kernel, Normalize, choose_kernel
 from specaudit.progress import Progress, SilentProgress
 from specaudit.report.span.assemble import span_set, span_side
-from specaudit.span import RealRows, RowClass, judge_rows, judge_span
+from specaudit.span import EachRow, RealRows, RowClass, judge_rows, judge_span
 from specaudit.version import ESTIMATOR_VERSION
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SPAN_ROWS = 8192
 """Real rows that others are judged against, at most, by default."""
 JUDGED_SHARE = 1 / 2
-"""New rows judged together, as a share of that, at most; the others are judged one by one."""
+"""New rows judged together, as a share of that, at most."""
 FEWEST = 16
 """Different rows of either side below which nothing is worked out."""
 
@@ -77,7 +77,7 @@ def span(
     max_rows: int = SPAN_ROWS,
     max_memory: int | None = None,
     command: str = "",
-    on_rows: Callable[[SpanRows], None] = lambda rows: None,
+    on_rows: Callable[[SpanRows], None] | None = None,
     progress: Progress | None = None,
 ) -> doc.Span:
     """Return what one or several sets of new rows are to the real ones.
@@ -94,7 +94,8 @@ def span(
     max_rows
         Real rows that the new ones are judged against; more are sampled.
     on_rows
-        Called with what each row is, for every set.
+        Called with what each row is, for every set; all rows are judged for it, as many at a time as are judged
+        together. Without it no others are than these.
 
     Raises
     ------
@@ -160,9 +161,11 @@ def span(
         found = []
         for data in sets:
             with report.stage(f"judge {data.embeddings.name}") as stage:
-                part, each = judged_set(basis, data, normalize, most=most, progress=stage.update)
+                part, judged = judged_set(basis, data, normalize, most=most, progress=stage.update)
             found.append(part)
-            on_rows(each)
+            if on_rows is not None:
+                with report.stage(f"each row of {data.embeddings.name}") as stage:
+                    on_rows(each_row(basis, data, normalize, judged, most=most, progress=stage.update))
         named: dict[str, Any] = {"class": found[-1].class_, "classes": found[-1].classes}  # a keyword of Python
         return doc.Span(
             **named,
@@ -192,25 +195,37 @@ def judged_set(
     normalize: Normalize,
     *,
     most: int,
-    each: bool = True,
     progress: Callable[[float], None],
-) -> tuple[doc.SpanSet, SpanRows]:
-    """Return what a set is to the real rows, and each of its different rows; at most so many are judged together.
+) -> tuple[doc.SpanSet, EachRow]:
+    """Return what a set is to the real rows, and each row of its sample, of `most` different rows at most."""
+    order = data.keyed(basis.seed)[1][:most]
+    judgement = judge_span(basis, data.read(order, normalize), data.copies[order], progress=progress)
+    return span_set(span_side(data, sampled=len(order)), judgement), judgement.each
 
-    Without `each`, no others are judged at all.
-    """
+
+def each_row(
+    basis: RealRows,
+    data: DataSet,
+    normalize: Normalize,
+    judged: EachRow,
+    *,
+    most: int,
+    progress: Callable[[float], None],
+) -> SpanRows:
+    """Return what each different row of a set is, of which a sample is `judged`; `most` at a time."""
     order = data.keyed(basis.seed)[1]
-    together, rest = order[:most], order[most:] if each else order[:0]
-    order = np.concatenate([together, rest])
-    judgement = judge_span(basis, data.read(together, normalize), data.copies[together], progress=progress)
-    parts = [judgement.each]
+    rest = order[len(judged.classes) :]
+    rest = rest[np.argsort(data.places[rest])]  # read as they lie in the file
+    order = np.concatenate([order[: len(judged.classes)], rest])
+    parts = [judged]
     for start in range(0, len(rest), most):
         parts.append(judge_rows(basis, data.read(rest[start : start + most], normalize)))
+        progress(min(start + most, len(rest)) / len(rest))
     named = [name for part in parts for name in part.classes]
     places = data.places[order]
     by_row = np.argsort(places)
     ids = data.embeddings.ids
-    rows = SpanRows(
+    return SpanRows(
         source=data.embeddings.name,
         rows=places[by_row],
         ids=None if ids is None else tuple(ids[row] for row in places[by_row]),
@@ -218,7 +233,6 @@ def judged_set(
         excess=np.concatenate([part.excess for part in parts])[by_row],
         distance=np.concatenate([part.distances for part in parts])[by_row],
     )
-    return span_set(span_side(data, sampled=len(together)), judgement, named), rows
 
 
 def _warnings(*sets: DataSet) -> list[doc.Warning_]:

@@ -13,9 +13,12 @@ from specaudit.cli.rows import LEVERAGE_FORMATS, npy
 from specaudit.errors import ConfigError, ExitCode, UnresolvedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from specaudit.documents import Fit, Saved
+    from specaudit.writing import Content
 
 FUSED = (
     "ids", "dtype", "shape", "column", "kernels", "normalize", "model", "seed", "threads", "max_rows", "index",
@@ -158,7 +161,7 @@ def fit(
         result, contents = found.fit, [(found, file) for file in kept]
     else:
         result = api.fit(source, **arguments, progress=reporter)
-    data = [(file.path, npy(sample)) for sample in samples for file in beside]
+    data: list[tuple[Path, Content]] = [(file.path, npy(sample)) for sample in samples for file in beside]
     if carried:
         values = api.leverage(source, result, **arguments, progress=reporter)
         data += [(file.path, LEVERAGE_FORMATS[file.format](values)) for file in carried]

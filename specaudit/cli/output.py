@@ -13,7 +13,7 @@ from specaudit.cli.rows import LEVERAGE_FORMATS, ROW_FORMATS
 from specaudit.cli.signals import deferred, raised
 from specaudit.errors import ConfigError, InputError
 from specaudit.report.formats import GATE_FORMATS, PICTURES, RENDERED, SUFFIXES, Subject, stdout_formats
-from specaudit.writing import is_device, staged, target_of
+from specaudit.writing import Content, is_device, staged, target_of
 
 Kind = Literal["document", "plot", "rows", "leverage", "weights"]
 
@@ -169,7 +169,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str]) -> None:
             raise InputError(f"{output.path}: its directory cannot be written", next_step="check its permissions")
 
 
-def write_all(contents: Sequence[tuple[Path, bytes]]) -> None:
+def write_all(contents: Sequence[tuple[Path, Content]]) -> None:
     """Write every file, or none, also where a signal ends the run.
 
     Raises

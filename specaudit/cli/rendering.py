@@ -16,12 +16,13 @@ from specaudit.report.formats import headline, picture, render
 if TYPE_CHECKING:
     from specaudit.api import Plan
     from specaudit.documents import Comparison, Saved
+    from specaudit.writing import Content
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 WORKSPACE = "GITHUB_WORKSPACE"
 
 
-def write(contents: Iterable[tuple[Saved, Output]], data: Iterable[tuple[Path, bytes]] = ()) -> None:
+def write(contents: Iterable[tuple[Saved, Output]], data: Iterable[tuple[Path, Content]] = ()) -> None:
     """Write every document to its output, and the files of data, or none."""
     write_all([*data, *((output.path, _content(document, output)) for document, output in contents)])
 
@@ -85,7 +86,7 @@ def show_plan(plan: Plan) -> None:
     )
 
 
-def _content(document: Saved, output: Output) -> bytes:
+def _content(document: Saved, output: Output) -> Content:
     if output.kind == "plot":
         return picture(document, output.format)
     if output.kind == "rows" and document.schema_ == "specaudit.compare/1":

@@ -1,11 +1,12 @@
-"""Files of named rows, for the program that goes on with them."""
+"""Files of named rows, for the program that goes on with them; of text, part after part, as there may be millions."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from specaudit.api import SpanRows
     from specaudit.documents import NamedRow
     from specaudit.kernels import FloatArray
+    from specaudit.writing import Content
+
+LINES = 1 << 14
+"""Lines written at once."""
 
 
 class Kept(Protocol):
@@ -36,21 +41,41 @@ class Weighted(Protocol):
         """Of all rows."""
 
 
-def _csv(rows: Sequence[NamedRow]) -> bytes:
+class _Echo:
+    """What a writer of a table writes to, to have its lines back."""
+
+    def write(self, line: str) -> str:
+        """Return the line."""
+        return line
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
+    """Yield a table as comma-separated text."""
+    writer = csv.writer(_Echo(), lineterminator="\n")
+    return _text(writer.writerow(row) for row in chain((head,), rows))
+
+
+def _text(lines: Iterable[str]) -> Iterator[bytes]:
+    """Yield whole lines as UTF-8."""
+    lines = iter(lines)
+    while part := "".join(islice(lines, LINES)):
+        yield part.encode("utf-8", "backslashreplace")
+
+
+def _csv(rows: Sequence[NamedRow]) -> Content:
     """Return a table of row number, id, distance and leverage, empty where there is none."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("row", "id", "distance", "leverage"))
-    writer.writerows(
-        (row.row, row.id or "", f"{row.distance:.6g}", "" if row.leverage is None else f"{row.leverage:.6g}")
-        for row in rows
+    return _table(
+        ("row", "id", "distance", "leverage"),
+        (
+            (row.row, row.id or "", f"{row.distance:.6g}", "" if row.leverage is None else f"{row.leverage:.6g}")
+            for row in rows
+        ),
     )
-    return stream.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _txt(rows: Sequence[NamedRow]) -> bytes:
+def _txt(rows: Sequence[NamedRow]) -> Content:
     """Return one id a line, or row number without ids."""
-    return "".join(f"{row.row if row.id is None else row.id}\n" for row in rows).encode("utf-8", "backslashreplace")
+    return _text(f"{row.row if row.id is None else row.id}\n" for row in rows)
 
 
 def _npy(rows: Sequence[NamedRow]) -> bytes:
@@ -69,17 +94,17 @@ def npy(values: NDArray[Any]) -> bytes:
     return stream.getvalue()
 
 
-ROW_FORMATS: dict[str, Callable[[Sequence[NamedRow]], bytes]] = {".csv": _csv, ".txt": _txt, ".npy": _npy}
+ROW_FORMATS: dict[str, Callable[[Sequence[NamedRow]], Content]] = {".csv": _csv, ".txt": _txt, ".npy": _npy}
 """Suffix -> what a file of rows holds."""
 
 
-def _leverage_csv(values: FloatArray) -> bytes:
+def _leverage_csv(values: FloatArray) -> Content:
     """Return a table of row number and leverage, empty for rows that were dropped."""
-    lines = (f"{row},{value:.6g}" if value == value else f"{row}," for row, value in enumerate(values.tolist()))
-    return "\n".join(("row,leverage", *lines, "")).encode()
+    shown = (f"{value:.6g}" if value == value else "" for value in values)
+    return _table(("row", "leverage"), enumerate(shown))
 
 
-LEVERAGE_FORMATS: dict[str, Callable[[FloatArray], bytes]] = {".npy": npy, ".csv": _leverage_csv}
+LEVERAGE_FORMATS: dict[str, Callable[[FloatArray], Content]] = {".npy": npy, ".csv": _leverage_csv}
 """Suffix -> what a file of leverages holds."""
 
 
@@ -90,28 +115,26 @@ def _kept_npy(rows: Kept) -> bytes:
     return npy(np.array(rows.kept, dtype=np.int64))
 
 
-def _kept_csv(rows: Kept) -> bytes:
+def _kept_csv(rows: Kept) -> Content:
     """Return a table of row number and, where there are ids, id."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("row",) if rows.kept_ids is None else ("row", "id"))
-    writer.writerows(zip(rows.kept, *([rows.kept_ids] if rows.kept_ids else []), strict=True))
-    return stream.getvalue().encode("utf-8", "backslashreplace")
+    ids = rows.kept_ids
+    if ids is None:
+        return _table(("row",), ((row,) for row in rows.kept))
+    return _table(("row", "id"), zip(rows.kept, ids, strict=True))
 
 
-def _kept_txt(rows: Kept) -> bytes:
+def _kept_txt(rows: Kept) -> Content:
     """Return one id a line, or row number without ids."""
-    names = rows.kept if rows.kept_ids is None else rows.kept_ids
-    return "".join(f"{name}\n" for name in names).encode("utf-8", "backslashreplace")
+    return _text(f"{name}\n" for name in (rows.kept if rows.kept_ids is None else rows.kept_ids))
 
 
-def _kept_jsonl(rows: Kept) -> bytes:
+def _kept_jsonl(rows: Kept) -> Content:
     """Return an object a line: the id, or the row number without ids."""
     key, names = ("row", rows.kept) if rows.kept_ids is None else ("id", rows.kept_ids)
-    return "".join(f"{json.dumps({key: name})}\n" for name in names).encode()
+    return _text(f"{json.dumps({key: name})}\n" for name in names)
 
 
-KEPT_FORMATS: dict[str, Callable[[Kept], bytes]] = {
+KEPT_FORMATS: dict[str, Callable[[Kept], Content]] = {
     ".npy": _kept_npy,
     ".csv": _kept_csv,
     ".txt": _kept_txt,
@@ -127,19 +150,17 @@ def _weights_npy(rows: Weighted) -> bytes:
     return npy(np.array(rows.weights, dtype=np.float64))
 
 
-def _weights_csv(rows: Weighted) -> bytes:
+def _weights_csv(rows: Weighted) -> Content:
     """Return a table of row number and weight."""
-    lines = (f"{row},{weight!r}" for row, weight in enumerate(rows.weights))
-    return "\n".join(("row,weight", *lines, "")).encode()
+    return _table(("row", "weight"), enumerate(rows.weights))
 
 
-def _weights_jsonl(rows: Weighted) -> bytes:
+def _weights_jsonl(rows: Weighted) -> Content:
     """Return an object a line: row number and weight."""
-    lines = (json.dumps({"row": row, "weight": weight}) for row, weight in enumerate(rows.weights))
-    return "".join(f"{line}\n" for line in lines).encode()
+    return _text(f"{json.dumps({'row': row, 'weight': weight})}\n" for row, weight in enumerate(rows.weights))
 
 
-WEIGHT_FORMATS: dict[str, Callable[[Weighted], bytes]] = {
+WEIGHT_FORMATS: dict[str, Callable[[Weighted], Content]] = {
     ".npy": _weights_npy,
     ".csv": _weights_csv,
     ".jsonl": _weights_jsonl,
@@ -147,19 +168,19 @@ WEIGHT_FORMATS: dict[str, Callable[[Weighted], bytes]] = {
 """Suffix -> what a file of weights holds; `compare --weights` reads them all."""
 
 
-def _span_csv(sets: Sequence[SpanRows]) -> bytes:
+def _span_csv(sets: Sequence[SpanRows]) -> Content:
     """Return a table of every different row of all sets: set, row number, id, class, excess, distance."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("set", "row", "id", "class", "excess", "distance"))
-    for found in sets:
-        ids = found.ids or [""] * len(found.rows)
-        for row, name, kind, excess, distance in zip(
-            found.rows.tolist(), ids, found.classes, found.excess, found.distance, strict=True
-        ):
-            writer.writerow((found.source, row, name, kind, f"{excess:.6g}", f"{distance:.6g}"))
-    return stream.getvalue().encode("utf-8", "backslashreplace")
+    return _table(
+        ("set", "row", "id", "class", "excess", "distance"),
+        (
+            (found.source, row, name, kind, f"{excess:.6g}", f"{distance:.6g}")
+            for found in sets
+            for row, name, kind, excess, distance in zip(
+                found.rows, found.ids or repeat(""), found.classes, found.excess, found.distance, strict=False
+            )
+        ),
+    )
 
 
-SPAN_ROW_FORMATS: dict[str, Callable[[Sequence[SpanRows]], bytes]] = {".csv": _span_csv}
+SPAN_ROW_FORMATS: dict[str, Callable[[Sequence[SpanRows]], Content]] = {".csv": _span_csv}
 """Suffix -> what a file of judged rows holds."""

@@ -83,7 +83,7 @@ def span(
     from specaudit import api
 
     if dry_run:
-        rendering.show_plan(api.span_plan(real, synthetic, **arguments))
+        rendering.show_plan(api.span_plan(real, synthetic, each=bool(rows_to), **arguments))
         return
     rows: list[SpanRows] = []
     result = api.span(
@@ -91,7 +91,7 @@ def span(
         list(synthetic),
         **arguments,
         command=command_line(context),
-        on_rows=rows.append,
+        on_rows=rows.append if rows_to else None,
         progress=terminal.progress(quiet=quiet, verbose=verbose),
     )
     rendering.write(

@@ -75,7 +75,7 @@ class SpanSet(Document):
     reason: str
     near: SpanShare = Field(description="rows nearer to a real row than 99 % of those around it are to another")
     repeats: SpanShare = Field(description="rows within a tenth of the bandwidth of another row of the set")
-    row_classes: Mapping[RowClass, int] = Field(description="unique rows of each class")
+    row_classes: Mapping[RowClass, int] = Field(description="rows judged together, of each class")
     unseen: float = Field(
         description="a smaller share of other rows may go unseen; of rows like the real ones even a larger one"
     )

@@ -33,9 +33,9 @@ def span_side(data: DataSet, *, sampled: int) -> doc.SpanSide:
     )
 
 
-def span_set(side: doc.SpanSide, found: Judgement, rows: Sequence[RowClass]) -> doc.SpanSet:
-    """Return what was found of a set whose different rows are of the classes `rows`."""
-    counts = Counter(rows)
+def span_set(side: doc.SpanSide, found: Judgement) -> doc.SpanSet:
+    """Return what was found of a set."""
+    counts = Counter(found.each.classes)
     return doc.SpanSet(
         side=side,
         **{"class": found.classes[0]},

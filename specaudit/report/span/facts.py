@@ -57,7 +57,7 @@ def set_facts(found: SpanSet) -> Iterator[tuple[str, str]]:
     )
     yield "near copies of real rows", _against(found.near)
     yield "repeat one another", _against(found.repeats)
-    yield "each row", ", ".join(f"{counts[name]:,} {name}" for name in ROWS if name in counts)
+    yield "each of these", ", ".join(f"{counts[name]:,} {name}" for name in ROWS if name in counts)
     yield (
         "may go unseen",
         f"less than {100 * found.unseen:.0f} % of other rows; more where they are like real ones",
