@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from specaudit.calibration import EXTENDED_VECTORS
 from specaudit.errors import BudgetError, ConfigError
@@ -12,23 +11,21 @@ from specaudit.graph import graph_bytes
 from specaudit.graph.neighbours import ASKED, CANDIDATES
 from specaudit.graph.search import BLOCK
 from specaudit.learning.modes import EXACT_ROWS as EXACT_FRONTIER
+from specaudit.machine import BASE, usable_memory
 from specaudit.moments import moments_bytes
 from specaudit.operators import dense_bytes
 from specaudit.spectrum import CHECKS, EXACT_ROWS, MAX_STEPS, PROBES
 
-BASE = 400 << 20
-"""Interpreter, libraries and block buffers, measured."""
 WORKER = 256 << 20
 """A worker with the libraries and blocks of rows as float32 and float64, measured."""
 FEWEST_ROWS = 128
 """Rows below which no budget is helped by taking fewer."""
 SCANNED = 80
 """Bytes of a row at the peak of a scan: hashes, their order, keys, copies."""
-NAMED = 200
-"""The same of the id of a row, which is in memory from the start."""
+TOLD = 120
+"""Bytes of a row of which it is told what it is."""
 BESIDE = 60
 """Bytes of a row that is matched, counted or searched after the scan, beside what the scan leaves."""
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def usable_threads(threads: int | None) -> int:
@@ -38,16 +35,9 @@ def usable_threads(threads: int | None) -> int:
     return threads or len(os.sched_getaffinity(0))
 
 
-def usable_memory() -> int:
-    """Return the bytes this process may use: the cgroup's limit or the machine's memory."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [path.read_text().strip() for path in map(Path, CGROUP_LIMITS) if path.is_file()]
-    return min([physical, *(int(limit) for limit in limits if limit.isdecimal())])
-
-
-def scan_memory(rows: int, *, named: bool = False, others: int = 0) -> int:
-    """Return the bytes that the scan of `rows` rows needs, `named` by ids, where `others` were scanned before."""
-    return BASE + (SCANNED + NAMED * named) * rows + BESIDE * others
+def scan_memory(rows: int, *, others: int = 0) -> int:
+    """Return the bytes that the scan of `rows` rows needs where `others` were scanned before."""
+    return BASE + SCANNED * rows + BESIDE * others
 
 
 def peak_memory(rows: int, unique: int, dimensions: int, *, covariance: bool, itemsize: int = 4) -> int:
@@ -85,7 +75,7 @@ def scan_file_memory(rows: int, kept: int, dimensions: int, *, named: bool = Fal
 
     Where rows are `named` by ids, as many more are kept for samples by id.
     """
-    return scan_memory(rows, named=named) + 3 * 8 * min(rows, (1 + named) * kept) * dimensions
+    return scan_memory(rows) + 3 * 8 * min(rows, (1 + named) * kept) * dimensions
 
 
 def worker_memory(dimensions: int, graphed: int, covariance: bool) -> int:
@@ -116,10 +106,13 @@ def comparison_memory(
     return BASE + (SCANNED + BESIDE) * sum(rows) + sample + matrix
 
 
-def span_memory(rows: int, real: int, new: int, dimensions: int) -> int:
-    """Return the bytes that judging `new` rows at once against `real` ones of `rows` needs."""
-    matrices = 8 * real * (2 * real + 4 * new)
-    return BASE + (SCANNED + BESIDE) * rows + 4 * 8 * (real + new) * dimensions + matrices
+def span_memory(rows: Sequence[int], real: int, new: int, dimensions: int, *, each: int = 0) -> int:
+    """Return the bytes that judging `new` rows at once against `real` ones needs, of sets of so many `rows`.
+
+    Of `each` row at most, something is told.
+    """
+    matrices = 8 * real * (2 * real + 4 * new) + 4 * 8 * (real + new) * dimensions
+    return scan_memory(max(rows), others=sum(rows) - max(rows)) + TOLD * each + matrices
 
 
 def frontier_memory(rows: int, used: int, dimensions: int, modes: int, outputs: int, checkpoints: int) -> int:
@@ -156,7 +149,12 @@ def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:
 
 
 def check_memory(
-    need: Callable[[int], int], allowed: int | None, max_rows: int = 0, *, flags: str = "--max-rows"
+    need: Callable[[int], int],
+    allowed: int | None,
+    max_rows: int = 0,
+    *,
+    flags: str = "--max-rows",
+    held: int = 0,
 ) -> None:
     """Raise BudgetError unless a run of `max_rows` rows fits what is allowed, by default what the machine has.
 
@@ -166,15 +164,17 @@ def check_memory(
         The bytes that a run of at most so many rows needs.
     flags
         What sets the rows; the message says how few fit.
+    held
+        Bytes that are in memory already, such as ids, and stay there.
     """
     limit = usable_memory() if allowed is None else allowed
-    wanted = need(max_rows)
+    wanted = held + need(max_rows)
     if wanted <= limit:
         return
     enough = f"raise --max-memory to {-(-wanted // 2**20)}M"
     if allowed is None:
         enough = "use a machine that has more"
-    rows = fitting_rows(need, limit, max_rows)
+    rows = fitting_rows(need, limit - held, max_rows)
     raise BudgetError(
         f"the run needs about {_size(wanted)}, {'this machine' if allowed is None else '--max-memory'} allows "
         f"{_size(limit)}",

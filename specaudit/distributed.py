@@ -28,8 +28,8 @@ import numpy.typing as npt
 from specaudit.embeddings import HERE, Band, Embeddings, Engine
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
-from specaudit.embeddings.formats import Options
 from specaudit.embeddings.matrices import Matrix, MemoryMatrix
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import STDIN, Part
 from specaudit.embeddings.unopened import Unopened, forget
 from specaudit.errors import ConfigError, InputError, SpecauditError

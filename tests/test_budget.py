@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from specaudit import budget
-from specaudit.budget import check_memory, peak_memory, usable_memory, usable_threads
+from specaudit import machine
+from specaudit.budget import check_memory, peak_memory, usable_threads
 from specaudit.errors import BudgetError, ConfigError
+from specaudit.machine import usable_memory
 
 GIB = 2**30
 
@@ -27,10 +28,10 @@ def test_fewer_than_one_thread_is_an_error(threads: int) -> None:
 def test_the_limit_of_the_cgroup_counts(
     content: str, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "CGROUP_LIMITS", ())
+    monkeypatch.setattr(machine, "CGROUP_LIMITS", ())
     physical = usable_memory()
     (tmp_path / "memory.max").write_text(content)
-    monkeypatch.setattr(budget, "CGROUP_LIMITS", (str(tmp_path / "memory.max"), str(tmp_path / "missing")))
+    monkeypatch.setattr(machine, "CGROUP_LIMITS", (str(tmp_path / "memory.max"), str(tmp_path / "missing")))
     assert usable_memory() == (expected or physical)
 
 
@@ -44,7 +45,7 @@ def test_the_peak_holds_the_matrix_and_grows_with_everything() -> None:
 
 
 def test_an_eigendecomposition_is_counted_where_it_is_done() -> None:
-    assert peak_memory(1024, 1024, 2, covariance=False) - budget.BASE > 3 * 8 * 1024**2
+    assert peak_memory(1024, 1024, 2, covariance=False) - machine.BASE > 3 * 8 * 1024**2
 
 
 def test_what_fits_passes() -> None:

@@ -378,10 +378,10 @@ def test_a_plan_leaves_the_column_of_the_groups_out(capsys: pytest.CaptureFixtur
     [
         (
             ("before.npy", "after.npy", "--groups", "topic"),
-            "groups 'topic': no such file, and before.npy has no columns",
+            "labels 'topic': no such file, and before.npy has no columns",
         ),
         (("before.csv", "after.csv", "--groups", "topci"), "'topci' is neither a file nor a column among 'label'"),
-        (("before.npy", "after.npy", "--groups", "kept.npy"), "groups for the 400 rows of before.npy"),
+        (("before.npy", "after.npy", "--groups", "kept.npy"), "labels for the 400 rows of before.npy"),
         (("before.csv", "after.csv", "--groups", "e0", "--ids", "topic"), "names two rows"),
         (("b.json", "after.npy", "--groups", "groups.txt"), "groups need BEFORE's embeddings"),
     ],

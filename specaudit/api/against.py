@@ -17,6 +17,7 @@ from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.comparison import KernelChange
 from specaudit.documents.reading import read_document
 from specaudit.draws import Design
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError, InputError
 from specaudit.kernels import DOUBLE
 from specaudit.ladder import Ladder, Sketch, compare_ladder, unchanged
@@ -123,6 +124,7 @@ def compare_with_baseline(
             ),
             max_memory,
             max_rows,
+            held=held_texts(data.embeddings),
         )
         sketch = sketch_from(baseline)
         relation = sketch.relation(data, baseline.seed)

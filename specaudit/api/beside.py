@@ -24,7 +24,7 @@ AGAINST, JUDGED = 4096, 2048
 
 def judging_memory(rows: int, unique: int, dimensions: int) -> int:
     """Return the bytes that judging takes where both sides have `rows` rows and one `unique` different ones."""
-    return span_memory(rows, min(unique, AGAINST), min(unique, JUDGED), dimensions)
+    return span_memory((rows,), min(unique, AGAINST), min(unique, JUDGED), dimensions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

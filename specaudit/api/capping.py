@@ -13,6 +13,7 @@ from specaudit.api.sides import Reader
 from specaudit.budget import check_memory, headroom_memory, usable_threads
 from specaudit.dynamics.headroom import FEWEST_ROWS, HEADROOM_ROWS, LEFT, equal_rows, homogeneous, ranks_for
 from specaudit.dynamics.headroom import headroom as gain_of
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError, InputError
 from specaudit.kernels import Normalize, choose_kernel
 from specaudit.progress import Progress, SilentProgress
@@ -91,6 +92,7 @@ def headroom(
             lambda most: headroom_memory(data.embeddings.rows, min(size, most), data.embeddings.dimensions),
             max_memory,
             max_rows,
+            held=held_texts(data.embeddings),
         )
         order = data.keyed(seed)[1][:size]
         rows, copies = data.read(order, normalize), data.copies[order]

@@ -22,6 +22,7 @@ from specaudit.comparison import KernelChange
 from specaudit.dataset import DataSet
 from specaudit.distributed import engine_of
 from specaudit.documents import Baseline, Comparison
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError, InputError
 from specaudit.gates import judge
 from specaudit.graph import NEIGHBORS
@@ -350,7 +351,7 @@ def _check_budget(
         )
         return max(dense, judging)
 
-    check_memory(need, max_memory, max_rows)
+    check_memory(need, max_memory, max_rows, held=held_texts(before.embeddings, after.embeddings))
 
 
 def _carried(changes: dict[str, KernelChange], pair: SamplePair, gone: Flags, cores: int) -> CarriedTail | None:

@@ -9,6 +9,7 @@ from specaudit.api.graph_plan import GraphPlan
 from specaudit.budget import check_memory, graph_memory
 from specaudit.dataset import DataSet
 from specaudit.deep import DeepCurve, DeepGain
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError
 from specaudit.kernels import DOUBLE, Kernel, Normalize
 from specaudit.progress import Progress
@@ -47,7 +48,8 @@ class Deepening:
                 itemsize=8 if set(wanted) & set(DOUBLE) else 4,
             )
 
-        check_memory(need, max_memory, self.plan.rows, flags="--graph-rows")
+        held = held_texts(self.before.embeddings, self.after.embeddings)
+        check_memory(need, max_memory, self.plan.rows, flags="--graph-rows", held=held)
 
     def gains(
         self, kernels: Sequence[Kernel], normalize: Normalize, *, seed: int, threads: int, report: Progress

@@ -15,6 +15,7 @@ from specaudit.api.common import check_arguments, environment
 from specaudit.api.sides import Reader
 from specaudit.budget import check_memory, experiment_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError, InputError
 from specaudit.experiments.learners import Learner, NetworkLearner, Problem, RidgeLearner, operator_of
 from specaudit.experiments.network import Network
@@ -215,6 +216,7 @@ def opened(
             lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once),
             task.max_memory,
             task.max_rows,
+            held=held_texts(data.embeddings),
         )
         if check is not None:
             check(data, size, at_once)

@@ -17,7 +17,7 @@ from specaudit.budget import check_memory, frontier_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.documents import Frontier
 from specaudit.dynamics.room import LoggedRows, Rooms
-from specaudit.embeddings import read_rows
+from specaudit.embeddings import held_texts, read_rows
 from specaudit.errors import ConfigError, InputError
 from specaudit.hashing import row_keys
 from specaudit.kernels import FloatArray, Kernel, Normalize, choose_kernel, prepare_rows
@@ -193,6 +193,7 @@ def frontier(
             ),
             max_memory,
             max_rows,
+            held=held_texts(data.embeddings),
         )
         points = prepare_rows(data.embeddings.take(logged[used]), normalize=normalize)
         kernel = _kernel(kernels[0], data, logged[used], points, bandwidth, normalize, centered, seed)

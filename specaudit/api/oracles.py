@@ -12,6 +12,7 @@ from specaudit.api.experimenting import Task, opened
 from specaudit.api.prune_request import check_method, checked_share
 from specaudit.budget import check_memory, experiment_memory, machines_memory
 from specaudit.dataset import DataSet
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError
 from specaudit.experiments.network import Network
 from specaudit.experiments.oracle import Comparison, chosen
@@ -105,7 +106,11 @@ def oracle_experiment(
     def check(data: DataSet, used: int, runs: int) -> None:
         matrices = experiment_memory(data.rows, used, data.embeddings.dimensions, runs)
         check_memory(
-            lambda most: matrices + machines_memory(min(used, most), runs), allowed, train_rows, flags="--train-rows"
+            lambda most: matrices + machines_memory(min(used, most), runs),
+            allowed,
+            train_rows,
+            flags="--train-rows",
+            held=held_texts(data.embeddings),
         )
 
     with opened(task, progress, check=check) as found:

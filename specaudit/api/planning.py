@@ -24,7 +24,6 @@ from specaudit.budget import (
     peak_memory,
     scan_file_memory,
     span_memory,
-    usable_memory,
     usable_threads,
     worker_memory,
 )
@@ -33,10 +32,11 @@ from specaudit.comparison import ROUNDS
 from specaudit.distributed import engine_of
 from specaudit.documents import Baseline
 from specaudit.documents.reading import read_document
-from specaudit.embeddings import Embeddings, open_embeddings
+from specaudit.embeddings import Embeddings, held_texts, open_embeddings
 from specaudit.errors import InputError
 from specaudit.graph import INDEXES, NEIGHBORS, choose_index, search_operations
 from specaudit.kernels import DOUBLE, KERNELS
+from specaudit.machine import usable_memory
 from specaudit.spectrum import CHECKS, PROBES
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def scan_plan(
             rows=n,
             dimensions=d,
             bytes=size,
-            peak_memory=scan_file_memory(n, min(n, max_rows), d, named=embeddings.ids is not None),
+            peak_memory=scan_file_memory(n, min(n, max_rows), d, named=embeddings.ids is not None)
+            + 2 * held_texts(embeddings),
             stages=(("start", 1.0 + pace.starting), ("scan", 0.0 if embeddings.findings else pace.scan(size))),
             worker_memory=None if pace.workers is None else worker_memory(d, 0, False),
         )
@@ -279,7 +280,7 @@ def compare_plan(
         rows=sum(rows),
         dimensions=d,
         bytes=size,
-        peak_memory=peak,
+        peak_memory=peak + held_texts(*opened),
         stages=tuple(stages),
         worker_memory=None if pace.workers is None else worker_memory(d, 0, False),
     )
@@ -298,7 +299,10 @@ def span_plan(
     each: bool = False,
     **_: object,
 ) -> Plan:
-    """Return what `span` with the same arguments would take, from the shapes of the sets alone; `each` for all rows."""
+    """Return what `span` with the same arguments would take, from the shapes of the sets alone.
+
+    With `each`, all new rows are judged.
+    """
     check_arguments(kernels, max_rows)
     with ExitStack() as stack:
         known, *sets = (
@@ -319,7 +323,10 @@ def span_plan(
             rows=sum(e.rows for e in (known, *sets)),
             dimensions=d,
             bytes=total,
-            peak_memory=span_memory(known.rows, size, widest, d),
+            peak_memory=span_memory(
+                [e.rows for e in (known, *sets)], size, widest, d, each=each * max(e.rows for e in sets)
+            )
+            + held_texts(known, *sets),
             stages=(("start", 2.0), ("scan", total / 1e9), ("real rows", 5.0 * size**3 / speed + 0.5), *judged),
         )
 
@@ -350,7 +357,7 @@ def index_room(embeddings: Embeddings, graph: GraphPlan, max_memory: int | None)
     """Return the bytes that are left for an index of the rows."""
     limit = usable_memory() if max_memory is None else max_memory
     n, d = embeddings.rows, embeddings.dimensions
-    return limit - neighbours_memory(n, min(n, graph.sampled), d)
+    return limit - held_texts(embeddings) - neighbours_memory(n, min(n, graph.sampled), d)
 
 
 def peak_of(
@@ -365,16 +372,17 @@ def peak_of(
     covariance = any(on_columns(name, n, d) for name in kernels)
     itemsize = 8 if set(kernels) & set(DOUBLE) else 4
     searched = choose_index(graph.index, n, d, memory=index_room(embeddings, graph, max_memory)).kind
-    held = 0 if searched == "flat" else INDEXES[searched].bytes(n, d)
+    index = 0 if searched == "flat" else INDEXES[searched].bytes(n, d)
     peak = max(
         peak_memory(n, min(n, max_rows), d, covariance=covariance, itemsize=itemsize),
-        neighbours_memory(n, min(n, graph.sampled), d) + held,
+        neighbours_memory(n, min(n, graph.sampled), d) + index,
     )
+    held = held_texts(embeddings)
     if not any(graph.wanted(name, n) for name in kernels if KERNELS.get(name) is not None):
-        return peak
+        return held + peak
     size = min(n, graph.rows)
     settings = graph.settings(size)
-    return max(
+    return held + max(
         peak,
         graph_memory(n, size, d, settings.landmarks, settings.neighbors, itemsize=itemsize),
         extension_memory(n, min(n, graph.sampled), d),

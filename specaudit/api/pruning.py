@@ -20,7 +20,7 @@ from specaudit.api.trials import Trials
 from specaudit.budget import check_memory, comparison_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.documents import Comparison, Pruned, Pruning, Reference, Trial
-from specaudit.embeddings import read_scores
+from specaudit.embeddings import held_texts, read_scores
 from specaudit.errors import ConfigError, ExitCode
 from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, KERNELS, FloatArray, Kernel, Normalize, choose_kernel
 from specaudit.operators import dense_bytes
@@ -193,7 +193,7 @@ def _check_budget(
         audit = comparison_memory((rows, rows), (size, size), d, cores, itemsize=itemsize, copies=True)
         return max(audit + others * dense_bytes(size, d, itemsize), 3 * 4 * unique * d + GREEDY_BYTES)
 
-    check_memory(need, max_memory, max_rows)
+    check_memory(need, max_memory, max_rows, held=held_texts(data.embeddings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from specaudit.api.common import MAX_ROWS, fraction
 from specaudit.budget import check_memory, scan_file_memory
 from specaudit.distributed import engine_of
-from specaudit.embeddings import Normalize, open_embeddings
+from specaudit.embeddings import Normalize, held_texts, open_embeddings
 from specaudit.embeddings.scans import pack_scan
 from specaudit.errors import ConfigError
 from specaudit.progress import Progress, SilentProgress
@@ -84,7 +84,10 @@ def scan(
     ):
         rows, dimensions, named = embeddings.rows, embeddings.dimensions, embeddings.ids is not None
         check_memory(
-            lambda most: scan_file_memory(rows, min(rows, most), dimensions, named=named), max_memory, max_rows
+            lambda most: scan_file_memory(rows, min(rows, most), dimensions, named=named),
+            max_memory,
+            max_rows,
+            held=2 * held_texts(embeddings),  # and once in the file
         )
         with report.stage("scan") as stage:
             found = find_all(embeddings, normalize=normalize, progress=fraction(stage.update))

@@ -18,6 +18,7 @@ from specaudit.embeddings import (
     Embeddings,
     Engine,
     concatenated,
+    held_texts,
     open_embeddings,
     read_selection,
     read_weights,
@@ -83,15 +84,20 @@ class Reader:
     ----------
     opening, scanning
         Options of `open_embeddings` and of `scan`.
-    scanned
-        Rows of what was read so far.
+    opened
+        What was read so far.
     """
 
     stack: ExitStack
     report: Progress
     opening: dict[str, Any]
     scanning: dict[str, Any]
-    scanned: list[int] = field(default_factory=list)
+    opened: list[Embeddings] = field(default_factory=list)
+
+    @property
+    def scanned(self) -> list[int]:
+        """Rows of what was read so far."""
+        return [embeddings.rows for embeddings in self.opened]
 
     @classmethod
     def of(
@@ -128,9 +134,9 @@ class Reader:
     def read(self, source: Source, ids: Ids | None, groups: Rule | None = None) -> DataSet:
         """Return all rows of a source."""
         embeddings = self.stack.enter_context(open_embeddings(source, ids=ids, groups=groups, **self.opening))
-        named, others = embeddings.ids is not None, sum(self.scanned)
-        check_memory(lambda _: scan_memory(embeddings.rows, named=named, others=others), self.opening["max_memory"])
-        self.scanned.append(embeddings.rows)
+        others, held = sum(self.scanned), held_texts(*self.opened, embeddings)
+        check_memory(lambda _: scan_memory(embeddings.rows, others=others), self.opening["max_memory"], held=held)
+        self.opened.append(embeddings)
         with self.report.stage(f"scan {embeddings.name}") as stage:
             found = scan(embeddings, progress=fraction(stage.update), **self.scanning)
         check_scale(embeddings, found)

@@ -15,6 +15,7 @@ from specaudit.api.common import check_arguments, environment
 from specaudit.api.sides import Reader, check_dimensions
 from specaudit.budget import check_memory, span_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError, InputError
 from specaudit.kernels import KERNELS, FloatArray, Kernel, Normalize, choose_kernel
 from specaudit.progress import Progress, SilentProgress
@@ -142,14 +143,13 @@ def span(
                 )
         size = min(len(known.copies), max_rows)
         most = most_judged(max_rows)
-        total = sum(data.embeddings.rows for data in (known, *sets))
-        widest = max(len(data.copies) for data in sets)
+        widest, d = max(len(data.copies) for data in sets), known.embeddings.dimensions
+        told = 0 if on_rows is None else sum(len(data.copies) for data in sets)
         check_memory(
-            lambda rows: span_memory(
-                total, min(size, rows), min(widest, most_judged(rows)), known.embeddings.dimensions
-            ),
+            lambda rows: span_memory(reader.scanned, min(size, rows), min(widest, most_judged(rows)), d, each=told),
             max_memory,
             max_rows,
+            held=held_texts(*reader.opened),
         )
         order = known.keyed(seed)[1][:size]
         rows = known.read(order, normalize)

@@ -10,6 +10,7 @@ from specaudit import documents as doc
 from specaudit.api.experimenting import Opened, Task, opened
 from specaudit.budget import check_memory, experiment_memory
 from specaudit.dataset import DataSet
+from specaudit.embeddings import held_texts
 from specaudit.errors import ConfigError, InputError
 from specaudit.experiments.distill import ADDED
 from specaudit.experiments.distill import distillation as distilled
@@ -82,6 +83,7 @@ def synthetic_span(
             ),
             task.max_memory,
             task.max_rows,
+            held=held_texts(data.embeddings),
         )
 
     with opened(task, progress, check=check) as of:

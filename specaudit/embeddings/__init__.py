@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated
+from specaudit.embeddings.core import Block, Embeddings, Shard, concatenated, held_texts
 from specaudit.embeddings.findings import Normalize
 from specaudit.embeddings.formats import FORMATS
 from specaudit.embeddings.opening import open_embeddings
@@ -23,6 +23,7 @@ __all__ = [
     "Normalize",
     "Shard",
     "concatenated",
+    "held_texts",
     "open_embeddings",
     "paired",
     "read_groups",

@@ -13,6 +13,7 @@ from specaudit.embeddings.delimited import ID_NAMES, select_columns
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.jsonl import FIELDS
 from specaudit.embeddings.matrices import Array, DType
+from specaudit.embeddings.options import Options
 from specaudit.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,16 +67,15 @@ def arrow_errors(label: str, kind: str) -> Iterator[None]:
         ) from None
 
 
-def choose_columns(
-    label: str, schema: pa.Schema, column: str | None, id_column: str | None, group_column: str | None
-) -> Columns:
-    """Return the columns that ``column`` selects, or the first of embedding, embeddings and vector.
+def choose_columns(label: str, schema: pa.Schema, options: Options) -> Columns:
+    """Return the columns that are asked for, or the first of embedding, embeddings and vector.
 
     Raises
     ------
     InputError
         There is no such column, or it holds no numbers.
     """
+    column, id_column, group_column = options.column, options.id_column, options.group_column
     names = list(schema.names)
     listing = (", ".join(quoted(name) for name in names[:10]) or "none") + ", ..." * (len(names) > 10)
     if column is not None:
@@ -87,7 +87,7 @@ def choose_columns(
             f"{shown(label)}: no column {' or '.join(quoted(name) for name in FIELDS)} among {listing}",
             next_step="name the column of lists, or the columns of numbers, with --column",
         )
-    for what, given in (("ids", id_column), ("groups", group_column)):
+    for what, given in (("ids", id_column), ("labels", group_column)):
         if given is not None and given not in names:
             raise InputError(
                 f"{shown(label)}: {what} {quoted(given)} is neither a file nor a column among {listing}",
@@ -111,7 +111,7 @@ def choose_columns(
     if group_column is not None and not _can_name(schema.field(group_column), truths=True):
         kind = shown(schema.field(group_column).type, 60)
         raise InputError(
-            f"{shown(label)} column {quoted(group_column)}: {kind}, expected groups",
+            f"{shown(label)} column {quoted(group_column)}: {kind}, expected labels",
             next_step="name a column of strings, whole numbers or truth values",
         )
     types = [_storage(schema.field(name).type) for name in chosen]

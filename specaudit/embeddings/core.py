@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from specaudit.embeddings.display import quoted
 from specaudit.embeddings.findings import Findings
-from specaudit.embeddings.formats import Options
 from specaudit.embeddings.ids import check_ids
 from specaudit.embeddings.matrices import Array, Clipped, DType, Matrix, block_rows, regrouped
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.passes import HERE, A, Band, Engine, R
 from specaudit.embeddings.sources import Part
+from specaudit.embeddings.texts import text_bytes
 from specaudit.embeddings.unopened import Unopened
 from specaudit.errors import InputError
 
@@ -221,6 +222,12 @@ class Embeddings:
 
 def _values(part: Embeddings, _: None) -> Array:
     return np.concatenate([block.values.copy() for block in part.blocks()])
+
+
+def held_texts(*embeddings: Embeddings) -> int:
+    """Return the bytes that the ids and groups of the rows of some embeddings take, those that they share once."""
+    texts = {id(names): names for e in embeddings for names in (e.ids, e.groups and tuple(set(e.groups)))}
+    return sum(map(text_bytes, texts.values()))
 
 
 def concatenated(first: Embeddings, second: Embeddings) -> Embeddings:

@@ -11,6 +11,7 @@ import numpy as np
 
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import LONGEST_LINE, text_lines
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
 from specaudit.errors import InputError
@@ -34,12 +35,10 @@ class _Table:
     group_column: int | None
 
 
-def read_delimited(
-    part: Part, column: str | None, id_column: str | None, group_column: str | None, without: str | None = None
-) -> FileMatrix:
+def read_delimited(part: Part, options: Options) -> FileMatrix:
     """Return the embedding columns of a table, copied to a nameless temporary file as float64.
 
-    Without ``column`` these are all but columns of text (no number in the first 64 rows), one named id or
+    Where no column is asked for these are all but columns of text (no number in the first 64 rows), one named id or
     ids, the column of the groups, the one that it shall be ``without``, and an unnamed first one (the index that
     pandas writes). A first row without numbers, or just 0, 1, 2... in order, is a header.
 
@@ -53,7 +52,7 @@ def read_delimited(
     start = next(blocks, None)
     if start is None:
         raise InputError(f"{shown(part.label)}: the table has no rows", next_step="write it again")
-    table = _layout(part, start[1], column, id_column, group_column, without)
+    table = _layout(part, start[1], options)
 
     def parsed() -> Iterator[ParsedRows]:
         first, lines = start
@@ -63,7 +62,7 @@ def read_delimited(
         for first, lines in blocks:
             yield _parse(table, first, lines)
 
-    return spool_rows(part.label, len(table.columns), parsed())
+    return spool_rows(part.label, len(table.columns), parsed(), max_memory=options.max_memory)
 
 
 def _line_blocks(part: Part) -> Iterator[tuple[int, list[str]]]:
@@ -93,14 +92,8 @@ def _line_blocks(part: Part) -> Iterator[tuple[int, list[str]]]:
         yield (blank or number + 1) - len(lines), lines
 
 
-def _layout(
-    part: Part,
-    lines: list[str],
-    column: str | None,
-    id_column: str | None,
-    group_column: str | None,
-    without: str | None,
-) -> _Table:
+def _layout(part: Part, lines: list[str], options: Options) -> _Table:
+    column, id_column, group_column = options.column, options.id_column, options.group_column
     delimiter = DELIMITERS[part.suffix]
     sample = list(islice(records(part.label, delimiter, 1, lines), SAMPLE + 1))
     first = sample[0][1]
@@ -120,12 +113,12 @@ def _layout(
             )
         taken.insert(0, names.index(id_column))
     if group_column is not None and group_column not in names:
-        what = f"groups {quoted(group_column)} is neither a file nor a column"
+        what = f"labels {quoted(group_column)} is neither a file nor a column"
         raise InputError(
             f"{shown(part.label)}: {what} among {_listed(names)}",
             next_step="name a file of labels or a column of the table",
         )
-    apart = {*taken, *(k for k, name in enumerate(names) if name in (group_column, without))}
+    apart = {*taken, *(k for k, name in enumerate(names) if name in (group_column, options.without))}
     if column is not None:
         columns = select_columns(part.label, names, column)
     elif header:

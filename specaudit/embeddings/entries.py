@@ -67,10 +67,10 @@ def row_keys(embeddings: Embeddings) -> tuple[str, str]:
     return (ROW, ID) if embeddings.ids is None else (ID, ROW)
 
 
-def vector_entries(source: Source | Part, label: str, content: Content) -> Entries:
+def vector_entries(source: Source | Part, label: str, content: Content, max_memory: int | None = None) -> Entries:
     """Return the 1-D array of a .npy file, or what is in memory, as one."""
     if isinstance(source, Part):
-        return Entries(label=source.label, values=read_vector(source.path, source.label, content))
+        return Entries(label=source.label, values=read_vector(source.path, source.label, content, max_memory))
     values = _array(source, label)
     check_vector(label, values.shape, values.dtype, content)
     return Entries(label=label, values=values)

@@ -10,6 +10,7 @@ from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import filled_lines
 from specaudit.embeddings.jsonl import json_lines, kind
 from specaudit.embeddings.sources import Part
+from specaudit.embeddings.texts import TextMeter
 from specaudit.errors import InputError
 
 Wanted = Sequence[Sequence[str]]
@@ -34,20 +35,23 @@ class Fields:
     columns: Mapping[str, Sequence[str]]
 
 
-def read_fields(part: Part, wanted: Wanted, *, truths: bool = False) -> Fields:
+def read_fields(part: Part, wanted: Wanted, *, truths: bool = False, max_memory: int | None = None) -> Fields:
     """Return the wanted columns of a file with one of ``SUFFIXES``; only with ``truths`` may JSON say true or false.
 
     Raises
     ------
     InputError
         Names the line: a missing column, a row of another length, not JSON, not UTF-8, blank before another row.
+    BudgetError
+        The lines take more than ``max_memory``, in bytes.
     """
+    meter = TextMeter(part.label, "lines", max_memory)
     if part.suffix == ".jsonl":
-        return _read_jsonl(part, wanted, truths)
+        return _read_jsonl(part, wanted, truths, meter)
     numbered = filled_lines(part.path, part.label)
     if part.suffix in DELIMITERS:
-        return read_table(part, wanted, (line for _, line in numbered))
-    lines = dict(numbered)
+        return read_table(part, wanted, meter.each(line for _, line in numbered))
+    lines = {number: meter.taken((line,))[0] for number, line in numbered}
     return Fields(lines=tuple(lines), columns={UNNAMED: tuple(lines.values())})
 
 
@@ -93,7 +97,7 @@ def _positions(where: str, what: str, names: Sequence[str], wanted: Wanted) -> d
     )
 
 
-def _read_jsonl(part: Part, wanted: Wanted, truths: bool) -> Fields:
+def _read_jsonl(part: Part, wanted: Wanted, truths: bool, meter: TextMeter) -> Fields:
     lines: list[int] = []
     columns: dict[str, list[str]] = {}
     fields: dict[str, str] | None = None
@@ -108,7 +112,7 @@ def _read_jsonl(part: Part, wanted: Wanted, truths: bool) -> Fields:
             raise InputError(f"{where}: {kind(value)}, unlike the first line", next_step="write all lines alike")
         lines.append(number)
         for name, text in _texts(where, value, fields, truths):
-            columns[name].append(text)
+            columns[name] += meter.taken((text,))
     return Fields(lines=lines, columns=columns or {UNNAMED: []})
 
 

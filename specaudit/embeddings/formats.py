@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from specaudit.embeddings.archives import read_npz
@@ -17,26 +16,13 @@ from specaudit.embeddings.ipc import read_ipc
 from specaudit.embeddings.jsonl import read_jsonl
 from specaudit.embeddings.matrices import Matrix, check_held
 from specaudit.embeddings.npy import read_npy, read_stdin
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.parquet import read_parquet
 from specaudit.embeddings.sources import GZIP, STDIN, ZARR, Part, unpacked_suffix
-from specaudit.embeddings.stored import FileMatrix, JoinedMatrix
+from specaudit.embeddings.stored import FileMatrix
 from specaudit.embeddings.tensors import read_safetensors
 from specaudit.embeddings.zarrays import read_zarr
 from specaudit.errors import InputError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the user says about the files, where they do not say it themselves."""
-
-    dtype: str | None = None
-    shape: tuple[int, int] | None = None  # of each file; -1 rows: as many as there are
-    column: str | None = None
-    id_column: str | None = None
-    group_column: str | None = None
-    without: str | None = None  # a column that is no part of the rows, where there is one
-    max_memory: int | None = None  # bytes
-
 
 M = TypeVar("M", bound=Matrix)
 Reader = Callable[[Part, Options], Matrix]
@@ -100,18 +86,6 @@ def _raw(part: Part, options: Options) -> FileMatrix:
     return read_raw(part, options.dtype, options.shape)
 
 
-def _table(read: Callable[[Part, str | None, str | None, str | None], M]) -> Callable[[Part, Options], M]:
-    return lambda part, options: read(part, options.column, options.id_column, options.group_column)
-
-
-def _delimited(part: Part, options: Options) -> FileMatrix:
-    return read_delimited(part, options.column, options.id_column, options.group_column, options.without)
-
-
-def _ipc(part: Part, options: Options) -> FileMatrix | JoinedMatrix:
-    return read_ipc(part, options.column, options.id_column, options.group_column, options.max_memory)
-
-
 def _plain(read: Callable[[Part], M]) -> Callable[[Part, Options], M]:
     return lambda part, options: read(part)
 
@@ -127,16 +101,16 @@ _PACKABLE: Mapping[str, FileReader] = {
     ".fbin": _plain(read_bin),
     ".u8bin": _plain(read_bin),
     ".i8bin": _plain(read_bin),
-    ".csv": _delimited,
-    ".tsv": _delimited,
-    ".jsonl": _table(read_jsonl),
-    ".ndjson": _table(read_jsonl),
+    ".csv": read_delimited,
+    ".tsv": read_delimited,
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
 }
 _COLUMNAR: Mapping[str, Reader] = {
-    ".parquet": _table(read_parquet),
-    ".arrow": _ipc,
-    ".feather": _ipc,
-    ".ipc": _ipc,
+    ".parquet": read_parquet,
+    ".arrow": read_ipc,
+    ".feather": read_ipc,
+    ".ipc": read_ipc,
 }
 _CONTAINERS: Mapping[str, Reader] = {
     ".npz": _plain(read_npz),

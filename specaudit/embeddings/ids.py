@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.fields import read_table
@@ -13,9 +13,11 @@ from specaudit.embeddings.jsonl import ID_FIELD, json_lines, read_id
 from specaudit.embeddings.matrices import Array, Content
 from specaudit.embeddings.npy import read_vector
 from specaudit.embeddings.sources import Part, single_file
+from specaudit.embeddings.texts import TextMeter
 from specaudit.errors import InputError
 
 Ids = tuple[str, ...]
+NPY = ".npy"
 SURROGATE = re.compile("[\ud800-\udfff]")
 IDS = Content(
     kinds="USiu",
@@ -24,18 +26,23 @@ IDS = Content(
 )
 
 
-def read_ids(source: str | os.PathLike[str] | Sequence[str]) -> Ids:
+def read_ids(source: str | os.PathLike[str] | Sequence[str], max_memory: int | None = None) -> Ids:
     """Return the ids that a file or a sequence holds, as they are written there.
 
     Raises
     ------
     InputError
         The file cannot be read as ids.
+    BudgetError
+        They take more than ``max_memory``, in bytes.
     """
     if not isinstance(source, (str, os.PathLike)):
         return tuple(str(name) for name in source)
-    part = single_file(source, READERS, "ids")
-    return READERS[part.suffix](part)
+    part = single_file(source, (NPY, *READERS), "ids")
+    meter = TextMeter(part.label, "ids", max_memory)
+    if part.suffix == NPY:
+        return tuple(meter.taken(decoded(read_vector(part.path, part.label, IDS, max_memory), part.label)))
+    return tuple(READERS[part.suffix](part, meter))
 
 
 def is_text(name: str) -> bool:
@@ -71,10 +78,6 @@ def check_ids(ids: Ids, rows: int, locate: Callable[[int], str]) -> None:
         seen[name] = row
 
 
-def _read_text(part: Part) -> Ids:
-    return tuple(line for _, line in text_lines(part.path, part.label))
-
-
 def decoded(values: Array, label: str) -> Ids:
     """Return the strings of an array of strings, bytes or whole numbers (n,).
 
@@ -89,27 +92,23 @@ def decoded(values: Array, label: str) -> Ids:
         raise InputError(f"{shown(label)}: holds bytes that are not text", next_step="write them again") from None
 
 
-def _read_npy(part: Part) -> Ids:
-    values = read_vector(part.path, part.label, IDS)
-    return decoded(values, part.label)
+def _read_text(part: Part, meter: TextMeter) -> Iterator[str]:
+    return meter.each(line for _, line in text_lines(part.path, part.label))
 
 
-def _read_table(part: Part) -> Ids:
-    fields = read_table(part, ((ID_FIELD,),), (line for _, line in text_lines(part.path, part.label)))
-    return tuple(next(iter(fields.columns.values())))
+def _read_table(part: Part, meter: TextMeter) -> Sequence[str]:
+    lines = meter.each(line for _, line in text_lines(part.path, part.label))
+    return next(iter(read_table(part, ((ID_FIELD,),), lines).columns.values()))
 
 
-def _read_jsonl(part: Part) -> Ids:
-    ids = []
+def _read_jsonl(part: Part, meter: TextMeter) -> Iterator[str]:
     for number, value in json_lines(part):
         record = value if isinstance(value, dict) else {ID_FIELD: value}
-        ids.append(read_id(f"{shown(part.label)} line {number}", record, ID_FIELD))
-    return tuple(ids)
+        yield from meter.taken((read_id(f"{shown(part.label)} line {number}", record, ID_FIELD),))
 
 
-READERS: Mapping[str, Callable[[Part], Ids]] = {
+READERS: Mapping[str, Callable[[Part, TextMeter], Iterable[str]]] = {
     ".txt": _read_text,
-    ".npy": _read_npy,
     ".csv": _read_table,
     ".tsv": _read_table,
     ".jsonl": _read_jsonl,

@@ -25,8 +25,10 @@ from specaudit.embeddings.extras import needs
 from specaudit.embeddings.files import Ranged, file_size, open_file, reopening, too_large, unpacked_budget
 from specaudit.embeddings.ipc_sizes import batch_sizes
 from specaudit.embeddings.matrices import check_held, check_matrix
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, JoinedMatrix, ParsedRows, from_file, spool_rows
+from specaudit.embeddings.texts import TextMeter
 from specaudit.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,13 +41,7 @@ LEAD = 8  # bytes: the mark and its padding
 KIND = "Arrow"
 
 
-def read_ipc(
-    part: Part,
-    column: str | None,
-    id_column: str | None,
-    group_column: str | None,
-    max_memory: int | None = None,
-) -> FileMatrix | JoinedMatrix:
+def read_ipc(part: Part, options: Options) -> FileMatrix | JoinedMatrix:
     """Return the columns of the embedding: in place if they are lists in a local file that is not compressed.
 
     Else they are copied to a nameless temporary file, a record batch at a time.
@@ -56,23 +52,22 @@ def read_ipc(
         The file is damaged, pyarrow is missing, as ``choose_columns``, or as ``read_values``; it unpacks to far more
         than its size.
     BudgetError
-        A record batch is larger than ``max_memory`` lets it be.
+        A record batch is larger than ``max_memory`` lets it be, or the ids are.
     """
     with needs("arrow", part.label):
         import pyarrow  # noqa: F401
-    choice = column, id_column, group_column
     with open_file(part.path, part.label) as file, arrow_errors(part.label, KIND):
         source = io.BufferedReader(file)
         sizes = list(batch_sizes(source, LEAD if source.read(len(MAGIC)) == MAGIC else 0))
         budget = unpacked_budget(file_size(file))
         if sum(size.unpacked for size in sizes) > budget:
             raise too_large(part.label, budget)
-        check_held(part.label, max((size.unpacked for size in sizes), default=0), max_memory)
-        if not isinstance(file, Ranged) and (found := _located(part, file, choice)) is not None:
+        check_held(part.label, max((size.unpacked for size in sizes), default=0), options.max_memory)
+        if not isinstance(file, Ranged) and (found := _located(part, file, options)) is not None:
             return found
-        check_held(part.label, max((size.stored for size in sizes), default=0), max_memory)
+        check_held(part.label, max((size.stored for size in sizes), default=0), options.max_memory)
         source.seek(0)
-        return _copied(part, _Batches.of(part, source, choice))
+        return _copied(part, _Batches.of(part, source, options), options.max_memory)
 
 
 def _counted(stream: Iterator[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
@@ -93,7 +88,7 @@ class _Batches:
     batches: Iterator[pa.RecordBatch]
 
     @staticmethod
-    def of(part: Part, source: pa.NativeFile | io.BufferedReader, choice: _Choice) -> _Batches:
+    def of(part: Part, source: pa.NativeFile | io.BufferedReader, choice: Options) -> _Batches:
         """Return the batches of an open file or stream."""
         import pyarrow as pa
         from pyarrow import ipc
@@ -123,7 +118,7 @@ class _Batches:
             return stream.schema, _counted(stream, count)
 
         schema, _ = opened([])
-        columns = choose_columns(part.label, schema, *choice)
+        columns = choose_columns(part.label, schema, choice)
         wanted = [schema.names.index(name) for name in columns.read]
         return _Batches(columns=columns, batches=opened(wanted)[1])
 
@@ -135,14 +130,14 @@ class _Batches:
             del batch  # before the next one is decoded
 
 
-def _located(part: Part, file: io.FileIO, choice: _Choice) -> JoinedMatrix | None:
+def _located(part: Part, file: io.FileIO, options: Options) -> JoinedMatrix | None:
     """Return the lists where they are in the file, or None if they are not there as they are in memory."""
     import pyarrow as pa
 
     again = reopening(file, part.path, part.label)
     # Mapped only to learn where the lists are: a map is never read from, as FileMatrix says.
     mapped = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    batches = _Batches.of(part, pa.BufferReader(mapped), choice)
+    batches = _Batches.of(part, pa.BufferReader(mapped), options)
     columns, dtype = batches.columns, batches.columns.dtype
     if not columns.listed:
         return None
@@ -150,10 +145,11 @@ def _located(part: Part, file: io.FileIO, choice: _Choice) -> JoinedMatrix | Non
     ids: list[str] = []
     groups: list[str] = []
     rows = dimensions = 0
+    named, labelled = (TextMeter(part.label, what, options.max_memory) for what in ("ids", "labels"))
     for batch in batches:
         names = read_names(batch, columns.id_name, row_teller(part.label, rows))
-        groups += read_names(batch, columns.group_name, row_teller(part.label, rows)) or ()
-        ids += names or ()
+        groups += labelled.taken(read_names(batch, columns.group_name, row_teller(part.label, rows)) or ())
+        ids += named.taken(names or ())
         told = row_teller(part.label, rows, ids if names else None)
         dimensions = dimensions or first_dimensions(batch, columns, told)
         items = list_items(batch, columns, dimensions, told)
@@ -173,7 +169,7 @@ def _located(part: Part, file: io.FileIO, choice: _Choice) -> JoinedMatrix | Non
     )
 
 
-def _copied(part: Part, batches: _Batches) -> FileMatrix:
+def _copied(part: Part, batches: _Batches, max_memory: int | None) -> FileMatrix:
     """Return the columns of all batches in a nameless temporary file; one batch at a time is in memory."""
     columns, rest = batches.columns, iter(batches)
     waiting = list(islice(rest, 1))
@@ -195,4 +191,4 @@ def _copied(part: Part, batches: _Batches) -> FileMatrix:
             yield ParsedRows(values=read_values(batch, columns, dimensions, told), ids=names, groups=groups)
             del batch
 
-    return spool_rows(part.label, dimensions, parsed(), columns.dtype)
+    return spool_rows(part.label, dimensions, parsed(), columns.dtype, max_memory=max_memory)

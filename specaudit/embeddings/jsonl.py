@@ -12,6 +12,7 @@ import numpy as np
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import filled_lines
 from specaudit.embeddings.matrices import Array
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
 from specaudit.errors import InputError
@@ -20,7 +21,7 @@ FIELDS = ("embedding", "embeddings", "vector")  # looked for in this order
 ID_FIELD = "id"
 
 
-def read_jsonl(part: Part, column: str | None, id_column: str | None, group_column: str | None) -> FileMatrix:
+def read_jsonl(part: Part, options: Options) -> FileMatrix:
     """Return the lists of a JSONL file, copied to a nameless temporary file as float64.
 
     Raises
@@ -28,12 +29,13 @@ def read_jsonl(part: Part, column: str | None, id_column: str | None, group_colu
     InputError
         Names the line: not JSON, no such field, a list of another length, an item that is not a number.
     """
+    id_column, group_column = options.id_column, options.group_column
     lines = json_lines(part)
     start = next(lines, None)
     if start is None:
         raise InputError(f"{shown(part.label)}: no rows", next_step="write one JSON list or object per line")
     where, first = f"{shown(part.label)} line {start[0]}", start[1]
-    field = _field(where, first, column)
+    field = _field(where, first, options.column)
     named = isinstance(first, dict) and (ID_FIELD if id_column is None else id_column) in first
     if id_column is not None and not named:
         raise InputError(
@@ -44,7 +46,7 @@ def read_jsonl(part: Part, column: str | None, id_column: str | None, group_colu
     if group_column is not None and not (isinstance(first, dict) and group_column in first):
         among = f" among {_listed(first)}" if isinstance(first, dict) else ""
         raise InputError(
-            f"{where}: groups {quoted(group_column)} is neither a file nor a field{among}",
+            f"{where}: labels {quoted(group_column)} is neither a file nor a field{among}",
             next_step="name a file of labels or a field of the objects",
         )
     dimensions = len(_row(where, first, field, None))
@@ -63,7 +65,7 @@ def read_jsonl(part: Part, column: str | None, id_column: str | None, group_colu
                 return
             where = f"{shown(part.label)} line {number}"
 
-    return spool_rows(part.label, dimensions, parsed())
+    return spool_rows(part.label, dimensions, parsed(), max_memory=options.max_memory)
 
 
 def json_lines(part: Part) -> Iterator[tuple[int, Any]]:
@@ -103,8 +105,8 @@ def _read_group(where: str, record: Any, field: str) -> str:
     value = record.get(field) if isinstance(record, dict) else None
     if not isinstance(value, (bool, str, int, float)):
         raise InputError(
-            f"{where}: field {quoted(field)} is {kind(value)}, expected the label of a group",
-            next_step="give every row a string or a number as its group",
+            f"{where}: field {quoted(field)} is {kind(value)}, expected a label",
+            next_step="give every row a string or a number as its label",
         )
     return str(value)
 

@@ -21,7 +21,7 @@ from specaudit.embeddings.files import (
     spooling,
     too_large,
 )
-from specaudit.embeddings.matrices import Array, Content, check_matrix, check_vector
+from specaudit.embeddings.matrices import Array, Content, check_held, check_matrix, check_vector
 from specaudit.embeddings.stored import FileMatrix, from_file, from_spool
 from specaudit.errors import InputError
 
@@ -117,17 +117,20 @@ def read_npy(path: Place, label: str) -> FileMatrix:
     return from_file(again, label, header.matrix_shape, header.dtype, header.length, fortran=header.fortran)
 
 
-def read_vector(path: Place, label: str, content: Content) -> Array:
+def read_vector(path: Place, label: str, content: Content, max_memory: int | None = None) -> Array:
     """Return the 1-D array of a .npy file, as it is stored.
 
     Raises
     ------
     InputError
         As ``read_header`` and ``check_vector``; the file is longer or shorter than it says.
+    BudgetError
+        It takes more than a quarter of ``max_memory``, in bytes.
     """
     with open_file(path, label) as file:
         header = read_header(file, label)
         check_vector(label, header.shape, header.dtype, content)
+        check_held(label, header.data_bytes, max_memory)
         expect_data(label, header, file_size(file) - header.length)
         values = np.empty(header.shape, header.dtype)
         read_at(file, values.view(np.uint8).data if values.size else memoryview(b""), header.length, label)

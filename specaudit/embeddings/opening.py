@@ -14,9 +14,10 @@ from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.entries import Source
 from specaudit.embeddings.findings import Findings
-from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, Options, agree
+from specaudit.embeddings.formats import RAW_SUFFIXES, REFUSED, SUFFIXES, TABLES, agree
 from specaudit.embeddings.ids import check_ids, is_text, read_ids
 from specaudit.embeddings.matrices import Array, Matrix, MemoryMatrix, check_matrix
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.passes import HERE, Engine
 from specaudit.embeddings.remote import Remote, digest_of_versions, is_url, public_name
 from specaudit.embeddings.row_values import read_groups
@@ -105,7 +106,7 @@ def open_embeddings(
             ids = None
     try:
         if ids is not None:
-            given = read_ids(ids)
+            given = read_ids(ids, found.max_memory)
             check_ids(given, found.rows, found.locate)
             found = replace(found, ids=given)
         if groups is not None:
@@ -129,7 +130,7 @@ def _column_groups(column: object, embeddings: Embeddings) -> tuple[str, ...]:
     for shard, matrix in zip(embeddings.shards, embeddings.matrices, strict=True):
         if matrix.groups is None:
             raise InputError(
-                f"groups {quoted(column)}: no such file, and {shard.name} has no columns",
+                f"labels {quoted(column)}: no such file, and {shard.name} has no columns",
                 next_step="name a file with one label per row",
             )
         labels += matrix.groups
@@ -137,8 +138,8 @@ def _column_groups(column: object, embeddings: Embeddings) -> tuple[str, ...]:
     if bad is not None:
         what = f"is {quoted(labels[bad])}, which is no text" if labels[bad].strip() else "is empty"
         raise InputError(
-            f"{embeddings.locate(bad)}: the group {quoted(column)} {what}",
-            next_step="give every row the name of its group",
+            f"{embeddings.locate(bad)}: the label {quoted(column)} {what}",
+            next_step="give every row a label",
         )
     return tuple(labels)
 

@@ -26,10 +26,12 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
 from specaudit.embeddings.files import file_size, open_file, reopening, spooling, too_large, unpacked_budget
 from specaudit.embeddings.matrices import Array, block_rows, check_matrix
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.parquet_pages import Chunk, check_pages
 from specaudit.embeddings.remote import RemoteFile
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, from_spool
+from specaudit.embeddings.texts import TextMeter
 from specaudit.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,9 +42,7 @@ BUFFER = 1 << 20  # bytes of a column that are read together
 BATCH = 1 << 16  # rows of a column that are copied together
 
 
-def read_parquet(
-    part: Part, column: str | None, id_column: str | None, group_column: str | None
-) -> BandMatrix | FileMatrix:
+def read_parquet(part: Part, options: Options) -> BandMatrix | FileMatrix:
     """Return the columns of the embedding; of lists, opening reads the footer, the ids and the groups.
 
     Columns of numbers are copied to a nameless temporary file: each is in one piece, far from the others.
@@ -57,7 +57,7 @@ def read_parquet(
     with open_file(part.path, part.label) as file, arrow_errors(part.label, "Parquet"):
         again = reopening(file, part.path, part.label)
         table = _Table.open(file)
-        columns = choose_columns(part.label, table.file.schema_arrow, column, id_column, group_column)
+        columns = choose_columns(part.label, table.file.schema_arrow, options)
         table.check_footer(columns.read)
         counts = [table.file.metadata.row_group(k).num_rows for k in table.groups]
         groups = np.cumsum([0, *counts], dtype=np.int64)
@@ -71,7 +71,10 @@ def read_parquet(
         _check_packed(
             table, columns, int(groups[-1]) * dimensions * columns.dtype.itemsize, file_size(file), part.label
         )
-        ids, labels = (_read_names(table, name, part.label) for name in (columns.id_name, columns.group_name))
+        ids, labels = (
+            _read_names(table, name, TextMeter(part.label, what, options.max_memory))
+            for name, what in ((columns.id_name, "ids"), (columns.group_name, "labels"))
+        )
         layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
         if not columns.listed:
             return _copied(table, layout, labels)
@@ -173,12 +176,12 @@ class _Layout:
             )
 
 
-def _read_names(table: _Table, column: str | None, label: str) -> tuple[str, ...] | None:
+def _read_names(table: _Table, column: str | None, meter: TextMeter) -> tuple[str, ...] | None:
     if column is None:
         return None
     names: list[str] = []
     for batch in table.batches([column], table.groups):
-        names += read_names(batch, column, row_teller(label, len(names))) or ()
+        names += meter.taken(read_names(batch, column, row_teller(meter.label, len(names))) or ())
     return tuple(names)
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy.typing as npt
 
-from specaudit.embeddings.formats import Options, open_part
+from specaudit.embeddings.formats import open_part
 from specaudit.embeddings.matrices import Matrix
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
+from specaudit.embeddings.texts import TextMeter
 
 if TYPE_CHECKING:
     from specaudit.embeddings.core import Embeddings
@@ -73,9 +75,11 @@ class Here:
     def open(self, parts: Sequence[Part], options: Sequence[Options]) -> list[Matrix]:
         """Return the matrix of each part; where one cannot be read, the others are closed."""
         matrices: list[Matrix] = []
+        meter = TextMeter(f"{len(parts)} shards", "ids", options[0].max_memory if options else None)
         try:
             for part, use in zip(parts, options, strict=True):
                 matrices.append(open_part(part, use))
+                meter.taken(matrices[-1].ids or ())
         except BaseException:
             for matrix in matrices:
                 matrix.close()

@@ -28,6 +28,8 @@ from specaudit.errors import InputError
 FloatArray = npt.NDArray[np.float64]
 
 WEIGHT, SCORE, GROUP = "weight", "score", "group"
+WORDS = {WEIGHT: WEIGHT, SCORE: SCORE, GROUP: "label"}
+"""What each is called in errors: labels are also given as such, and not of groups."""
 NUMBERS = Content(
     kinds="fiu", expected="real numbers of at most 64 bits", next_step="convert it, for example with astype(float)"
 )
@@ -100,8 +102,8 @@ def read_groups(source: Source, embeddings: Embeddings) -> tuple[str, ...]:
     bad = next((entry for entry, label in enumerate(labels) if not (label.strip() and is_text(label))), None)
     if bad is not None:
         raise InputError(
-            f"{entries.told(bad)} as the group of {embeddings.locate(int(rows[bad]))}, expected a label",
-            next_step="give every row the name of its group",
+            f"{entries.told(bad)} as the label of {embeddings.locate(int(rows[bad]))}, expected a label",
+            next_step="give every row a label",
         )
     return tuple(labels[entry] for entry in np.argsort(rows).tolist())
 
@@ -118,25 +120,27 @@ def _row_numbers(source: Source, embeddings: Embeddings, name: str) -> tuple[Ent
 
 def _row_values(source: Source, embeddings: Embeddings, name: str, content: Content) -> tuple[Entries, IntArray]:
     """Return what a source lists (m,), and the row of each entry (m,); without keys their number is not checked."""
-    part = named_file(source, f"{name}s")
+    what = f"{WORDS[name]}s"
+    part = named_file(source, what)
     if part is not None and part.suffix != NPY:
         return _read_values(part, embeddings, name)
-    entries = vector_entries(part or source, f"{name}s", content)
+    entries = vector_entries(part or source, what, content, embeddings.max_memory)
     return entries, np.arange(len(entries.values))
 
 
 def _check_count(entries: Entries, embeddings: Embeddings, name: str) -> None:
-    count = len(entries.values)
+    count, word = len(entries.values), WORDS[name]
     if count != embeddings.rows:
         raise InputError(
-            f"{shown(entries.label)}: {count:,} {name}s for the {embeddings.rows:,} rows of {embeddings.name}",
-            next_step=f"give exactly one {name} per row, in the same order",
+            f"{shown(entries.label)}: {count:,} {word}s for the {embeddings.rows:,} rows of {embeddings.name}",
+            next_step=f"give exactly one {word} per row, in the same order",
         )
 
 
 def _read_values(part: Part, embeddings: Embeddings, what: str) -> tuple[Entries, IntArray]:
     """Return what a text file says, as it is written there (m,), and the row of each entry (m,)."""
-    fields = read_fields(part, (row_keys(embeddings), (what,)), truths=what == GROUP)
+    wanted = row_keys(embeddings), (what,)
+    fields = read_fields(part, wanted, truths=what == GROUP, max_memory=embeddings.max_memory)
     name, texts = list(fields.columns.items())[-1]
     entries = Entries(label=part.label, values=texts, lines=fields.lines)
     key = next((other for other in fields.columns if other != name), None)
@@ -149,8 +153,8 @@ def _read_values(part: Part, embeddings: Embeddings, what: str) -> tuple[Entries
     if missing.size:
         more = f" and {missing.size - 1:,} more" if missing.size > 1 else ""
         raise InputError(
-            f"{shown(part.label)}: no {what} for {embeddings.locate(int(missing[0]))}{more}",
-            next_step=f"give every row a {what}{', 0 to leave it out' * (what == WEIGHT)}",
+            f"{shown(part.label)}: no {WORDS[what]} for {embeddings.locate(int(missing[0]))}{more}",
+            next_step=f"give every row a {WORDS[what]}{', 0 to leave it out' * (what == WEIGHT)}",
         )
     return entries, rows
 

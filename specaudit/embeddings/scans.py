@@ -25,9 +25,9 @@ from specaudit.embeddings.core import Embeddings, Shard
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.files import open_file, read_at
 from specaudit.embeddings.findings import DEFECTS, Findings, Normalize
-from specaudit.embeddings.formats import Options
 from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.npy import expect_data, read_header
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.remote import Remote, is_url
 from specaudit.embeddings.sources import STDIN, Part
 from specaudit.embeddings.stored import from_file

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.files import File, advise_sequential, read_at, spooling
 from specaudit.embeddings.matrices import Array, DType, block_rows
+from specaudit.embeddings.texts import TextMeter
 from specaudit.errors import InputError
 
 NEAR = 16 << 10  # bytes; rows closer than this are fetched by one read
@@ -217,18 +218,26 @@ class ParsedRows:
     groups: Sequence[str] | None
 
 
-def spool_rows(label: str, dimensions: int, blocks: Iterable[ParsedRows], dtype: DType = DOUBLE) -> FileMatrix:
+def spool_rows(
+    label: str,
+    dimensions: int,
+    blocks: Iterable[ParsedRows],
+    dtype: DType = DOUBLE,
+    *,
+    max_memory: int | None,
+) -> FileMatrix:
     """Return the matrix of parsed rows, written to a temporary file as they come."""
     rows = 0
     ids: list[str] = []
     groups: list[str] = []
     known: dict[str, str] = {}  # a label is in memory once
+    named, labelled = (TextMeter(label, what, max_memory) for what in ("ids", "labels"))
     with spooling(label) as spool:
         for block in blocks:
             spool.write(np.ascontiguousarray(block.values, dtype).data)
             rows += len(block.values)
-            ids += block.ids or ()
-            groups += (known.setdefault(name, name) for name in block.groups or ())
+            ids += named.taken(block.ids or ())
+            groups += (known.setdefault(name, name) for name in labelled.taken(block.groups or ()))
             del block  # before the next one is decoded
     shape = (rows, dimensions)
     return from_spool(

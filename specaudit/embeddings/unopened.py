@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.formats import Options, open_part
+from specaudit.embeddings.formats import open_part
 from specaudit.embeddings.matrices import Array, DType, Matrix, block_rows
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.remote import Remote
 from specaudit.embeddings.sources import Part
 from specaudit.errors import InputError

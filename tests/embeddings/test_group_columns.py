@@ -52,7 +52,7 @@ def test_columns_of_numbers_may_have_groups_and_ids(tmp_path):
 
 @pytest.mark.parametrize(
     ("column", "words"),
-    [("other", "groups 'other' is neither a file nor a column"), ("embedding", "expected groups")],
+    [("other", "labels 'other' is neither a file nor a column"), ("embedding", "expected labels")],
 )
 def test_what_is_no_column_of_groups_is_refused(tmp_path, column, words):
     with pytest.raises(InputError, match=words):

@@ -92,27 +92,27 @@ def test_labels_are_taken_as_they_are_written(folder: Path) -> None:
 
 
 BAD: dict[str, tuple[str, bytes, str]] = {
-    "too few": ("g.txt", lines("a", "b"), "g.txt: 2 groups for the 6 rows of array"),
-    "a header that is not group": ("g.csv", lines("topic", *GROUPS), "g.csv: 7 groups for the 6 rows of array"),
+    "too few": ("g.txt", lines("a", "b"), "g.txt: 2 labels for the 6 rows of array"),
+    "a header that is not group": ("g.csv", lines("topic", *GROUPS), "g.csv: 7 labels for the 6 rows of array"),
     "several columns, none of them": ("g.csv", lines("a,b", "1,2"), "2 columns and none named 'group'"),
     "several fields, none of them": ("g.jsonl", jsonl({"a": 1, "b": 2}), "2 fields and none named 'group'"),
     "an empty cell": (
         "g.csv",
         lines("row,group", *(f"{k},{'' if k == 4 else 'a'}" for k in ORDER)),
-        "g.csv line 6: '' as the group of array row 4 (id 'elder'), expected a label",
+        "g.csv line 6: '' as the label of array row 4 (id 'elder'), expected a label",
     ),
     "half a character": (
         "g.jsonl",
         jsonl("a", "b\ud800", "c", "d", "e", "f"),
-        r"g.jsonl line 2: 'b\ud800' as the group of array row 1 (id 'banana'), expected a label",
+        r"g.jsonl line 2: 'b\ud800' as the label of array row 1 (id 'banana'), expected a label",
     ),
-    "blanks": ("g.npy", npy(np.array(["a", "b", " ", "c", "d", "e"])), "g.npy item 2: ' ' as the group of array"),
+    "blanks": ("g.npy", npy(np.array(["a", "b", " ", "c", "d", "e"])), "g.npy item 2: ' ' as the label of array"),
     "an empty line": ("g.txt", lines("a", "", "b", "c", "d", "e"), "line 2: blank line before another row"),
     "a row twice": ("g.csv", lines("row,group", "0,a", "1,a", "0,b"), "g.csv line 4: '0' names a row again"),
     "a row without": (
         "g.csv",
         lines("id,group", "apple,a", "fig,b"),
-        "g.csv: no group for array row 1 (id 'banana') and 3 more",
+        "g.csv: no label for array row 1 (id 'banana') and 3 more",
     ),
     "an unknown id": ("g.csv", lines("id,group", "aple,a"), "'aple' is no id of array (nearest: 'apple')"),
     "null": ("g.jsonl", jsonl({"group": None}), "field 'group' is null, expected a string or a number"),
@@ -120,7 +120,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "fractions": ("g.npy", npy(np.ones(6)), "expected 1-D and strings, bool or whole numbers"),
     "a matrix": ("g.npy", npy(np.ones((6, 1), int)), "expected 1-D and strings, bool or whole numbers"),
     "bytes that are no text": ("g.npy", npy(np.array([b"\xff"] * 6)), "holds bytes that are not text"),
-    "another suffix": ("g.parquet", b"PAR1", "groups cannot be read from suffix '.parquet'"),
+    "another suffix": ("g.parquet", b"PAR1", "labels cannot be read from suffix '.parquet'"),
     "nothing": ("g.txt", b"", "g.txt: the file is empty"),
 }  # fmt: skip
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_used_is_told_in_one_line(folder: Path, case: str) -> Non
     [
         ([1.5] * 6, "expected 1-D and strings, bool or whole numbers"),
         (["a", 1, "b", "c", "d", "e"], "mixes strings, bool and numbers"),
-        ({"a": 1}, "groups of type dict"),
+        ({"a": 1}, "labels of type dict"),
         (Path("none.txt"), "none.txt: no such file"),
     ],
 )
@@ -222,19 +222,19 @@ def test_the_column_of_another_data_set_is_left_out_where_it_is(folder: Path) ->
 @pytest.mark.parametrize(
     ("source", "column", "part"),
     [
-        ("t.csv", "tpoic", "t.csv: groups 'tpoic' is neither a file nor a column among 'id', 'topic', 'e0', 'e1'"),
+        ("t.csv", "tpoic", "t.csv: labels 'tpoic' is neither a file nor a column among 'id', 'topic', 'e0', 'e1'"),
         (
             "r.jsonl",
             "tpoic",
-            "r.jsonl line 1: groups 'tpoic' is neither a file nor a field among 'embedding', 'topic'",
+            "r.jsonl line 1: labels 'tpoic' is neither a file nor a field among 'embedding', 'topic'",
         ),
-        ("l.jsonl", "topic", "l.jsonl line 1: groups 'topic' is neither a file nor a field"),
-        ("x.npy", "topic", "groups 'topic': no such file, and x.npy has no columns"),
-        ("@mixed", "topic", "groups 'topic': no such file, and x.npy has no columns"),
-        ("x.npy", "g.txt", "groups 'g.txt': no such file, and x.npy has no columns"),
-        ("e.csv", "topic", "e.csv row 1: the group 'topic' is empty"),
-        ("e.jsonl", "topic", "e.jsonl row 1: the group 'topic' is empty"),
-        ("m.jsonl", "topic", "m.jsonl line 2: field 'topic' is null, expected the label of a group"),
+        ("l.jsonl", "topic", "l.jsonl line 1: labels 'topic' is neither a file nor a field"),
+        ("x.npy", "topic", "labels 'topic': no such file, and x.npy has no columns"),
+        ("@mixed", "topic", "labels 'topic': no such file, and x.npy has no columns"),
+        ("x.npy", "g.txt", "labels 'g.txt': no such file, and x.npy has no columns"),
+        ("e.csv", "topic", "e.csv row 1: the label 'topic' is empty"),
+        ("e.jsonl", "topic", "e.jsonl row 1: the label 'topic' is empty"),
+        ("m.jsonl", "topic", "m.jsonl line 2: field 'topic' is null, expected a label"),
     ],
 )
 def test_a_column_that_cannot_be_used(folder: Path, source: str, column: str, part: str) -> None:
@@ -259,6 +259,6 @@ def test_embeddings_that_are_open_have_no_columns_and_stay_open(folder: Path) ->
         assert open_embeddings(found, groups=list(NUMBERS)).groups == NUMBERS
         with pytest.raises(InputError, match="label: no such file"):
             open_embeddings(found, groups="label")
-        with pytest.raises(InputError, match="2 groups for the 6 rows"):
+        with pytest.raises(InputError, match="2 labels for the 6 rows"):
             open_embeddings(found, ids=list("abcdef"), groups=["a", "b"])
         assert len(found.take([0])) == 1
