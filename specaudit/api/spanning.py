@@ -31,6 +31,8 @@ SPAN_ROWS = 8192
 """Real rows that others are judged against, at most, by default."""
 JUDGED_SHARE = 1 / 2
 """New rows judged together, as a share of that, at most."""
+FEW = 1 << 20
+"""Distances to real rows that are worked out at once, also where fewer rows are judged together."""
 FEWEST = 16
 """Different rows of either side below which nothing is worked out."""
 
@@ -212,12 +214,12 @@ def each_row(
     most: int,
     progress: Callable[[float], None],
 ) -> SpanRows:
-    """Return what each different row of a set is, of which a sample is `judged`; `most` at a time."""
+    """Return what each different row of a set is, of which a sample is `judged`; `most` at a time, or a few."""
     order = data.keyed(basis.seed)[1]
     rest = order[len(judged.classes) :]
     rest = rest[np.argsort(data.places[rest])]  # read as they lie in the file
     order = np.concatenate([order[: len(judged.classes)], rest])
-    parts = [judged]
+    parts, most = [judged], max(most, FEW // basis.size)
     for start in range(0, len(rest), most):
         parts.append(judge_rows(basis, data.read(rest[start : start + most], normalize)))
         progress(min(start + most, len(rest)) / len(rest))

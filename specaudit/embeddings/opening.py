@@ -22,7 +22,7 @@ from specaudit.embeddings.passes import HERE, Engine
 from specaudit.embeddings.remote import Remote, digest_of_versions, is_url, public_name
 from specaudit.embeddings.row_values import read_groups
 from specaudit.embeddings.scans import SUFFIX as SCAN
-from specaudit.embeddings.scans import check_distinct, read_scan
+from specaudit.embeddings.scans import StoredScan, check_distinct, read_scan
 from specaudit.embeddings.sources import STDIN, Part, resolve
 from specaudit.embeddings.unopened import Unopened
 from specaudit.errors import BudgetError, InputError
@@ -184,7 +184,9 @@ def _open_scans(
             next_step="leave the column out, or scan the shard again with it",
         )
     run = engine.run_name or uuid4().hex
-    stored = [read_scan(part, run) for part in scans]
+    stored: list[StoredScan] = []
+    for part in scans:
+        stored.append(read_scan(part, run, options.max_memory, sum(scan.size for scan in stored)))
     for part, scan in zip(scans, stored, strict=True):
         for matrix in scan.matrices:
             agree(part, options, matrix)

@@ -31,6 +31,7 @@ from specaudit.embeddings.options import Options
 from specaudit.embeddings.remote import Remote, is_url
 from specaudit.embeddings.sources import STDIN, Part
 from specaudit.embeddings.stored import from_file
+from specaudit.embeddings.texts import TEXT, check_room
 from specaudit.embeddings.unopened import Kept, Unopened
 from specaudit.errors import InputError
 from specaudit.hashing import digest_of
@@ -40,6 +41,8 @@ SUFFIX = ".scan"
 SCHEMA = "specaudit.scan/1"
 HEADER = "header.json"
 LARGEST_HEADER = 64 << 20  # bytes
+WRITTEN = 16
+"""Bytes of a row beside its arrays, while they are held to their digests."""
 AGAIN = "scan the shard again"
 HEADER_TYPES = {"rows": int, "dimensions": int, "count": int, "normalize": str, "shards": list, "arrays": dict}
 SHARD_TYPES = {"name": str, "rows": int, "dtype": str, "digest": str}
@@ -55,6 +58,8 @@ class StoredScan:
     ----------
     label
         How errors name the file.
+    size
+        Bytes that it takes in memory, about.
     shards
         Where the rows came from; their digests.
     ids
@@ -62,6 +67,7 @@ class StoredScan:
     """
 
     label: str
+    size: int = 0
     shards: tuple[Shard, ...]
     matrices: tuple[Unopened, ...]
     digests: tuple[str, ...]
@@ -158,25 +164,32 @@ def _relative(path: str, folder: Path) -> str:
     return os.path.join(os.path.relpath(os.path.realpath(above), os.path.realpath(folder)), name)
 
 
-def read_scan(part: Part, run: str) -> StoredScan:
+def read_scan(part: Part, run: str, max_memory: int | None = None, beside: int = 0) -> StoredScan:
     """Return what a .scan file holds; the rows that it keeps are read from it when they are needed.
+
+    It may use ``max_memory``, in bytes, less what others take ``beside``.
 
     Raises
     ------
     InputError
         It is damaged, of another version, or was altered.
+    BudgetError
+        It takes more memory.
     """
     with opened_archive(part, what="scan", next_step=AGAIN) as (archive, again):
         members = {info.filename: info for info in archive.infolist()}
         if any(info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 for info in members.values()):
             raise ValueError("a member is compressed")
         header = _header(archive, members)
+        size = sum(members[f"{name}.npy"].file_size for name in header["arrays"])
+        size += header["rows"] * (WRITTEN + (TEXT if "ids" in header["arrays"] else 0))
+        check_room(part.label, f"{header['rows']:,} rows", beside + size, max_memory)
         arrays = {name: _array(part, members[f"{name}.npy"], name) for name in header["arrays"]}
         for name, array in arrays.items():
             if _digest(array) != header["arrays"][name]:
                 raise ValueError(f"{name} is not what was written")
         kept = _kept(part, members["kept.npy"], again, arrays.pop("kept_contents"))
-        return _assembled(part, header, arrays, kept, run)
+        return replace(_assembled(part, header, arrays, kept, run), size=size)
 
 
 def _header(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import cached_property
 
 from specaudit.embeddings.display import shown
 from specaudit.errors import BudgetError
@@ -12,11 +11,30 @@ from specaudit.machine import BASE, usable_memory
 
 PLACES = 100
 """Bytes of a text beside itself: its places in lists, in a tuple and in a set."""
+TEXT = sys.getsizeof("") + PLACES
+"""Bytes of a text beside its characters."""
+
+
+STEP = 1 << 20
+"""Bytes after which it is looked again whether there is room."""
 
 
 def text_bytes(texts: Collection[str] | None) -> int:
     """Return the bytes that texts take."""
     return 0 if texts is None else sum(map(sys.getsizeof, texts)) + PLACES * len(texts)
+
+
+def check_room(label: str, what: str, size: int, max_memory: int | None, *, all_: bool = True) -> None:
+    """Raise a ``BudgetError`` where what is to stay in memory, or a part of it, leaves nothing of it.
+
+    Without ``max_memory``, of what the machine has.
+    """
+    allowed = usable_memory() if max_memory is None else max_memory
+    if size > max(allowed - BASE, allowed // 4):
+        raise BudgetError(
+            f"{shown(label)}: its {what} take {size:,} bytes, too many of the {allowed:,} that may be used",
+            next_step=f"raise --max-memory {f'to {-(-(size + BASE) // 2**20)}M' if all_ else 'well beyond'}",
+        )
 
 
 class TextMeter:
@@ -33,12 +51,7 @@ class TextMeter:
     def __init__(self, label: str, what: str, max_memory: int | None) -> None:
         self.label, self.what = label, what
         self.max_memory = max_memory
-        self.count = self.size = 0
-
-    @cached_property
-    def allowed(self) -> int:
-        """Bytes that the run may use."""
-        return usable_memory() if self.max_memory is None else self.max_memory
+        self.count = self.size = self._checked = 0
 
     def taken(self, texts: Sequence[str]) -> Sequence[str]:
         """Return the texts, which are counted.
@@ -48,16 +61,11 @@ class TextMeter:
         BudgetError
             With those before they take more than may be used.
         """
-        if not texts:
-            return texts
         self.count += len(texts)
         self.size += text_bytes(texts)
-        if self.size > max(self.allowed - BASE, self.allowed // 4):
-            raise BudgetError(
-                f"{shown(self.label)}: the first {self.count:,} {self.what} take {self.size:,} bytes, too many of "
-                f"the {self.allowed:,} that may be used",
-                next_step="raise --max-memory",
-            )
+        if self.size - self._checked > STEP:
+            check_room(self.label, f"first {self.count:,} {self.what}", self.size, self.max_memory, all_=False)
+            self._checked = self.size
         return texts
 
     def each(self, texts: Iterable[str]) -> Iterator[str]:
