@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from specaudit.api.common import check_scale, fraction
-from specaudit.budget import check_memory, scan_memory
+from specaudit.budget import check_memory, comparison_memory, scan_memory
 from specaudit.dataset import DataSet, IntArray
 from specaudit.embeddings import (
     HERE,
@@ -144,6 +144,12 @@ class Reader:
 
     def propose(self, before: DataSet, proposal: Proposal, ids_added: Ids | None) -> DataSet:
         """Return what a proposal makes of BEFORE."""
+        rows, held = before.embeddings.rows, held_texts(*self.opened)
+        check_memory(
+            lambda _: comparison_memory((rows, rows), (2, 2), before.embeddings.dimensions, 1),
+            self.opening["max_memory"],
+            held=held,
+        )
         kept = before.selected(proposal.times(before.embeddings, self.scanning["seed"]))
         if proposal.added is not None:
             extra = self.read(proposal.added, ids_added)

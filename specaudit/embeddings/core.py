@@ -26,6 +26,10 @@ BLOCK_BYTES = 8 << 20
 BAND_BYTES = 64 << 20
 
 
+MATCHED = 200
+"""Bytes of a row while what is said about it is found by its id, beside its texts and what a scan leaves."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """Consecutive rows."""
@@ -67,6 +71,13 @@ class Embeddings:
     max_memory: int | None = None  # bytes
     engine: Engine = field(default=HERE, repr=False)  # what passes over the rows
     findings: Findings | None = field(default=None, repr=False)  # where the source is a scan
+
+    @property
+    def room(self) -> int | None:
+        """Bytes that what is said about the rows may take; None where there is no limit."""
+        if self.max_memory is None:
+            return None
+        return max(self.max_memory - held_texts(self) - MATCHED * self.rows, self.max_memory // 4)
 
     def __enter__(self) -> Self:
         """Return itself."""

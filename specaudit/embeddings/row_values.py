@@ -124,7 +124,7 @@ def _row_values(source: Source, embeddings: Embeddings, name: str, content: Cont
     part = named_file(source, what)
     if part is not None and part.suffix != NPY:
         return _read_values(part, embeddings, name)
-    entries = vector_entries(part or source, what, content, embeddings.max_memory)
+    entries = vector_entries(part or source, what, content, embeddings.room)
     return entries, np.arange(len(entries.values))
 
 
@@ -140,7 +140,7 @@ def _check_count(entries: Entries, embeddings: Embeddings, name: str) -> None:
 def _read_values(part: Part, embeddings: Embeddings, what: str) -> tuple[Entries, IntArray]:
     """Return what a text file says, as it is written there (m,), and the row of each entry (m,)."""
     wanted = row_keys(embeddings), (what,)
-    fields = read_fields(part, wanted, truths=what == GROUP, max_memory=embeddings.max_memory)
+    fields = read_fields(part, wanted, truths=what == GROUP, max_memory=embeddings.room)
     name, texts = list(fields.columns.items())[-1]
     entries = Entries(label=part.label, values=texts, lines=fields.lines)
     key = next((other for other in fields.columns if other != name), None)

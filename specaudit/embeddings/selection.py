@@ -85,9 +85,9 @@ def _listed(source: Source, embeddings: Embeddings) -> tuple[Entries, IntArray]:
     """Return what a source lists, and the row of each entry."""
     part = named_file(source, "rows")
     if part is None or part.suffix == NPY:
-        entries = vector_entries(part or source, "selection", ROWS, embeddings.max_memory)
+        entries = vector_entries(part or source, "selection", ROWS, embeddings.room)
         return entries, _rows_of_vector(entries, embeddings)
-    fields = read_fields(part, (row_keys(embeddings),), max_memory=embeddings.max_memory)
+    fields = read_fields(part, (row_keys(embeddings),), max_memory=embeddings.room)
     ((name, texts),) = fields.columns.items()
     entries = Entries(label=part.label, values=texts, lines=fields.lines)
     return entries, rows_of_texts(name, entries, embeddings)
