@@ -301,6 +301,7 @@ def hold(names: Sequence[str]) -> Iterator[dict[str, object]]:
                         break
                     budget = wanted[1]
                 code = found.code
+                assert code != 2 or "--max-memory" in found.said, (command, found.said)
                 row = {
                     "shape": name, "command": command, "code": code, "budget": int(budget[:-1]),
                     "peak": round(found.peak), "refused": round(refused.peak), "seconds": round(found.seconds),
