@@ -22,6 +22,8 @@ FEWEST_ROWS = 128
 """Rows below which no budget is helped by taking fewer."""
 SCANNED = 80
 """Bytes of a row at the peak of a scan: hashes, their order, keys, copies."""
+NETWORKS = 3
+"""Networks of a run in training at once, at most."""
 TOLD = 120
 """Bytes of a row of which it is told what it is."""
 BESIDE = 60
@@ -134,14 +136,18 @@ def headroom_memory(rows: int, used: int, dimensions: int) -> int:
     return BASE + SCANNED * rows + 3 * 8 * used * dimensions + 2 * 8 * used**2
 
 
-def experiment_memory(rows: int, used: int, dimensions: int, threads: int) -> int:
-    """Return the bytes that training on `used` of `rows` rows needs: the kernel matrix, its modes, and solves."""
-    return BASE + 64 * rows + 3 * 8 * used * dimensions + (4 + 2 * threads) * 8 * used**2
+def experiment_memory(rows: int, used: int, dimensions: int, threads: int, *, hidden: int = 0) -> int:
+    """Return the bytes that training on `used` of `rows` rows needs: the kernel matrix, its modes, and solves.
+
+    Or networks of `hidden` units, with the state of their optimiser.
+    """
+    networks = 8 * threads * NETWORKS * dimensions * (6 * hidden + 3 * used) if hidden else 0
+    return BASE + 64 * rows + 3 * 8 * used * dimensions + (4 + 2 * threads) * 8 * used**2 + networks
 
 
-def machines_memory(train: int, threads: int) -> int:
+def machines_memory(train: int, dimensions: int, threads: int) -> int:
     """Return the bytes that kernel machines and their unlike ones need on so many training rows, a run a thread."""
-    return 16 * 8 * threads * train**2
+    return 8 * threads * train * (16 * train + 6 * dimensions)
 
 
 def _krylov_bytes(unique: int, steps: int, itemsize: int) -> int:

@@ -133,7 +133,7 @@ def test_memory_is_known_to_lack_before_anything_is_computed(capsys, monkeypatch
     def of(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr("specaudit.api.oracles.machines_memory", lambda train, runs: train**2 * 2**40)
+    monkeypatch.setattr("specaudit.api.oracles.machines_memory", lambda train, dimensions, runs: train**2 * 2**40)
     monkeypatch.setattr("specaudit.api.experimenting.operator_of", of)
     assert main(["experiment", "oracle", "rows.npy", "--seeds", "1"]) == 2
     assert "the run needs about" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from specaudit.experiments.network import Network, Training
 from specaudit.experiments.oracle import Comparison, chosen, cut_weights, oracle_experiment
 from specaudit.experiments.outcomes import estimates
 from specaudit.experiments.sampler_run import Schedule, sampled_run
-from specaudit.experiments.sampler_task import noisy, sampler_task
+from specaudit.experiments.sampler_task import components, noisy, sampler_task
 from specaudit.experiments.sampler_verdict import Verdict, judged
 from specaudit.experiments.samplers import SAMPLERS, Seen, probe
 from specaudit.experiments.slopes import Estimate, estimated
@@ -123,6 +123,15 @@ def test_weights_have_mean_one_and_stay_within_the_cap(task, name, scale):
         np.testing.assert_allclose(weights, 1.0)
     elif name not in ("guarded", "probe"):
         assert weights.max() > 2.0
+
+
+def test_components_of_wide_rows_are_those_of_their_own_decomposition():
+    rows = np.random.default_rng(3).standard_normal((20, 100)) * np.arange(1, 101) ** -0.5
+    rows -= rows.mean(axis=0)
+    axes, spread = components(rows)
+    _, singular, expected = np.linalg.svd(rows, full_matrices=False)
+    np.testing.assert_allclose(spread, singular[: len(spread)] / np.sqrt(20), rtol=1e-9)
+    np.testing.assert_allclose(np.abs(axes.T @ expected[: len(spread)].T), np.eye(len(spread)), atol=1e-9)
 
 
 def test_a_probe_finds_a_loss_that_is_linear_in_the_components(task):

@@ -114,6 +114,11 @@ class Task:
                 raise ConfigError(f"--{name}: expected {least:,} to {most:,}, got {getattr(self, name):,}")
 
     @property
+    def units(self) -> int:
+        """Hidden units of a network; 0 for kernel ridge regression."""
+        return self.hidden if self.model == "mlp" else 0
+
+    @property
     def kind(self) -> str:
         """The target: labels or gp."""
         return self.target or ("gp" if self.labels is None else "labels")
@@ -213,7 +218,7 @@ def opened(
             )
         dimensions, at_once = data.embeddings.dimensions, min(threads, task.seeds)
         check_memory(
-            lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once),
+            lambda most: experiment_memory(data.rows, min(size, most), dimensions, at_once, hidden=task.units),
             task.max_memory,
             task.max_rows,
             held=held_texts(data.embeddings),

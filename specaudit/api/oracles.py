@@ -104,9 +104,9 @@ def oracle_experiment(
     allowed = task.max_memory
 
     def check(data: DataSet, used: int, runs: int) -> None:
-        matrices = experiment_memory(data.rows, used, data.embeddings.dimensions, runs)
+        matrices = experiment_memory(data.rows, used, data.embeddings.dimensions, runs, hidden=task.units)
         check_memory(
-            lambda most: matrices + machines_memory(min(used, most), runs),
+            lambda most: matrices + machines_memory(min(used, most), data.embeddings.dimensions, runs),
             allowed,
             train_rows,
             flags="--train-rows",

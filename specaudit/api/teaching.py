@@ -79,7 +79,11 @@ def synthetic_span(
         """Of generated rows there are never more than of others."""
         check_memory(
             lambda most: experiment_memory(
-                data.rows, (used := min(size, most)) + min(added, used), data.embeddings.dimensions, at_once
+                data.rows,
+                (used := min(size, most)) + min(added, used),
+                data.embeddings.dimensions,
+                at_once,
+                hidden=task.units,
             ),
             task.max_memory,
             task.max_rows,

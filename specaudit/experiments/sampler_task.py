@@ -21,6 +21,8 @@ from specaudit.operators import DenseOperator
 
 HELD = 0.3
 """Held-out rows for each training row, at most."""
+WIDE = 4
+"""Columns for each row from which principal components are worked out on the rows' side."""
 COMPONENTS = 32
 """Principal components that a probe sees."""
 FEWEST_MODES = 32
@@ -100,19 +102,19 @@ def sampler_task(problem: Problem, run: int, rows: int, network: Network | None 
             f"expected at least {FEWEST_MODES}",
             next_step="use a kernel of distances, such as laplace, or more rows",
         )
-    points = problem.rows[train]
-    mean = points.mean(axis=0)
-    centred = points - mean
-    axes, spread = _components(centred)
     machines = (
         kernel_machines(problem.kernel, problem.rows[used], matrix, across)
         if network is None
-        else network_machines(network, points, problem.rows[held], seed=problem.seed + run)
+        else network_machines(network, problem.rows[train], problem.rows[held], seed=problem.seed + run)
     )
+    centred = problem.rows[train]
+    mean = centred.mean(axis=0)
+    centred -= mean
+    axes, spread = components(centred)
     return SamplerTask(
         modes=modes,
         across=across,
-        nearest=rows_around(centred / np.abs(centred).max(), neighbors=NEAREST, threads=1).places,
+        nearest=rows_around(centred / max(centred.max(), -centred.min()), neighbors=NEAREST, threads=1).places,
         components=centred @ axes / spread,
         held_components=(problem.rows[held] - mean) @ axes / spread,
         targets=values[train],
@@ -146,8 +148,13 @@ def noisy(targets: FloatArray, share: float, *, seed: int | Sequence[int]) -> tu
     return changed, wrong
 
 
-def _components(centred: FloatArray) -> tuple[FloatArray, FloatArray]:
+def components(centred: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return principal axes (d, c) of rows (n, d), and the standard deviation along each."""
+    if centred.shape[1] > WIDE * len(centred):  # to decompose the rows themselves takes their memory several times
+        squares, vectors = eigh(centred @ centred.T)
+        kept = min(COMPONENTS, int((squares > 1e-12 * squares[-1]).sum()))
+        singular = np.sqrt(squares[::-1][:kept])
+        return centred.T @ vectors[:, ::-1][:, :kept] / singular, singular / np.sqrt(len(centred))
     _, singular, axes = np.linalg.svd(centred, full_matrices=False)
     kept = min(COMPONENTS, int((singular > 1e-9 * singular[0]).sum()))
     return axes[:kept].T, singular[:kept] / np.sqrt(len(centred))
