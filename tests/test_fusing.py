@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 from cli_fixtures import clean, refused
 
 from specaudit import api, config
+from specaudit.budget import BASE, peak_memory
 from specaudit.cli import main
 from specaudit.documents import read_document
 from specaudit.embeddings import open_embeddings, paired
-from specaudit.errors import ConfigError, InputError
+from specaudit.errors import BudgetError, ConfigError, InputError
 from specaudit.estimate import estimate_dense
 from specaudit.exponent import critical_value, jackknife_error, slope_over
 from specaudit.kernels import FUSINGS, FusedKernel, choose_kernel
@@ -67,6 +70,52 @@ def test_the_operator_is_the_product_or_mean_of_the_matrices(by, name, tolerance
     np.testing.assert_allclose(found.diagonal, weights)
     ours = np.linalg.eigvalsh(found.matrix.astype(float))
     np.testing.assert_allclose(ours, np.linalg.eigvalsh(expected), atol=found.rounding + tolerance)
+
+
+@pytest.mark.parametrize("by", FUSINGS)
+def test_a_kernel_with_itself_needs_its_rows_once(by):
+    rows = sides(count=600)[0]
+    weights = np.random.default_rng(1).integers(1, 4, len(rows))
+    kernel = choose_kernel("laplace", rows)
+    once, twice = (FusedKernel(sides=(kernel, kernel), columns=columns, by=by) for columns in (None, LEFT))
+    found = dense_operator(once, rows, weights)
+    expected = dense_operator(twice, np.hstack([rows, rows]), weights)
+    np.testing.assert_allclose(found.matrix, expected.matrix, rtol=1e-6)
+
+
+@pytest.mark.parametrize("wide", [(20_000, 2), (2, 20_000), (10_000, 10_002)])
+def test_matrices_are_made_in_the_memory_that_is_counted_however_sides_share_the_columns(monkeypatch, wide):
+    rng = np.random.default_rng(0)
+    one, two = (rng.standard_normal((200, columns)).astype(np.float32) for columns in wide)
+    peaks = []
+
+    def traced(*arguments, **options):
+        tracemalloc.reset_peak()
+        made = dense_operator(*arguments, **options)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        return made
+
+    monkeypatch.setattr("specaudit.api.fusing.dense_operator", traced)
+    tracemalloc.start()
+    try:
+        api.fused_fit(one, two, threads=1)
+    finally:
+        tracemalloc.stop()
+    assert len(peaks) == 5
+    assert max(peaks) < peak_memory(200, 200, sum(wide), covariance=False) - BASE
+
+
+def test_ids_of_both_sides_count_in_the_memory(monkeypatch):
+    monkeypatch.setattr("specaudit.api.fusing.NAMED", 1 << 20)
+    names = [str(n) for n in range(ROWS)]
+    enough = peak_memory(ROWS, ROWS, LEFT + RIGHT, covariance=False) + (1 << 28)
+    api.fused_fit(*sides(), max_memory=enough)
+    with pytest.raises(BudgetError) as one:
+        api.fused_fit(*sides(), ids=names, max_memory=enough)
+    with pytest.raises(BudgetError) as both:
+        api.fused_fit(*sides(), ids=names, other_ids=names, max_memory=enough)
+    least = [int(re.search(r"--max-memory to (\d+)M", str(caught.value))[1]) for caught in (one, both)]
+    assert least[1] - least[0] == ROWS
 
 
 @pytest.mark.parametrize("by", FUSINGS)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from specaudit.api.common import MAX_ROWS, check_arguments, check_scale, environment, fraction
 from specaudit.api.graph_plan import GraphPlan
 from specaudit.api.planning import check_fit, index_room
-from specaudit.budget import usable_threads
+from specaudit.budget import NAMED, usable_threads
 from specaudit.cells import IntArray
 from specaudit.documents import Fit, Fusion
 from specaudit.embeddings import Embeddings, open_embeddings, paired
@@ -66,8 +66,8 @@ class _Side:
         found = estimate_dense(kernel, dense_operator(kernel, rows, weights, threads=threads), weights, seed=seed)
         itself = found
         if by == "product":  # that of a kernel with itself is sharper, which moves b on a window with no other side
-            twice = FusedKernel(sides=(kernel, kernel), columns=rows.shape[1], by=by)
-            operator = dense_operator(twice, np.hstack([rows, rows]), weights, threads=threads)
+            twice = FusedKernel(sides=(kernel, kernel), columns=None, by=by)
+            operator = dense_operator(twice, rows, weights, threads=threads)
             itself = estimate_dense(twice, operator, weights, seed=seed)
         if len(rows) < len(self.rows):
             reason = "rows of this side repeat where the other's differ, so that groups of rows do not pair"
@@ -144,7 +144,8 @@ def fused_fit(
         two = stack.enter_context(open_embeddings(other, ids=other_ids, max_memory=max_memory))
         name = f"{one.name}{SIGNS[by]}{two.name}"
         pair = paired(one, two, name=name)
-        check_fit(pair, kernels, max_rows, dense, max_memory)
+        names = NAMED * sum(side.rows for side in (one, two) if side.ids is not None)
+        check_fit(pair, kernels, max_rows, dense, max_memory, beside=names)
         scans = [_scanned(embeddings, report, seed, 2, normalize) for embeddings in (one, two)]
         found = _scanned(pair, report, seed, max_rows, "none")
         sampled = pair.take(found.sample.rows)
@@ -154,6 +155,7 @@ def fused_fit(
                 (one, two), scans, np.split(sampled, [one.dimensions], axis=1), strict=True
             )
         ]
+        del sampled
         chosen = [[choose_kernel(kernel, side.rows, normalize=normalize) for side in sides] for kernel in kernels]
         scaled = paired(
             one,
