@@ -12,6 +12,7 @@ import pytest
 from cli_fixtures import clean, refused
 
 from specaudit import api, config
+from specaudit.api.fusing import pairs_together
 from specaudit.budget import BASE, peak_memory
 from specaudit.cli import main
 from specaudit.documents import read_document
@@ -173,6 +174,34 @@ def test_differences_are_jackknifed_over_the_same_groups():
     )
     assert found.move == "flatter"
     assert paired_difference(estimates[1], estimates[0]).move == "steeper"
+
+
+def repeated(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a circle, of which each pair has one of 16, beside points of their own."""
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, (2, ROWS))
+    angles[0] = angles[0][np.random.default_rng(seed + 1).integers(16, size=ROWS)]
+    return tuple(np.c_[np.cos(angle), np.sin(angle)] for angle in angles)
+
+
+def test_pairs_of_a_row_are_kept_together():
+    one, two = repeated()
+    for rows in ([one, two], [two, one]):
+        order = pairs_together(rows, 0)
+        assert sorted(order) == list(range(ROWS))
+        assert np.count_nonzero((np.diff(one[order], axis=0) != 0).any(axis=1)) == 15
+    assert (order != pairs_together([two, one], 1)).any()
+    assert pairs_together([two, two], 0).tolist() == list(range(ROWS))
+
+
+def test_errors_are_of_draws_of_the_rows_that_repeat(monkeypatch):
+    one, two = repeated()
+    found = api.fused_fit(one, two).spectra["laplace"].exponent
+    shuffled = np.random.default_rng(5).permutation(ROWS)
+    assert api.fused_fit(one[shuffled], two[shuffled]).spectra["laplace"].exponent == found
+    monkeypatch.setattr("specaudit.api.fusing.pairs_together", lambda rows, seed: np.arange(len(rows[0])))
+    apart = api.fused_fit(one, two).spectra["laplace"].exponent
+    assert found.slope == pytest.approx(apart.slope)
+    assert found.sampling_error > 2 * apart.sampling_error
 
 
 def test_rows_are_matched_by_id(folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from specaudit.embeddings import Embeddings, open_embeddings, paired
 from specaudit.errors import ConfigError
 from specaudit.estimate import Estimate, estimate_dense
 from specaudit.graph import nearest_neighbours
-from specaudit.hashing import hash_rows
+from specaudit.hashing import hash_rows, row_keys
 from specaudit.kernels import (
     FUSINGS,
     KERNELS,
@@ -174,7 +174,9 @@ def fused_fit(
                 threads=cores,
                 progress=fraction(stage.update),
             )
-        copies = found.sample.weights
+        order = pairs_together([side.rows for side in sides], seed)
+        sides = [replace(side, rows=side.rows[order]) for side in sides]
+        copies = found.sample.weights[order]
         fused: dict[str, Estimate] = {}
         alone: tuple[dict[str, Alone], dict[str, Alone]] = ({}, {})
         for kernel, (left, right) in zip(kernels, chosen, strict=True):
@@ -215,6 +217,18 @@ def check_fused(kernels: Sequence[str], by: str) -> None:
             "--fuse: the linear kernel's second moments cannot be fused, only dense kernels of distances can",
             next_step="use --kernel laplace",
         )
+
+
+def pairs_together(sides: Sequence[FloatArray], seed: int) -> IntArray:
+    """Return an order of pairs (m,) in which those of one row are together; as they are where no row repeats.
+
+    A row is one of the side (m, d) with fewer different ones. Its pairs are not drawn each by itself: unless the
+    jackknife's groups and the nested half hold all of them or none, they do not show by how much other draws differ.
+    """
+    hashes = min((hash_rows(rows)[0] for rows in sides), key=lambda of: len(np.unique(of)))
+    if len(np.unique(hashes)) == len(hashes):
+        return np.arange(len(hashes))
+    return np.argsort(row_keys(hashes, seed), kind="stable")
 
 
 def _scanned(embeddings: Embeddings, report: Progress, seed: int, max_rows: int, normalize: Normalize) -> Scan:
