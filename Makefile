@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
-BENCHMARKS := accuracy unseen speed jackknife scan gate_speed verdicts removed neighbours graph graph_scale span prune frontier dynamics dynamics_pictures static_limit oracle synthetic_span workers reliability
+BENCHMARKS := accuracy unseen speed jackknife scan gate_speed verdicts removed neighbours graph graph_scale span prune frontier dynamics dynamics_pictures static_limit oracle synthetic_span fuse workers reliability
 
 .PHONY: help audit test check bench fuzz docs
 

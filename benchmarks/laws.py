@@ -75,9 +75,9 @@ def harmonics(dimension: int, degree: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def sphere_population(kernel: str, dimension: int, bandwidth: float) -> Population:
+def sphere_population(kernel: str, dimension: int, bandwidth: float, last: int | None = None) -> Population:
     """Return the eigenvalues of an isotropic kernel on S^dimension; degrees past the last follow their power."""
-    last = DEGREES[dimension]
+    last = last or DEGREES[dimension]
     angle, weight = _nodes(3 * last)
     weight = weight * np.sin(angle) ** (dimension - 1)
     weight /= weight.sum()

@@ -109,13 +109,13 @@ class FusedKernel:
     sides
         The kernels of both, of one name, each with a profile and its own bandwidth.
     columns
-        Of the first side; those after them are the second's.
+        Of the first side; those after them are the second's. None where both are of all columns.
     by
         A key of `FUSINGS`.
     """
 
     sides: tuple[Kernel, Kernel]
-    columns: int
+    columns: int | None
     by: Fusing
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Protocol
 
@@ -152,7 +152,10 @@ def dense_operator(
         Under the linear kernel, if the rows' products would leave the range of float32.
     """
     n = len(rows)
-    if isinstance(kernel, FusedKernel):
+    if isinstance(kernel, FusedKernel) and kernel.columns is None:
+        sides = [_Side.of(kernel.sides[0], rows, weights)]
+        sides.append(replace(sides[0], kernel=kernel.sides[1]))
+    elif isinstance(kernel, FusedKernel):
         columns = (rows[:, : kernel.columns], rows[:, kernel.columns :])
         sides = [_Side.of(one, part, weights) for one, part in zip(kernel.sides, columns, strict=True)]
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,13 @@ import pytest
 from cli_fixtures import clean, refused
 
 from specaudit import api, config
+from specaudit.api.fusing import pairs_together
+from specaudit.budget import BASE, peak_memory
 from specaudit.cli import main
 from specaudit.documents import read_document
 from specaudit.embeddings import open_embeddings, paired
-from specaudit.errors import ConfigError, InputError
+from specaudit.embeddings.texts import text_bytes
+from specaudit.errors import BudgetError, ConfigError, InputError
 from specaudit.estimate import estimate_dense
 from specaudit.exponent import critical_value, jackknife_error, slope_over
 from specaudit.kernels import FUSINGS, FusedKernel, choose_kernel
@@ -67,6 +72,49 @@ def test_the_operator_is_the_product_or_mean_of_the_matrices(by, name, tolerance
     np.testing.assert_allclose(found.diagonal, weights)
     ours = np.linalg.eigvalsh(found.matrix.astype(float))
     np.testing.assert_allclose(ours, np.linalg.eigvalsh(expected), atol=found.rounding + tolerance)
+
+
+@pytest.mark.parametrize("by", FUSINGS)
+def test_a_kernel_with_itself_needs_its_rows_once(by):
+    rows = sides(count=600)[0]
+    weights = np.random.default_rng(1).integers(1, 4, len(rows))
+    kernel = choose_kernel("laplace", rows)
+    once, twice = (FusedKernel(sides=(kernel, kernel), columns=columns, by=by) for columns in (None, LEFT))
+    found = dense_operator(once, rows, weights)
+    expected = dense_operator(twice, np.hstack([rows, rows]), weights)
+    np.testing.assert_allclose(found.matrix, expected.matrix, rtol=1e-6)
+
+
+@pytest.mark.parametrize("wide", [(20_000, 2), (2, 20_000), (10_000, 10_002)])
+def test_matrices_are_made_in_the_memory_that_is_counted_however_sides_share_the_columns(monkeypatch, wide):
+    rng = np.random.default_rng(0)
+    one, two = (rng.standard_normal((200, columns)).astype(np.float32) for columns in wide)
+    peaks = []
+
+    def traced(*arguments, **options):
+        tracemalloc.reset_peak()
+        made = dense_operator(*arguments, **options)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        return made
+
+    monkeypatch.setattr("specaudit.api.fusing.dense_operator", traced)
+    tracemalloc.start()
+    try:
+        api.fused_fit(one, two, threads=1)
+    finally:
+        tracemalloc.stop()
+    assert len(peaks) == 5
+    assert max(peaks) < peak_memory(200, 200, sum(wide), covariance=False) - BASE
+
+
+def test_ids_of_both_sides_count_in_the_memory():
+    names = [f"{n:010000d}" for n in range(ROWS)]
+    least = []
+    for given in ({}, {"ids": names}, {"ids": names, "other_ids": names}):
+        with pytest.raises(BudgetError) as caught:
+            api.fused_fit(*sides(), **given, max_memory=BASE)
+        least.append(int(re.search(r"--max-memory to (\d+)M", str(caught.value))[1]))
+    assert np.diff(least) == pytest.approx([text_bytes(names) / 2**20] * 2, abs=1)
 
 
 @pytest.mark.parametrize("by", FUSINGS)
@@ -124,6 +172,34 @@ def test_differences_are_jackknifed_over_the_same_groups():
     )
     assert found.move == "flatter"
     assert paired_difference(estimates[1], estimates[0]).move == "steeper"
+
+
+def repeated(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a circle, of which each pair has one of 16, beside points of their own."""
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, (2, ROWS))
+    angles[0] = angles[0][np.random.default_rng(seed + 1).integers(16, size=ROWS)]
+    return tuple(np.c_[np.cos(angle), np.sin(angle)] for angle in angles)
+
+
+def test_pairs_of_a_row_are_kept_together():
+    one, two = repeated()
+    for rows in ([one, two], [two, one]):
+        order = pairs_together(rows, 0)
+        assert sorted(order) == list(range(ROWS))
+        assert np.count_nonzero((np.diff(one[order], axis=0) != 0).any(axis=1)) == 15
+    assert (order != pairs_together([two, one], 1)).any()
+    assert pairs_together([two, two], 0).tolist() == list(range(ROWS))
+
+
+def test_errors_are_of_draws_of_the_rows_that_repeat(monkeypatch):
+    one, two = repeated()
+    found = api.fused_fit(one, two).spectra["laplace"].exponent
+    shuffled = np.random.default_rng(5).permutation(ROWS)
+    assert api.fused_fit(one[shuffled], two[shuffled]).spectra["laplace"].exponent == found
+    monkeypatch.setattr("specaudit.api.fusing.pairs_together", lambda rows, seed: np.arange(len(rows[0])))
+    apart = api.fused_fit(one, two).spectra["laplace"].exponent
+    assert found.slope == pytest.approx(apart.slope)
+    assert found.sampling_error > 2 * apart.sampling_error
 
 
 def test_rows_are_matched_by_id(folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,11 @@ from specaudit.api.planning import check_fit, index_room
 from specaudit.budget import usable_threads
 from specaudit.cells import IntArray
 from specaudit.documents import Fit, Fusion
-from specaudit.embeddings import Embeddings, open_embeddings, paired
+from specaudit.embeddings import Embeddings, held_texts, open_embeddings, paired
 from specaudit.errors import ConfigError
 from specaudit.estimate import Estimate, estimate_dense
 from specaudit.graph import nearest_neighbours
-from specaudit.hashing import hash_rows
+from specaudit.hashing import hash_rows, row_keys
 from specaudit.kernels import (
     FUSINGS,
     KERNELS,
@@ -66,8 +66,8 @@ class _Side:
         found = estimate_dense(kernel, dense_operator(kernel, rows, weights, threads=threads), weights, seed=seed)
         itself = found
         if by == "product":  # that of a kernel with itself is sharper, which moves b on a window with no other side
-            twice = FusedKernel(sides=(kernel, kernel), columns=rows.shape[1], by=by)
-            operator = dense_operator(twice, np.hstack([rows, rows]), weights, threads=threads)
+            twice = FusedKernel(sides=(kernel, kernel), columns=None, by=by)
+            operator = dense_operator(twice, rows, weights, threads=threads)
             itself = estimate_dense(twice, operator, weights, seed=seed)
         if len(rows) < len(self.rows):
             reason = "rows of this side repeat where the other's differ, so that groups of rows do not pair"
@@ -144,7 +144,7 @@ def fused_fit(
         two = stack.enter_context(open_embeddings(other, ids=other_ids, max_memory=max_memory))
         name = f"{one.name}{SIGNS[by]}{two.name}"
         pair = paired(one, two, name=name)
-        check_fit(pair, kernels, max_rows, dense, max_memory)
+        check_fit(pair, kernels, max_rows, dense, max_memory, beside=held_texts(two))
         scans = [_scanned(embeddings, report, seed, 2, normalize) for embeddings in (one, two)]
         found = _scanned(pair, report, seed, max_rows, "none")
         sampled = pair.take(found.sample.rows)
@@ -154,6 +154,7 @@ def fused_fit(
                 (one, two), scans, np.split(sampled, [one.dimensions], axis=1), strict=True
             )
         ]
+        del sampled
         chosen = [[choose_kernel(kernel, side.rows, normalize=normalize) for side in sides] for kernel in kernels]
         scaled = paired(
             one,
@@ -172,7 +173,9 @@ def fused_fit(
                 threads=cores,
                 progress=fraction(stage.update),
             )
-        copies = found.sample.weights
+        order = pairs_together([side.rows for side in sides], seed)
+        sides = [replace(side, rows=side.rows[order]) for side in sides]
+        copies = found.sample.weights[order]
         fused: dict[str, Estimate] = {}
         alone: tuple[dict[str, Alone], dict[str, Alone]] = ({}, {})
         for kernel, (left, right) in zip(kernels, chosen, strict=True):
@@ -213,6 +216,18 @@ def check_fused(kernels: Sequence[str], by: str) -> None:
             "--fuse: the linear kernel's second moments cannot be fused, only dense kernels of distances can",
             next_step="use --kernel laplace",
         )
+
+
+def pairs_together(sides: Sequence[FloatArray], seed: int) -> IntArray:
+    """Return an order of pairs (m,) in which those of one row are together; as they are where no row repeats.
+
+    A row is one of the side (m, d) with fewer different ones. Its pairs are not drawn each by itself: unless the
+    jackknife's groups and the nested half hold all of them or none, they do not show by how much other draws differ.
+    """
+    hashes = min((hash_rows(rows)[0] for rows in sides), key=lambda of: len(np.unique(of)))
+    if len(np.unique(hashes)) == len(hashes):
+        return np.arange(len(hashes))
+    return np.argsort(row_keys(hashes, seed), kind="stable")
 
 
 def _scanned(embeddings: Embeddings, report: Progress, seed: int, max_rows: int, normalize: Normalize) -> Scan:

@@ -390,13 +390,22 @@ def peak_of(
 
 
 def check_fit(
-    embeddings: Embeddings, kernels: Sequence[str], max_rows: int, graph: GraphPlan, max_memory: int | None
+    embeddings: Embeddings,
+    kernels: Sequence[str],
+    max_rows: int,
+    graph: GraphPlan,
+    max_memory: int | None,
+    *,
+    beside: int = 0,
 ) -> None:
-    """Raise BudgetError unless a fit is within its memory; the message says how few rows of a dense matrix are."""
+    """Raise BudgetError unless a fit, with bytes `beside` it, is within its memory.
+
+    The message says how few rows of a dense matrix are.
+    """
 
     def need(most: int) -> int:
         use = graph if most == max_rows else replace(graph, operator="dense", dense_rows=most, sampled=most)
-        return peak_of(embeddings, kernels, most, use, max_memory)
+        return peak_of(embeddings, kernels, most, use, max_memory) + beside
 
     dense = "--max-rows" if graph.operator == "dense" else "--operator dense --max-rows"
     check_memory(need, max_memory, max_rows, flags=dense)

@@ -35,7 +35,10 @@ LEARNING: dict[str, Explanation] = {
         "with no second embedding at all: what the second one adds is the difference from that. Near copies are "
         "pairs that are near on both sides, in units of the bandwidths.",
         action="Read b of each embedding alone, and fused with itself, beside it; a move is told where the "
-        "difference on the same groups of rows has an interval on one side of 0. Each b is of its own window.",
+        "difference on the same groups of rows has an interval on one side of 0. Each b is of its own window. Where "
+        "rows of a side repeat, as pictures with many captions do, intervals are wider, as pairs of one row are not "
+        "drawn each by itself; where rows of both sides do, only those of the side with fewer different rows are "
+        "allowed for.",
     ),
     "below": Explanation(
         title="the frontier is below the first mode",
