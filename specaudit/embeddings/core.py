@@ -18,7 +18,7 @@ from specaudit.embeddings.matrices import Array, Clipped, DType, Matrix, block_r
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.passes import HERE, A, Band, Engine, R
 from specaudit.embeddings.sources import Part
-from specaudit.embeddings.texts import text_bytes
+from specaudit.embeddings.texts import label_bytes, text_bytes
 from specaudit.embeddings.unopened import Unopened
 from specaudit.errors import InputError
 
@@ -237,8 +237,9 @@ def _values(part: Embeddings, _: None) -> Array:
 
 def held_texts(*embeddings: Embeddings) -> int:
     """Return the bytes that the ids and groups of the rows of some embeddings take, those that they share once."""
-    texts = {id(names): names for e in embeddings for names in (e.ids, e.groups and tuple(set(e.groups)))}
-    return sum(map(text_bytes, texts.values()))
+    ids = {id(e.ids): e.ids for e in embeddings}
+    groups = {id(e.groups): e.groups for e in embeddings}
+    return sum(map(text_bytes, ids.values())) + sum(map(label_bytes, groups.values()))
 
 
 def concatenated(first: Embeddings, second: Embeddings) -> Embeddings:

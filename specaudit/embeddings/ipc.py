@@ -145,7 +145,8 @@ def _located(part: Part, file: io.FileIO, options: Options) -> JoinedMatrix | No
     ids: list[str] = []
     groups: list[str] = []
     rows = dimensions = 0
-    named, labelled = (TextMeter(part.label, what, options.max_memory) for what in ("ids", "labels"))
+    named = TextMeter(part.label, "ids", options.max_memory)
+    labelled = TextMeter(part.label, "labels", options.max_memory, repeated=True)
     for batch in batches:
         names = read_names(batch, columns.id_name, row_teller(part.label, rows))
         groups += labelled.taken(read_names(batch, columns.group_name, row_teller(part.label, rows)) or ())

@@ -71,10 +71,9 @@ def read_parquet(part: Part, options: Options) -> BandMatrix | FileMatrix:
         _check_packed(
             table, columns, int(groups[-1]) * dimensions * columns.dtype.itemsize, file_size(file), part.label
         )
-        ids, labels = (
-            _read_names(table, name, TextMeter(part.label, what, options.max_memory))
-            for name, what in ((columns.id_name, "ids"), (columns.group_name, "labels"))
-        )
+        ids = _read_names(table, columns.id_name, TextMeter(part.label, "ids", options.max_memory))
+        meter = TextMeter(part.label, "labels", options.max_memory, repeated=True)
+        labels = _read_names(table, columns.group_name, meter)
         layout = _Layout(label=part.label, columns=columns, dimensions=dimensions, groups=groups, ids=ids)
         if not columns.listed:
             return _copied(table, layout, labels)

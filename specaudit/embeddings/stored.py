@@ -230,14 +230,14 @@ def spool_rows(
     rows = 0
     ids: list[str] = []
     groups: list[str] = []
-    known: dict[str, str] = {}  # a label is in memory once
-    named, labelled = (TextMeter(label, what, max_memory) for what in ("ids", "labels"))
+    named = TextMeter(label, "ids", max_memory)
+    labelled = TextMeter(label, "labels", max_memory, repeated=True)
     with spooling(label) as spool:
         for block in blocks:
             spool.write(np.ascontiguousarray(block.values, dtype).data)
             rows += len(block.values)
             ids += named.taken(block.ids or ())
-            groups += (known.setdefault(name, name) for name in labelled.taken(block.groups or ()))
+            groups += labelled.taken(block.groups or ())
             del block  # before the next one is decoded
     shape = (rows, dimensions)
     return from_spool(

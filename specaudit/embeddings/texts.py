@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from specaudit.embeddings.display import shown
 from specaudit.errors import BudgetError
@@ -11,6 +12,8 @@ from specaudit.machine import BASE, usable_memory
 
 PLACES = 100
 """Bytes of a text beside itself: its places in lists, in a tuple and in a set."""
+PLACE = 16
+"""Bytes of a place in a list, and in the tuple that is made of it."""
 TEXT = sys.getsizeof("") + PLACES
 """Bytes of a text beside its characters."""
 
@@ -22,6 +25,11 @@ STEP = 1 << 20
 def text_bytes(texts: Collection[str] | None) -> int:
     """Return the bytes that texts take."""
     return 0 if texts is None else sum(map(sys.getsizeof, texts)) + PLACES * len(texts)
+
+
+def label_bytes(labels: Sequence[str] | None) -> int:
+    """Return the bytes that texts take, each of which is in memory once."""
+    return 0 if labels is None else PLACE * len(labels) + text_bytes(set(labels))
 
 
 def check_room(label: str, what: str, size: int, max_memory: int | None, *, all_: bool = True) -> None:
@@ -46,12 +54,15 @@ class TextMeter:
         How errors name the file, and its texts.
     max_memory
         Bytes that the run may use; None for what the machine has.
+    repeated
+        Whether a text is in memory once, however many rows have it.
     """
 
-    def __init__(self, label: str, what: str, max_memory: int | None) -> None:
+    def __init__(self, label: str, what: str, max_memory: int | None, *, repeated: bool = False) -> None:
         self.label, self.what = label, what
         self.max_memory = max_memory
         self.count = self.size = self._checked = 0
+        self._known: dict[str, str] | None = {} if repeated else None
 
     def taken(self, texts: Sequence[str]) -> Sequence[str]:
         """Return the texts, which are counted.
@@ -62,7 +73,14 @@ class TextMeter:
             With those before they take more than may be used.
         """
         self.count += len(texts)
-        self.size += text_bytes(texts)
+        if self._known is None:
+            self.size += text_bytes(texts)
+        else:
+            before = len(self._known)
+            texts = [self._known.setdefault(text, text) for text in texts]
+            self.size += PLACE * len(texts) + text_bytes(
+                list(islice(reversed(self._known), len(self._known) - before))
+            )
         if self.size - self._checked > STEP:
             check_room(self.label, f"first {self.count:,} {self.what}", self.size, self.max_memory, all_=False)
             self._checked = self.size
