@@ -105,7 +105,8 @@ def read_groups(source: Source, embeddings: Embeddings) -> tuple[str, ...]:
             f"{entries.told(bad)} as the label of {embeddings.locate(int(rows[bad]))}, expected a label",
             next_step="give every row a label",
         )
-    return tuple(labels[entry] for entry in np.argsort(rows).tolist())
+    known: dict[str, str] = {}  # a label is in memory once
+    return tuple(known.setdefault(labels[entry], labels[entry]) for entry in np.argsort(rows).tolist())
 
 
 def _row_numbers(source: Source, embeddings: Embeddings, name: str) -> tuple[Entries, IntArray, FloatArray]:

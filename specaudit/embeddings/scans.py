@@ -107,9 +107,9 @@ def pack_scan(
         "kept": embeddings.take(kept),
     }
     if embeddings.ids is not None:
-        names = [name.encode(errors="surrogatepass") for name in embeddings.ids]
-        arrays["ids"] = np.frombuffer(b"".join(names), np.uint8)
-        arrays["id_ends"] = np.cumsum([len(name) for name in names], dtype=np.int64)
+        lengths = (len(name if name.isascii() else _encoded(name)) for name in embeddings.ids)
+        arrays["ids"] = np.frombuffer(_encoded("".join(embeddings.ids)), np.uint8)
+        arrays["id_ends"] = np.cumsum(np.fromiter(lengths, np.int64, embeddings.rows))
     digests = shard_digests(embeddings.shards, findings, embeddings.dimensions)
     header = {
         "schema": SCHEMA,
@@ -131,6 +131,10 @@ def pack_scan(
             with _added(archive, f"{name}.npy") as file:
                 np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
     return out.getvalue()
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 def _added(archive: zipfile.ZipFile, name: str) -> IO[bytes]:

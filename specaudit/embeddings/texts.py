@@ -78,9 +78,8 @@ class TextMeter:
         else:
             before = len(self._known)
             texts = [self._known.setdefault(text, text) for text in texts]
-            self.size += PLACE * len(texts) + text_bytes(
-                list(islice(reversed(self._known), len(self._known) - before))
-            )
+            new = list(islice(reversed(self._known), len(self._known) - before))
+            self.size += PLACE * len(texts) + text_bytes(new)
         if self.size - self._checked > STEP:
             check_room(self.label, f"first {self.count:,} {self.what}", self.size, self.max_memory, all_=False)
             self._checked = self.size
