@@ -272,9 +272,9 @@ def _assemble(
     dtype = np.result_type(*(matrix.dtype for matrix in matrices))
     if max_memory is not None and first.dimensions * dtype.itemsize > max_memory // 4:
         raise BudgetError(
-            f"{shown(name)}: one row takes {first.dimensions * dtype.itemsize:,} bytes, more than a quarter "
+            f"{shown(name)}: one row takes {(size := first.dimensions * dtype.itemsize):,} bytes, more than a quarter "
             f"of the {max_memory:,} byte{'s' * (max_memory != 1)} that may be used",
-            next_step="raise --max-memory",
+            next_step=f"raise --max-memory to {-(-4 * size // 2**20)}M",
         )
     found = Embeddings(
         name=shown(name),
