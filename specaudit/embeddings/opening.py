@@ -270,9 +270,10 @@ def _assemble(
             )
     starts = np.cumsum([0, *(matrix.rows for matrix in matrices)]).tolist()
     dtype = np.result_type(*(matrix.dtype for matrix in matrices))
-    if max_memory is not None and first.dimensions * dtype.itemsize > max_memory // 4:
+    size = first.dimensions * dtype.itemsize
+    if max_memory is not None and size > max_memory // 4:
         raise BudgetError(
-            f"{shown(name)}: one row takes {(size := first.dimensions * dtype.itemsize):,} bytes, more than a quarter "
+            f"{shown(name)}: one row takes {size:,} bytes, more than a quarter "
             f"of the {max_memory:,} byte{'s' * (max_memory != 1)} that may be used",
             next_step=f"raise --max-memory to {-(-4 * size // 2**20)}M",
         )
