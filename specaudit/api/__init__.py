@@ -12,11 +12,11 @@ from specaudit.api.fitting import fit
 from specaudit.api.fusing import fused_fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
 from specaudit.api.oracles import oracle_experiment
-from specaudit.api.planning import Plan, compare_plan, plan, scan_plan, span_plan
+from specaudit.api.planning import Plan, compare_plan, plan, scan_plan
 from specaudit.api.pruning import prune, prune_plan
 from specaudit.api.scanning import ScanFile, scan
 from specaudit.api.simulating import simulate
-from specaudit.api.spanning import SPAN_ROWS, SpanRows, span
+from specaudit.api.spanning import SPAN_ROWS, SpanRows, span, span_plan
 from specaudit.api.static_limits import static_limit
 from specaudit.api.teaching import distillation, synthetic_span
 from specaudit.api.tracking import FrontierTracker

@@ -13,8 +13,7 @@ from threadpoolctl import threadpool_limits
 from specaudit.api.beside import AGAINST, JUDGED, judging_memory
 from specaudit.api.common import MAX_ROWS, check_arguments
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
-from specaudit.api.pace import SPEED, Pace
-from specaudit.api.spanning import SPAN_ROWS, most_judged
+from specaudit.api.pace import Pace
 from specaudit.budget import (
     check_memory,
     comparison_memory,
@@ -23,7 +22,6 @@ from specaudit.budget import (
     neighbours_memory,
     peak_memory,
     scan_file_memory,
-    span_memory,
     usable_threads,
     worker_memory,
 )
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
-PAIR = 1000
-"""Kernel value and distance of two rows, in products that take as long."""
 SPREAD = (0.3, 3.0)
 """Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
 
@@ -284,51 +280,6 @@ def compare_plan(
         stages=tuple(stages),
         worker_memory=None if pace.workers is None else worker_memory(d, 0, False),
     )
-
-
-def span_plan(
-    real: Source,
-    synthetic: Sequence[Source],
-    *,
-    dtype: str | None = None,
-    shape: tuple[int, int] | None = None,
-    column: str | None = None,
-    kernels: Sequence[str] = ("laplace", "linear"),
-    threads: int | None = None,
-    max_rows: int = SPAN_ROWS,
-    each: bool = False,
-    **_: object,
-) -> Plan:
-    """Return what `span` with the same arguments would take, from the shapes of the sets alone.
-
-    With `each`, all new rows are judged.
-    """
-    check_arguments(kernels, max_rows)
-    with ExitStack() as stack:
-        known, *sets = (
-            stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
-            for source in (real, *synthetic)
-        )
-        d, size = known.dimensions, min(known.rows, max_rows)
-        total = sum(e.rows * e.dimensions * e.dtype.itemsize for e in (known, *sets))
-        widest = min(max(e.rows for e in sets), most_judged(max_rows))
-        speed = SPEED * usable_threads(threads)
-        judged = []
-        for e in sets:
-            together = min(e.rows, most_judged(max_rows))
-            judged.append((f"judge {e.name}", 6.0 * size**2 * together / speed + 1.0))
-            if each:
-                judged.append((f"each row of {e.name}", 2.0 * size * (size + PAIR) * (e.rows - together) / speed))
-        return Plan(
-            rows=sum(e.rows for e in (known, *sets)),
-            dimensions=d,
-            bytes=total,
-            peak_memory=span_memory(
-                [e.rows for e in (known, *sets)], size, widest, d, each=each * max(e.rows for e in sets)
-            )
-            + held_texts(known, *sets),
-            stages=(("start", 2.0), ("scan", total / 1e9), ("real rows", 5.0 * size**3 / speed + 0.5), *judged),
-        )
 
 
 def is_baseline(source: object) -> TypeGuard[Baseline | str | os.PathLike[str]]:

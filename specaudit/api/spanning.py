@@ -12,10 +12,12 @@ from threadpoolctl import threadpool_limits
 
 from specaudit import documents as doc
 from specaudit.api.common import check_arguments, environment
+from specaudit.api.pace import SPEED
+from specaudit.api.planning import Plan
 from specaudit.api.sides import Reader, check_dimensions
 from specaudit.budget import check_memory, span_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
-from specaudit.embeddings import held_texts
+from specaudit.embeddings import held_texts, open_embeddings
 from specaudit.errors import ConfigError, InputError
 from specaudit.kernels import KERNELS, FloatArray, Kernel, Normalize, choose_kernel
 from specaudit.progress import Progress, SilentProgress
@@ -33,6 +35,8 @@ JUDGED_SHARE = 1 / 2
 """New rows judged together, as a share of that, at most."""
 FEW = 1 << 20
 """Distances to real rows that are worked out at once, also where fewer rows are judged together."""
+PAIR = 1000
+"""Kernel value and distance of two rows, in products that take as long."""
 FEWEST = 16
 """Different rows of either side below which nothing is worked out."""
 
@@ -177,6 +181,51 @@ def span(
             reproduce=doc.SpanReproduce(command=command, seed=seed, estimator=ESTIMATOR_VERSION),
             environment=environment(cores),
             warnings=tuple(_warnings(known, *sets)),
+        )
+
+
+def span_plan(
+    real: Source,
+    synthetic: Sequence[Source],
+    *,
+    dtype: str | None = None,
+    shape: tuple[int, int] | None = None,
+    column: str | None = None,
+    kernels: Sequence[str] = ("laplace", "linear"),
+    threads: int | None = None,
+    max_rows: int = SPAN_ROWS,
+    each: bool = False,
+    **_: object,
+) -> Plan:
+    """Return what `span` with the same arguments would take, from the shapes of the sets alone.
+
+    With `each`, all new rows are judged.
+    """
+    check_arguments(kernels, max_rows)
+    with ExitStack() as stack:
+        known, *sets = (
+            stack.enter_context(open_embeddings(source, dtype=dtype, shape=shape, column=column))
+            for source in (real, *synthetic)
+        )
+        d, size = known.dimensions, min(known.rows, max_rows)
+        total = sum(e.rows * e.dimensions * e.dtype.itemsize for e in (known, *sets))
+        widest = min(max(e.rows for e in sets), most_judged(max_rows))
+        speed = SPEED * usable_threads(threads)
+        judged = []
+        for e in sets:
+            together = min(e.rows, most_judged(max_rows))
+            judged.append((f"judge {e.name}", 6.0 * size**2 * together / speed + 1.0))
+            if each:
+                judged.append((f"each row of {e.name}", 2.0 * size * (size + PAIR) * (e.rows - together) / speed))
+        return Plan(
+            rows=sum(e.rows for e in (known, *sets)),
+            dimensions=d,
+            bytes=total,
+            peak_memory=span_memory(
+                [e.rows for e in (known, *sets)], size, widest, d, each=each * max(e.rows for e in sets)
+            )
+            + held_texts(known, *sets),
+            stages=(("start", 2.0), ("scan", total / 1e9), ("real rows", 5.0 * size**3 / speed + 0.5), *judged),
         )
 
 
