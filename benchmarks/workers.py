@@ -22,7 +22,7 @@ import numpy as np
 from reliability import fill
 
 from specaudit.api import fit, plan
-from specaudit.api.planning import SPREAD
+from specaudit.api.run_plan import SPREAD
 from specaudit.distributed import engine_of
 from specaudit.embeddings import HERE, Embeddings, Engine, open_embeddings
 from specaudit.graph import nearest_neighbours, previous_rows

@@ -12,8 +12,9 @@ from specaudit.api.fitting import fit
 from specaudit.api.fusing import fused_fit
 from specaudit.api.learning import FRONTIER_ROWS, RowSample, frontier, sample
 from specaudit.api.oracles import oracle_experiment
-from specaudit.api.planning import Plan, compare_plan, plan, scan_plan
+from specaudit.api.planning import compare_plan, plan, scan_plan
 from specaudit.api.pruning import prune, prune_plan
+from specaudit.api.run_plan import Plan
 from specaudit.api.scanning import ScanFile, scan
 from specaudit.api.simulating import simulate
 from specaudit.api.spanning import SPAN_ROWS, SpanRows, span, span_plan

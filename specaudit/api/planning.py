@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from threadpoolctl import threadpool_limits
@@ -14,6 +14,7 @@ from specaudit.api.beside import AGAINST, JUDGED, judging_memory
 from specaudit.api.common import MAX_ROWS, check_arguments
 from specaudit.api.graph_plan import GRAPH_ROWS, GraphPlan, Operator
 from specaudit.api.pace import Pace
+from specaudit.api.run_plan import Plan
 from specaudit.budget import (
     check_memory,
     comparison_memory,
@@ -43,38 +44,6 @@ if TYPE_CHECKING:
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the linear kernel of all rows is worked out on the d x d side."""
-SPREAD = (0.3, 3.0)
-"""Most runs take between these multiples of the expected time: benchmarks/results/workers.md."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a fit would take.
-
-    Attributes
-    ----------
-    rows, dimensions, bytes
-        Shape of the data and bytes to read.
-    peak_memory
-        Bytes.
-    stages
-        Expected seconds of each stage.
-    worker_memory
-        Bytes that each thread of a cluster needs; None without one.
-    """
-
-    rows: int
-    dimensions: int
-    bytes: int
-    peak_memory: int
-    stages: tuple[tuple[str, float], ...]
-    worker_memory: int | None = None
-
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """Between which the time is expected."""
-        total = sum(seconds for _, seconds in self.stages)
-        return SPREAD[0] * total, SPREAD[1] * total
 
 
 def plan(

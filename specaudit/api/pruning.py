@@ -12,8 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from specaudit.api.common import MAX_ROWS, check_arguments, environment
 from specaudit.api.comparing import compare_sets
-from specaudit.api.planning import Plan, compare_plan
+from specaudit.api.planning import compare_plan
 from specaudit.api.prune_request import ALL, Request
+from specaudit.api.run_plan import Plan
 from specaudit.api.searching import Half, first_rows, search, times_of
 from specaudit.api.sides import Proposal, Reader
 from specaudit.api.trials import Trials

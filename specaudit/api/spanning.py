@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from specaudit import documents as doc
 from specaudit.api.common import check_arguments, environment
 from specaudit.api.pace import SPEED
-from specaudit.api.planning import Plan
+from specaudit.api.run_plan import Plan
 from specaudit.api.sides import Reader, check_dimensions
 from specaudit.budget import check_memory, span_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
