@@ -27,6 +27,7 @@ BLOCK, BLOCKS = 4 << 20, 8  # bytes of one request, and how many of them are kep
 WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a read is tried again
 VERSIONS = ("ETag", "etag", "VersionId", "generation", "blob_id", "lfs", "LastModified", "Last-Modified", "mtime")
 LATEST = 1 << 62
+PARSER = "aiohttp.http_exceptions"  # the module of what its parser raises
 T = TypeVar("T")
 
 
@@ -236,7 +237,12 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _status(error: BaseException) -> int:
-    """Return the status of HTTP behind an error, wherever the client library of a store keeps it; 0 if none is."""
+    """Return the status of HTTP behind an error, wherever the client library of a store keeps it; 0 if none is.
+
+    A transfer that broke has none, though aiohttp gives what its parser raises then the code of a bad request.
+    """
+    if PARSER in (type(error).__module__, type(error.__cause__).__module__):
+        return 0
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):  # of botocore
         found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")

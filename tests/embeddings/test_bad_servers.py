@@ -1,0 +1,168 @@
+"""Web servers that break off, stall, lie or go round in circles, over real sockets."""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specaudit.embeddings import open_embeddings, remote
+from specaudit.errors import InputError
+
+Array = np.ndarray[Any, Any]
+ROWS = np.random.default_rng(0).standard_normal((211, 6)).astype("f4")
+
+
+def npy(values: Array = ROWS) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request, and the pieces of an answer to it."""
+
+    protocol_version = "HTTP/1.1"
+
+    @property
+    def wanted(self) -> tuple[int, int] | None:
+        """First and last byte that are asked for."""
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        return None if found is None else (int(found[1]), int(found[2]))
+
+    def head(self, status: int, length: int | None, **more: str) -> None:
+        self.send_response(status)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        for name, value in more.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def ranged(self, data: bytes, **more: str) -> None:
+        """Answer as a good server does."""
+        low, high = self.wanted or (0, len(data) - 1)
+        part = data[low : high + 1]
+        if self.wanted:
+            more["Content_Range"] = f"bytes {low}-{low + len(part) - 1}/{len(data)}"
+        self.head(206 if self.wanted else 200, len(part), **more)
+        if self.command == "GET":
+            self.wfile.write(part)
+
+    def cut(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.shutdown(2)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+Answer = Callable[[Exchange], None]
+
+
+@dataclass
+class Server:
+    """A server of one file; what it does is a test's to say."""
+
+    url: str = ""
+    data: bytes = field(default_factory=npy)
+    head: Answer | None = None
+    get: Answer | None = None
+    asked: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)  # ends what stalls
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    state = Server()
+
+    class Handler(Exchange):
+        def do_HEAD(self) -> None:
+            state.asked.append("HEAD")
+            (state.head or (lambda exchange: exchange.ranged(state.data)))(self)
+
+        def do_GET(self) -> None:
+            state.asked.append(f"GET {self.headers.get('Range', '')}".strip())
+            (state.get or (lambda exchange: exchange.ranged(state.data)))(self)
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening.daemon_threads = True
+    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
+    thread.start()
+    state.url = f"http://127.0.0.1:{listening.server_port}/emb.npy"
+    yield state
+    state.over.set()
+    listening.shutdown()
+    thread.join()
+    listening.server_close()
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited, without waiting."""
+    found: list[float] = []
+    monkeypatch.setattr(remote.time, "sleep", found.append)
+    return found
+
+
+def refusal(server: Server) -> str:
+    with pytest.raises(InputError) as caught, open_embeddings(server.url) as embeddings:
+        list(embeddings.blocks())
+    assert str(caught.value).isprintable()
+    assert caught.value.next_step
+    return str(caught.value)
+
+
+def short_range(exchange: Exchange, data: bytes) -> None:
+    low, high = exchange.wanted or (0, len(data) - 1)
+    high = min(high, len(data) - 1)
+    exchange.head(206, high + 1 - low, Content_Range=f"bytes {low}-{high}/{len(data)}")
+    exchange.wfile.write(data[low : high - 50])
+    exchange.cut()
+
+
+def short_whole(exchange: Exchange, data: bytes) -> None:
+    exchange.head(200, len(data))
+    exchange.wfile.write(data[:-50])
+    exchange.cut()
+
+
+def short_chunks(exchange: Exchange, data: bytes) -> None:
+    exchange.head(200, None, Transfer_Encoding="chunked")
+    exchange.wfile.write(b"%x\r\n" % (len(data) - 50) + data[:-50] + b"\r\n")
+    exchange.cut()
+
+
+@pytest.mark.parametrize("broken", [short_range, short_whole, short_chunks])
+def test_a_transfer_that_breaks_is_tried_again(
+    server: Server, waits: list[float], read_all: Callable[..., Array], broken: Callable[[Exchange, bytes], None]
+) -> None:
+    left = 3
+
+    def get(exchange: Exchange) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            broken(exchange, server.data)
+        elif broken is short_range:
+            exchange.ranged(server.data)
+        else:
+            exchange.head(200, len(server.data))
+            exchange.wfile.write(server.data)
+
+    server.get = get
+    with open_embeddings(server.url) as found:
+        np.testing.assert_array_equal(read_all(found), ROWS)
+    assert waits == list(remote.WAITS[:3])
+    server.get = lambda exchange: broken(exchange, server.data)
+    waits.clear()
+    assert f"{server.url}: cannot be read: " in refusal(server)
+    assert waits == list(remote.WAITS)
