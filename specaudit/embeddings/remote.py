@@ -233,6 +233,8 @@ def _may_pass(error: Exception) -> bool:
         return False
     if 400 <= _status(error) < 500 and _status(error) not in (408, 429):
         return False
+    if _is_circle(error):
+        return False
     return "Credentials" not in type(error).__name__ and getattr(error, "errno", None) != errno.EBUSY
 
 
@@ -255,6 +257,11 @@ def _status(error: BaseException) -> int:
     return 0 if error.__cause__ is None else _status(error.__cause__)
 
 
+def _is_circle(error: BaseException) -> bool:
+    """Return whether a web server sent on and on to other addresses."""
+    return type(error).__name__ == "TooManyRedirects"
+
+
 def _failure(label: str, error: Exception) -> Exception:
     """Return what a client library raised, which may be nearly anything, as one clear line."""
     if isinstance(error, (ImportError, InputError)):
@@ -269,6 +276,8 @@ def _failure(label: str, error: Exception) -> Exception:
             f"{name}: permission denied",
             next_step="set credentials in the environment, or FSSPEC_S3_ANON=true for a public bucket",
         )
+    if _is_circle(error):
+        return InputError(f"{name}: the server redirects without end", next_step="check the URL")
     reason = QUERY.sub("", str(error))
     return InputError(
         f"{name}: cannot be read: {shown(reason, 120) or type(error).__name__}",

@@ -166,3 +166,9 @@ def test_a_transfer_that_breaks_is_tried_again(
     waits.clear()
     assert f"{server.url}: cannot be read: " in refusal(server)
     assert waits == list(remote.WAITS)
+
+
+def test_redirects_without_end(server: Server, waits: list[float]) -> None:
+    server.head = server.get = lambda exchange: exchange.head(302, 0, Location="/emb.npy")
+    assert f"{server.url}: the server redirects without end; check the URL" in refusal(server)
+    assert waits == []
