@@ -16,6 +16,7 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
 from specaudit.embeddings.files import Ranged, copy_exactly, spooling
 from specaudit.embeddings.spools import Spooled
+from specaudit.embeddings.web import patience
 from specaudit.errors import InputError
 
 SCHEMES = ("s3", "gs", "hf", "http", "https")
@@ -160,7 +161,10 @@ def connect(url: str, label: str) -> tuple[Any, str]:
         import fsspec.core
 
         place = url.replace(scheme[0], scheme[0].lower(), 1)
-        found: tuple[Any, str] = attempted(label, lambda: fsspec.core.url_to_fs(place, use_listings_cache=False))
+        options = patience() if place.startswith(WEB) else {}
+        found: tuple[Any, str] = attempted(
+            label, lambda: fsspec.core.url_to_fs(place, use_listings_cache=False, **options)
+        )
         return found
 
 
@@ -239,11 +243,8 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _status(error: BaseException) -> int:
-    """Return the status of HTTP behind an error, wherever the client library of a store keeps it; 0 if none is.
-
-    A transfer that broke has none, though aiohttp gives what its parser raises then the code of a bad request.
-    """
-    if PARSER in (type(error).__module__, type(error.__cause__).__module__):
+    """Return the status of HTTP behind an error, wherever the client library of a store keeps it; 0 if none is."""
+    if _is_broken(error):
         return 0
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):  # of botocore
@@ -255,6 +256,11 @@ def _status(error: BaseException) -> int:
     if isinstance(found, int):
         return found
     return 0 if error.__cause__ is None else _status(error.__cause__)
+
+
+def _is_broken(error: BaseException) -> bool:
+    """Return whether a transfer broke: what the parser of aiohttp raises then has the code of a bad request."""
+    return PARSER in (type(error).__module__, type(error.__cause__).__module__)
 
 
 def _is_circle(error: BaseException) -> bool:
@@ -278,8 +284,12 @@ def _failure(label: str, error: Exception) -> Exception:
         )
     if _is_circle(error):
         return InputError(f"{name}: the server redirects without end", next_step="check the URL")
-    reason = QUERY.sub("", str(error))
+    reason = shown(QUERY.sub("", str(error)), 120) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        reason = "the server sends nothing"
+    elif _is_broken(error):
+        reason = "the connection broke off"
     return InputError(
-        f"{name}: cannot be read: {shown(reason, 120) or type(error).__name__}",
+        f"{name}: cannot be read: {reason}",
         next_step="check the network and the URL, then run again",
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specaudit.embeddings import open_embeddings, remote
+from specaudit.embeddings import open_embeddings, remote, web
 from specaudit.errors import InputError
 
 Array = np.ndarray[Any, Any]
@@ -164,7 +164,7 @@ def test_a_transfer_that_breaks_is_tried_again(
     assert waits == list(remote.WAITS[:3])
     server.get = lambda exchange: broken(exchange, server.data)
     waits.clear()
-    assert f"{server.url}: cannot be read: " in refusal(server)
+    assert f"{server.url}: cannot be read: the connection broke off; check the network" in refusal(server)
     assert waits == list(remote.WAITS)
 
 
@@ -172,3 +172,59 @@ def test_redirects_without_end(server: Server, waits: list[float]) -> None:
     server.head = server.get = lambda exchange: exchange.head(302, 0, Location="/emb.npy")
     assert f"{server.url}: the server redirects without end; check the URL" in refusal(server)
     assert waits == []
+
+
+def test_a_server_that_stalls(
+    server: Server, waits: list[float], read_all: Callable[..., Array], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "SILENCE", 0.1)
+    left = 2
+
+    def stall(exchange: Exchange) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            exchange.ranged(server.data)
+            return
+        low, high = exchange.wanted or (0, len(server.data) - 1)
+        exchange.head(206, high + 1 - low, Content_Range=f"bytes {low}-{high}/{len(server.data)}")
+        exchange.wfile.write(server.data[low : low + 50])
+        server.over.wait()
+
+    server.get = stall
+    with open_embeddings(server.url) as found:
+        np.testing.assert_array_equal(read_all(found), ROWS)
+    assert waits == list(remote.WAITS[:2])
+    left = 100
+    waits.clear()
+    assert f"{server.url}: cannot be read: the server sends nothing; check the network" in refusal(server)
+    assert waits == list(remote.WAITS)
+
+
+@pytest.mark.parametrize("methods", [("head",), ("head", "get")])
+def test_a_server_that_does_not_answer(
+    server: Server, waits: list[float], methods: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "SILENCE", 0.1)
+    for method in methods:
+        setattr(server, method, lambda exchange: server.over.wait())
+    if "get" in methods:
+        assert f"{server.url}: cannot be read: the server sends nothing" in refusal(server)
+        assert waits == list(remote.WAITS)
+    else:  # the beginning of an answer to GET tells as much
+        with open_embeddings(server.url) as found:
+            np.testing.assert_array_equal(found.take([5]), ROWS[[5]])
+
+
+def test_a_whole_file_that_stalls(server: Server, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "SILENCE", 0.1)
+
+    def whole(exchange: Exchange) -> None:
+        exchange.head(200, len(server.data), Accept_Ranges="none")
+        if exchange.command == "GET":
+            exchange.wfile.write(server.data[:50])
+            server.over.wait()
+
+    server.head = server.get = whole
+    assert f"{server.url}: cannot be read: the server sends nothing" in refusal(server)
+    assert waits == list(remote.WAITS)
