@@ -16,7 +16,7 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
 from specaudit.embeddings.files import Ranged, copy_exactly, spooling
 from specaudit.embeddings.spools import Spooled
-from specaudit.embeddings.web import patience
+from specaudit.embeddings.web import UnrangedError, WebFile, patience
 from specaudit.errors import InputError
 
 SCHEMES = ("s3", "gs", "hf", "http", "https")
@@ -73,15 +73,12 @@ class Remote:
         if self.copy is not None:
             return self.copy.open(label)
         files, path = connect(self.url, label)
-        caching = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": BLOCKS}}
-        if self.url.lower().startswith(WEB):
-            info = attempted(label, lambda: files.info(path))
-            # Stores hold a file to the version that was opened; web servers do so if they are asked to.
-            if str(info.get("ETag")).startswith('"'):
-                caching["headers"] = {"If-Match": info["ETag"]}
-            caching["size"] = info.get("size")
+        web = self.url.lower().startswith(WEB)
+        if web:
             file = None
+            info = attempted(label, lambda: files.info(path))
         else:
+            caching = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": BLOCKS}}
             file = attempted(label, lambda: files.open(path, "rb", **caching))
             info = file.details
         self.version = next((f"{key} {info[key]}".replace('"', "") for key in VERSIONS if info.get(key)), None)
@@ -91,7 +88,9 @@ class Remote:
             raise InputError(f"{shown(label)}: the file is empty", next_step="write the file again")
         if info.get("size") is None or info.get("partial") is False:
             return self.copied(label, _version(info))
-        return RemoteFile(self, label, file or attempted(label, lambda: files.open(path, "rb", **caching)), info)
+        if web:
+            file = WebFile(files, path, label, info, block=BLOCK, blocks=BLOCKS)
+        return RemoteFile(self, label, file, info)
 
     def copied(self, label: str, version: object) -> Ranged:
         """Return a temporary copy of an object whose server sends only the whole."""
@@ -124,9 +123,7 @@ class RemoteFile(Ranged):
         try:
             self.file.seek(position)
             data: bytes = self.file.read(size)
-        except ValueError as error:
-            if "range requests" not in str(error):
-                raise
+        except UnrangedError:
             self.file = self.place.copied(self.label, self.version)
             self.file.seek(position)
             data = self.file.read(size)
@@ -161,7 +158,7 @@ def connect(url: str, label: str) -> tuple[Any, str]:
         import fsspec.core
 
         place = url.replace(scheme[0], scheme[0].lower(), 1)
-        options = patience() if place.startswith(WEB) else {}
+        options = {"timeout": patience()} if place.startswith(WEB) else {}
         found: tuple[Any, str] = attempted(
             label, lambda: fsspec.core.url_to_fs(place, use_listings_cache=False, **options)
         )
@@ -287,7 +284,7 @@ def _failure(label: str, error: Exception) -> Exception:
     reason = shown(QUERY.sub("", str(error)), 120) or type(error).__name__
     if isinstance(error, TimeoutError):
         reason = "the server sends nothing"
-    elif _is_broken(error):
+    elif _is_broken(error) or isinstance(error, EOFError):
         reason = "the connection broke off"
     return InputError(
         f"{name}: cannot be read: {reason}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import threading
@@ -149,7 +150,7 @@ def test_a_transfer_that_breaks_is_tried_again(
 
     def get(exchange: Exchange) -> None:
         nonlocal left
-        left -= 1
+        left -= broken is short_range or exchange.wanted is None
         if left >= 0:
             broken(exchange, server.data)
         elif broken is short_range:
@@ -228,3 +229,77 @@ def test_a_whole_file_that_stalls(server: Server, waits: list[float], monkeypatc
     server.head = server.get = whole
     assert f"{server.url}: cannot be read: the server sends nothing" in refusal(server)
     assert waits == list(remote.WAITS)
+
+
+def answering(
+    shift: tuple[int, int] = (0, 0), total: int | str = "*", extra: bytes = b"", span: bool = True, **more: str
+) -> Callable[[Exchange, bytes], None]:
+    """An answer that says it is of other bytes than those that were asked for, or sends more than it says."""
+
+    def answer(exchange: Exchange, data: bytes) -> None:
+        low, high = exchange.wanted or (0, len(data) - 1)
+        low, high = max(0, low + shift[0]), min(high + shift[1], len(data) - 1)
+        part = data[low : high + 1] + extra
+        if span:
+            more["Content_Range"] = f"bytes {low}-{high}/{total}"
+        exchange.head(206, len(part), **more)
+        exchange.wfile.write(part)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (answering(shift=(4, 4)), r"was asked for bytes 0-5191 and sends bytes 4-5191/\*"),
+        (answering(shift=(0, -4)), r"was asked for bytes 0-5191 and sends bytes 0-5187/\*"),
+        (answering(extra=b"more"), "was asked for bytes 0-5191 and sends more bytes"),
+        (answering(span=False), "was asked for bytes 0-5191 and sends no Content-Range"),
+        (answering(Content_Encoding="compress"), "was asked for bytes 0-5191 and sends them as compress"),
+        (answering(total=9999), "changed while it was read"),
+        (lambda exchange, data: exchange.head(416, 0), "changed while it was read"),
+    ],
+)
+def test_a_range_that_is_not_the_one_asked_for(
+    server: Server, waits: list[float], answer: Callable[[Exchange, bytes], None], says: str
+) -> None:
+    assert len(server.data) == 5192
+    server.get = lambda exchange: answer(exchange, server.data)
+    assert re.search(f"{server.url}: .*{says}; ", refusal(server))
+    assert waits == []
+
+
+def test_a_range_whose_total_is_not_told(server: Server, read_all: Callable[..., Array]) -> None:
+    server.get = lambda exchange: answering()(exchange, server.data)
+    with open_embeddings(server.url) as found:
+        np.testing.assert_array_equal(read_all(found), ROWS)
+
+
+def test_ranges_that_are_said_to_be_read_and_are_not(server: Server, read_all: Callable[..., Array]) -> None:
+    rows = np.random.default_rng(1).standard_normal((1 << 15, 40), np.float32)  # more than one block
+    server.data = npy(rows)
+    server.head = lambda exchange: exchange.head(200, len(server.data), Accept_Ranges="bytes")
+
+    def whole(exchange: Exchange) -> None:
+        exchange.head(200, len(server.data))
+        exchange.wfile.write(server.data)
+
+    server.get = whole
+    with open_embeddings(server.url) as found:
+        np.testing.assert_array_equal(read_all(found), rows)
+        np.testing.assert_array_equal(found.take([30_000, 2]), rows[[30_000, 2]])
+
+
+@pytest.mark.parametrize("name", ["ETag", "Last_Modified"])
+def test_a_file_that_changes_under_a_weak_version(server: Server, name: str) -> None:
+    rows = np.zeros((1 << 14, 128), np.float32)
+    server.data = npy(rows)
+    server.head = server.get = lambda exchange: exchange.ranged(
+        server.data, **{name: f'W/"{hashlib.sha256(server.data).hexdigest()}"'}
+    )
+    with open_embeddings(server.url) as found:
+        blocks = found.blocks(1 << 20)
+        next(blocks)
+        server.data = npy(rows + 1)
+        with pytest.raises(InputError, match=r"emb\.npy: changed while it was read"):
+            list(blocks)
