@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -15,8 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specaudit.embeddings import open_embeddings, remote, web
-from specaudit.errors import InputError
+from specaudit.cli import main
+from specaudit.embeddings import Embeddings, Shard, open_embeddings, remote, web
+from specaudit.embeddings.options import Options
+from specaudit.embeddings.sources import Part
+from specaudit.embeddings.unopened import Unopened
+from specaudit.errors import ExitCode, InputError
+from specaudit.scan import scan
 
 Array = np.ndarray[Any, Any]
 ROWS = np.random.default_rng(0).standard_normal((211, 6)).astype("f4")
@@ -303,3 +309,79 @@ def test_a_file_that_changes_under_a_weak_version(server: Server, name: str) -> 
         server.data = npy(rows + 1)
         with pytest.raises(InputError, match=r"emb\.npy: changed while it was read"):
             list(blocks)
+
+
+def changing(server: Server, last: int) -> None:
+    """Let other rows of the same size take the place of the file after so many reads of it; no version tells."""
+    old, new, reads = server.data, npy(ROWS + 1), 0
+
+    def get(exchange: Exchange) -> None:
+        nonlocal reads
+        reads += 1
+        exchange.ranged(old if reads <= last else new)
+
+    server.asked.clear()
+    server.get = get
+
+
+@pytest.mark.parametrize("command", [["fit"], ["compare", "before.npy"], ["scan"]])
+def test_a_file_without_a_version_that_changes_after_the_scan(
+    server: Server, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("before.npy", ROWS)
+    name = "found.scan" if command == ["scan"] else "found.json"
+    arguments = [*command, server.url, "-q", "-o", name]
+    changing(server, 10**9)
+    assert main(arguments) != ExitCode.ERROR
+    reads = sum(asked.startswith("GET") for asked in server.asked)
+    assert reads >= 3  # the header, the scan, and rows again
+    if command == ["fit"]:
+        assert json.loads(Path(name).read_text())["dataset"]["source_version"] is None
+    Path(name).unlink()
+    for last in range(2, reads):
+        changing(server, last)
+        assert main(arguments) == ExitCode.ERROR
+        assert f"{server.url.rpartition('/')[2]}: changed since it was first read" in capsys.readouterr().err
+        assert not Path(name).exists()
+
+
+def test_rows_that_workers_read_again_are_held_to_the_scan(server: Server) -> None:
+    options = Options()
+    part = Part(path=remote.Remote(url=server.url), label="emb.npy", suffix=".npy")
+    matrix = Unopened.of(part, options, "a run")
+    shard = Shard(name="emb.npy", rows=len(ROWS), start=0, dtype=ROWS.dtype, part=part, options=options)
+    embeddings = Embeddings(
+        name="emb.npy", rows=len(ROWS), dimensions=6, dtype=ROWS.dtype, shards=(shard,), matrices=(matrix,)
+    )
+    with embeddings:
+        found = scan(embeddings)
+        held = embeddings.held_to(found.contents, found.usable)
+        np.testing.assert_array_equal(held.take([7, 3]), ROWS[[7, 3]])
+        server.data = npy(ROWS + 1)
+        with pytest.raises(InputError, match=r"emb\.npy: changed since it was first read; run again"):
+            held.take([7])
+        with pytest.raises(InputError, match=r"emb\.npy: changed since it was first read; run again"):
+            list(held.band(held.bands()[0]).blocks())
+
+
+def test_a_file_that_changes_in_place_during_a_pass(folder: Path) -> None:
+    np.save("emb.npy", ROWS)
+    with open_embeddings("emb.npy") as embeddings:
+        found = scan(embeddings)
+        held = embeddings.held_to(found.contents, found.usable)
+        blocks = held.blocks(1024)
+        next(blocks)
+        np.lib.format.open_memmap("emb.npy", "r+")[-1, -1] += 1
+        with pytest.raises(InputError, match=r"emb\.npy: changed since it was first read"):
+            list(blocks)
+
+
+def test_rows_that_could_not_be_used_are_not_held_to_anything(folder: Path) -> None:
+    rows = ROWS.copy()
+    rows[3] = np.nan
+    np.save("emb.npy", rows)
+    with open_embeddings("emb.npy") as embeddings:
+        found = scan(embeddings, drop_bad_rows=True)
+        held = embeddings.held_to(found.contents, found.usable)
+        np.testing.assert_array_equal(np.concatenate([block.values.copy() for block in held.blocks()]), rows)
+        np.testing.assert_array_equal(held.take([3, 9]), rows[[3, 9]])
