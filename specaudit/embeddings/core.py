@@ -219,7 +219,8 @@ class Embeddings:
             elif isinstance(matrix, MemoryMatrix | Held):
                 matrices.append(matrix)
             else:
-                matrices.append(Held(matrix=matrix, label=shard.name, contents=contents[own], usable=usable[own]))
+                label = shard.name if shard.part is None else shard.part.label
+                matrices.append(Held(matrix=matrix, label=label, contents=contents[own], usable=usable[own]))
         return replace(self, matrices=tuple(matrices))
 
     def map(self, task: Callable[[Embeddings, A], R], jobs: Iterable[tuple[Band, A]]) -> Iterator[R]:

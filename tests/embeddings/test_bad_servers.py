@@ -341,7 +341,7 @@ def test_a_file_without_a_version_that_changes_after_the_scan(
     for last in range(2, reads):
         changing(server, last)
         assert main(arguments) == ExitCode.ERROR
-        assert f"{server.url.rpartition('/')[2]}: changed since it was first read" in capsys.readouterr().err
+        assert f"{server.url}: changed since it was first read" in capsys.readouterr().err
         assert not Path(name).exists()
 
 
