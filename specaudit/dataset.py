@@ -46,9 +46,9 @@ class DataSet:
 
     @classmethod
     def of(cls, embeddings: Embeddings, scan: Scan) -> DataSet:
-        """Return all usable rows of scanned embeddings."""
+        """Return all usable rows of scanned embeddings, held to what was found in them."""
         return cls(
-            embeddings=embeddings,
+            embeddings=embeddings.held_to(scan.contents, scan.usable),
             labels=scan.contents,
             contents=scan.contents,
             times=scan.usable.astype(np.int64),

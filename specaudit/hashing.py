@@ -13,6 +13,9 @@ import xxhash
 Floats = npt.NDArray[np.float64]
 Hashes = npt.NDArray[np.uint64]
 
+PIECE = 1 << 18
+"""Values that are hashed together: few enough to stay in the cache."""
+
 
 def hash_rows(values: npt.NDArray[Any]) -> tuple[Hashes, Floats]:
     """Return the hash of each row's numbers (k,) and the rows as float64 (k, d).
@@ -21,8 +24,7 @@ def hash_rows(values: npt.NDArray[Any]) -> tuple[Hashes, Floats]:
     the same numbers has the same hash. Adding zero turns -0.0 into 0.0.
     """
     if np.can_cast(values.dtype, np.float32):
-        single = values.astype(np.float32)
-        single += 0.0
+        single = _single(values)
         return _digest_rows(single), single.astype(np.float64)
     double = values.astype(np.float64)
     double += 0.0
@@ -32,6 +34,24 @@ def hash_rows(values: npt.NDArray[Any]) -> tuple[Hashes, Floats]:
     hashes[exact] = _digest_rows(single[exact])
     hashes[~exact] = _digest_rows(double[~exact])
     return hashes, double
+
+
+def hash_contents(values: npt.NDArray[Any]) -> Hashes:
+    """Return the hash of each row's numbers (k,) as ``hash_rows`` does, with no copy of all rows in memory."""
+    hashes = np.empty(len(values), np.uint64)
+    step = max(1, PIECE // values.shape[1])
+    with np.errstate(all="ignore"):
+        for low in range(0, len(values), step):
+            piece = values[low : low + step]
+            single = np.can_cast(values.dtype, np.float32)
+            hashes[low : low + step] = _digest_rows(_single(piece)) if single else hash_rows(piece)[0]
+    return hashes
+
+
+def _single(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    single = values.astype(np.float32)
+    single += 0.0
+    return single
 
 
 def _digest_rows(rows: npt.NDArray[Any]) -> Hashes:

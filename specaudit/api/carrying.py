@@ -73,6 +73,7 @@ def leverage(
             )
         if found.digest != fit.dataset.digest:
             raise InputError(f"{embeddings.name}: these are not the rows of the fit", next_step="fit them first")
+        embeddings = embeddings.held_to(found.contents, found.usable)
         sample, weights = found.sample.rows, found.sample.weights
         carried = TailLeverage.of(
             kernel, prepare_rows(embeddings.take(sample), normalize=kernel.normalize), weights, _ridge(spectrum)

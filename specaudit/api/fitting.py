@@ -147,6 +147,7 @@ def fit(
                 progress=fraction(stage.update),
             )
         check_scale(embeddings, found)
+        embeddings = embeddings.held_to(found.contents, found.usable)
         stored = embeddings.take(found.sample.rows)
         with report.stage("neighbours") as stage:
             neighbours = nearest_neighbours(

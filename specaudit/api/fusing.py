@@ -146,6 +146,8 @@ def fused_fit(
         pair = paired(one, two, name=name)
         check_fit(pair, kernels, max_rows, dense, max_memory, beside=held_texts(two))
         scans = [_scanned(embeddings, report, seed, 2, normalize) for embeddings in (one, two)]
+        one, two = (side.held_to(of.contents, of.usable) for side, of in zip((one, two), scans, strict=True))
+        pair = paired(one, two, name=name)
         found = _scanned(pair, report, seed, max_rows, "none")
         sampled = pair.take(found.sample.rows)
         sides = [

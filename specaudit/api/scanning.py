@@ -93,6 +93,7 @@ def scan(
             found = find_all(embeddings, normalize=normalize, progress=fraction(stage.update))
         if not drop_bad_rows:
             check_usable(embeddings, found)
+        embeddings = embeddings.held_to(found.contents, found.usable)
         kept = kept_rows(embeddings, found, seed=seed, max_rows=max_rows)
         settings = {"specaudit": __version__, "seed": seed, "max_rows": max_rows}
         content = pack_scan(embeddings, found, kept, settings, Path(folder))

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from specaudit.embeddings.display import quoted
 from specaudit.embeddings.findings import Findings
+from specaudit.embeddings.held import Held
 from specaudit.embeddings.ids import check_ids
-from specaudit.embeddings.matrices import Array, Clipped, DType, Matrix, block_rows, regrouped
+from specaudit.embeddings.matrices import Array, Clipped, DType, Matrix, MemoryMatrix, block_rows, regrouped
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.passes import HERE, A, Band, Engine, R
 from specaudit.embeddings.sources import Part
@@ -204,6 +205,23 @@ class Embeddings:
             self, rows=band.stop - band.start, shards=tuple(shards), matrices=tuple(matrices),
             ids=None, groups=None, engine=HERE, findings=None,
         )  # fmt: skip
+
+    def held_to(self, contents: npt.NDArray[np.uint64], usable: npt.NDArray[np.bool_]) -> Embeddings:
+        """Return the rows, whose usable ones must hash to these contents (rows,) wherever they are read again.
+
+        Rows in memory and those of a .scan, which are held to that, stay as they are.
+        """
+        matrices: list[Matrix] = []
+        for shard, matrix in zip(self.shards, self.matrices, strict=True):
+            own = slice(shard.start, shard.start + shard.rows)
+            if isinstance(matrix, Unopened):
+                matrices.append(matrix.held_to(contents[own], usable[own]))
+            elif isinstance(matrix, MemoryMatrix | Held):
+                matrices.append(matrix)
+            else:
+                label = shard.name if shard.part is None else shard.part.label
+                matrices.append(Held(matrix=matrix, label=label, contents=contents[own], usable=usable[own]))
+        return replace(self, matrices=tuple(matrices))
 
     def map(self, task: Callable[[Embeddings, A], R], jobs: Iterable[tuple[Band, A]]) -> Iterator[R]:
         """Yield what a task, a function of a module, finds in the rows of each band, in order."""

@@ -16,6 +16,7 @@ from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
 from specaudit.embeddings.files import Ranged, copy_exactly, spooling
 from specaudit.embeddings.spools import Spooled
+from specaudit.embeddings.web import UnrangedError, WebFile, patience
 from specaudit.errors import InputError
 
 SCHEMES = ("s3", "gs", "hf", "http", "https")
@@ -27,6 +28,7 @@ BLOCK, BLOCKS = 4 << 20, 8  # bytes of one request, and how many of them are kep
 WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a read is tried again
 VERSIONS = ("ETag", "etag", "VersionId", "generation", "blob_id", "lfs", "LastModified", "Last-Modified", "mtime")
 LATEST = 1 << 62
+PARSER = "aiohttp.http_exceptions"  # the module of what its parser raises
 T = TypeVar("T")
 
 
@@ -71,15 +73,12 @@ class Remote:
         if self.copy is not None:
             return self.copy.open(label)
         files, path = connect(self.url, label)
-        caching = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": BLOCKS}}
-        if self.url.lower().startswith(WEB):
-            info = attempted(label, lambda: files.info(path))
-            # Stores hold a file to the version that was opened; web servers do so if they are asked to.
-            if str(info.get("ETag")).startswith('"'):
-                caching["headers"] = {"If-Match": info["ETag"]}
-            caching["size"] = info.get("size")
+        web = self.url.lower().startswith(WEB)
+        if web:
             file = None
+            info = attempted(label, lambda: files.info(path))
         else:
+            caching = {"block_size": BLOCK, "cache_type": "blockcache", "cache_options": {"maxblocks": BLOCKS}}
             file = attempted(label, lambda: files.open(path, "rb", **caching))
             info = file.details
         self.version = next((f"{key} {info[key]}".replace('"', "") for key in VERSIONS if info.get(key)), None)
@@ -89,7 +88,9 @@ class Remote:
             raise InputError(f"{shown(label)}: the file is empty", next_step="write the file again")
         if info.get("size") is None or info.get("partial") is False:
             return self.copied(label, _version(info))
-        return RemoteFile(self, label, file or attempted(label, lambda: files.open(path, "rb", **caching)), info)
+        if web:
+            file = WebFile(files, path, label, info, block=BLOCK, blocks=BLOCKS)
+        return RemoteFile(self, label, file, info)
 
     def copied(self, label: str, version: object) -> Ranged:
         """Return a temporary copy of an object whose server sends only the whole."""
@@ -122,9 +123,7 @@ class RemoteFile(Ranged):
         try:
             self.file.seek(position)
             data: bytes = self.file.read(size)
-        except ValueError as error:
-            if "range requests" not in str(error):
-                raise
+        except UnrangedError:
             self.file = self.place.copied(self.label, self.version)
             self.file.seek(position)
             data = self.file.read(size)
@@ -159,7 +158,10 @@ def connect(url: str, label: str) -> tuple[Any, str]:
         import fsspec.core
 
         place = url.replace(scheme[0], scheme[0].lower(), 1)
-        found: tuple[Any, str] = attempted(label, lambda: fsspec.core.url_to_fs(place, use_listings_cache=False))
+        options = {"timeout": patience()} if place.startswith(WEB) else {}
+        found: tuple[Any, str] = attempted(
+            label, lambda: fsspec.core.url_to_fs(place, use_listings_cache=False, **options)
+        )
         return found
 
 
@@ -232,11 +234,15 @@ def _may_pass(error: Exception) -> bool:
         return False
     if 400 <= _status(error) < 500 and _status(error) not in (408, 429):
         return False
+    if _is_circle(error):
+        return False
     return "Credentials" not in type(error).__name__ and getattr(error, "errno", None) != errno.EBUSY
 
 
 def _status(error: BaseException) -> int:
     """Return the status of HTTP behind an error, wherever the client library of a store keeps it; 0 if none is."""
+    if _is_broken(error):
+        return 0
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):  # of botocore
         found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -247,6 +253,16 @@ def _status(error: BaseException) -> int:
     if isinstance(found, int):
         return found
     return 0 if error.__cause__ is None else _status(error.__cause__)
+
+
+def _is_broken(error: BaseException) -> bool:
+    """Return whether a transfer broke: what the parser of aiohttp raises then has the code of a bad request."""
+    return PARSER in (type(error).__module__, type(error.__cause__).__module__)
+
+
+def _is_circle(error: BaseException) -> bool:
+    """Return whether a web server sent on and on to other addresses."""
+    return type(error).__name__ == "TooManyRedirects"
 
 
 def _failure(label: str, error: Exception) -> Exception:
@@ -263,8 +279,14 @@ def _failure(label: str, error: Exception) -> Exception:
             f"{name}: permission denied",
             next_step="set credentials in the environment, or FSSPEC_S3_ANON=true for a public bucket",
         )
-    reason = QUERY.sub("", str(error))
+    if _is_circle(error):
+        return InputError(f"{name}: the server redirects without end", next_step="check the URL")
+    reason = shown(QUERY.sub("", str(error)), 120) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        reason = "the server sends nothing"
+    elif _is_broken(error) or isinstance(error, EOFError):
+        reason = "the connection broke off"
     return InputError(
-        f"{name}: cannot be read: {shown(reason, 120) or type(error).__name__}",
+        f"{name}: cannot be read: {reason}",
         next_step="check the network and the URL, then run again",
     )

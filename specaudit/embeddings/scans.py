@@ -361,6 +361,7 @@ def _matrix(shard: Shard, findings: Findings, kept: Kept, dimensions: int, run: 
         run=run,
         contents=findings.contents[rows],
         usable=findings.usable[rows],
+        earlier=True,
         kept=kept,
     )
 

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.formats import open_part
+from specaudit.embeddings.held import same_rows
 from specaudit.embeddings.matrices import Array, DType, Matrix, block_rows
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.remote import Remote
 from specaudit.embeddings.sources import Part
 from specaudit.errors import InputError
-from specaudit.hashing import hash_rows
 
 Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
@@ -58,6 +58,8 @@ class Unopened:
         What the file was when it was first looked at.
     contents, usable
         (rows,) what a scan found in the rows, which they are held to; None where nothing is known.
+    earlier
+        Whether that was an earlier run's, of which there is a file.
     kept
         Copies of some rows, read in place of the file where they are enough.
     """
@@ -74,6 +76,7 @@ class Unopened:
     groups: tuple[str, ...] | None = field(default=None, repr=False)
     contents: Hashes | None = field(default=None, repr=False)
     usable: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    earlier: bool = False
     kept: Kept | None = field(default=None, repr=False)
 
     @classmethod
@@ -109,6 +112,10 @@ class Unopened:
             contents=None if self.contents is None else self.contents[rows],
             usable=None if self.usable is None else self.usable[rows],
         )  # fmt: skip
+
+    def held_to(self, contents: Hashes, usable: npt.NDArray[np.bool_]) -> Unopened:
+        """Return the rows held to what this run has found in them (rows,), unless they are to an earlier one."""
+        return self if self.earlier else replace(self, contents=contents, usable=usable)
 
     def keeps(self, rows: Integers | slice) -> bool:
         """Tell whether the usable ones of these rows are kept beside the scan."""
@@ -174,15 +181,13 @@ class Unopened:
         """Return the values, or raise where they are not those that were scanned."""
         if self.contents is None or self.usable is None:
             return values
-        with np.errstate(all="ignore"):
-            found = hash_rows(values)[0]
-        if not np.array_equal(found[self.usable[rows]], self.contents[rows][self.usable[rows]]):
+        if not same_rows(values, self.contents[rows], self.usable[rows]):
             raise self._changed()
         return values
 
     def _changed(self) -> InputError:
-        when = "it was first read" if self.contents is None else "it was scanned"
-        step = "scan it again" if self.contents is not None else (
+        when = "it was scanned" if self.earlier else "it was first read"
+        step = "scan it again" if self.earlier else (
             "run again when nothing writes to it; copies on several machines need one time of change (cp -p)"
         )  # fmt: skip
         return InputError(f"{shown(self.part.label)}: changed since {when}", next_step=step)
