@@ -46,13 +46,14 @@ def read_hdf5(part: Part) -> FileMatrix | BandMatrix:
             layout = data.id.get_create_plist().get_layout()
             _check_own(label, data, layout)
             shape, dtype, chunks = data.shape, data.dtype, data.chunks
-            if layout == h5py.h5d.CONTIGUOUS:
+            if _check_type(label, data) and layout == h5py.h5d.CONTIGUOUS:
                 start = data.id.get_offset()
                 end = start + data.nbytes
+                expect_size(label, data.id.get_storage_size(), data.nbytes, f"shape {shown(shape, 60)} of {dtype}")
                 expect_size(label, min(file_size(file), end), end, "the file up to the data set's end")
                 return from_file(again, label, shape, dtype, start)
             budget = unpacked_budget(data.id.get_storage_size())
-            if prod(chunks or shape) * dtype.itemsize > budget:
+            if chunks and prod(chunks) * dtype.itemsize > budget:
                 raise too_large(label, budget)
     native = dtype.newbyteorder("=")
 
@@ -102,6 +103,36 @@ def _choose(opened: h5py.File, part: Part) -> str:
 
     opened.visititems(visit)
     return choose_member(part, list(shapes), lambda name: shapes[name])
+
+
+def _check_type(label: str, data: h5py.Dataset) -> bool:
+    """Return whether numbers are stored as numpy has them; else HDF5 converts them, which must change none.
+
+    Raises
+    ------
+    InputError
+        They are of a kind that may not be converted exactly.
+    """
+    import h5py
+
+    stored, dtype = data.id.get_type(), data.dtype
+    if stored == h5py.h5t.py_create(dtype, logical=True):
+        return True
+    if isinstance(stored, h5py.h5t.TypeIntegerID):
+        signed = stored.get_sign() == h5py.h5t.SGN_2
+        if stored.get_size() <= dtype.itemsize and signed == (dtype.kind == "i"):
+            return False
+    if isinstance(stored, h5py.h5t.TypeFloatID):
+        _, _, exponent, _, mantissa = stored.get_fields()
+        bias, limits = stored.get_ebias(), np.finfo(dtype)
+        fits = mantissa <= limits.nmant and 1 - bias >= limits.minexp and (1 << exponent) - 1 - bias <= limits.maxexp
+        # Of floats of 8 bits and less HDF5 does not say whether there are infinities.
+        if fits and stored.get_precision() >= 16 and stored.get_norm() == h5py.h5t.NORM_IMPLIED:
+            return False
+    raise InputError(
+        f"{shown(label)}: numbers of {stored.get_size()} bytes of a type that numpy does not have",
+        next_step=f"convert it, for example with file.create_dataset(name, data=data.astype('{dtype.str}'))",
+    )
 
 
 def _check_own(label: str, data: h5py.Dataset, layout: int) -> None:

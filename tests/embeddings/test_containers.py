@@ -108,6 +108,70 @@ def test_hdf5_that_is_small_enough_to_be_in_its_header(folder: Path, read_all: C
     check("emb.hdf5", numbers(), read_all)
 
 
+def bare(name: str, kind: Any, values: Array, **options: Any) -> str:
+    """A data set of a type of HDF5, with enough behind it that a wrong size would be read too."""
+    with h5py.File(name, "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        if options:
+            plist.set_chunk(options["chunks"])
+        data = h5py.h5d.create(file.id, b"emb", kind, h5py.h5s.create_simple(values.shape), plist)
+        data.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        file["pad"] = np.zeros(100_000, np.uint8)
+    return f"{name}::emb"
+
+
+def floats(fields: tuple[int, ...], size: int, bias: int) -> Any:
+    kind = h5py.h5t.IEEE_F64LE.copy()
+    kind.set_fields(*fields)
+    kind.set_precision(fields[0] + 1)
+    kind.set_offset(0)
+    kind.set_size(size)
+    kind.set_ebias(bias)
+    return kind
+
+
+def whole_numbers(precision: int, offset: int) -> Any:
+    kind = h5py.h5t.STD_I32LE.copy()
+    kind.set_precision(precision)
+    kind.set_offset(offset)
+    return kind
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (40, 4)}], ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        floats((15, 7, 8, 0, 7), 2, 127),
+        floats((23, 16, 7, 0, 16), 3, 63),
+        floats((31, 23, 8, 0, 23), 4, 100),
+        floats((31, 23, 8, 0, 23), 8, 127),
+        whole_numbers(12, 8),
+        whole_numbers(20, 0),
+    ],
+    ids=["bfloat16", "24 bits", "bias", "padded", "offset", "precision"],
+)
+def test_hdf5_of_types_that_numpy_does_not_have(
+    folder: Path, read_all: Callable[..., Array], kind: Any, options: dict[str, Any]
+) -> None:
+    source = bare("emb.h5", kind, numbers("f8" if isinstance(kind, h5py.h5t.TypeFloatID) else "i4"), **options)
+    with h5py.File("emb.h5") as file:
+        expected = file["emb"][...]
+    assert expected.any()
+    assert np.abs(expected - numbers("f8")).max() < 1
+    check(source, expected, read_all)
+
+
+def test_hdf5_of_types_that_cannot_be_converted(folder: Path) -> None:
+    for kind in (floats((7, 3, 4, 0, 3), 1, 7), h5py.h5t.STD_B16LE):
+        values = numbers("f8" if isinstance(kind, h5py.h5t.TypeFloatID) else "u2")
+        with h5py.File("emb.h5", "w") as file:
+            data = h5py.h5d.create(file.id, b"emb", kind, h5py.h5s.create_simple(values.shape))
+            data.write(h5py.h5s.ALL, h5py.h5s.ALL, values, kind if values.dtype == "u2" else None)
+        assert "emb.h5::emb: numbers of " in refusal("emb.h5::emb")
+    wide = floats((63, 52, 11, 0, 52), 8, 1000)
+    assert "emb.h5" in refusal(bare("emb.h5", wide, numbers("f8")))  # what numpy has beyond 64 bits differs
+
+
 def test_members_that_could_not_be_meant(folder: Path) -> None:
     save_file({"a": numbers(), "b": numbers()}, "two.safetensors")
     assert "two.safetensors: 2 2-D arrays: 'a', 'b'; name one, such as" in refusal("two.safetensors")
