@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import ceil, prod
 from pathlib import Path
@@ -23,6 +23,9 @@ from specaudit.errors import InputError
 
 if TYPE_CHECKING:
     import zarr
+
+NEVER = np.iinfo(np.uint64).max  # offset and length of a chunk that a shard does not have
+CHECKSUM = 4  # bytes of a crc32c
 
 
 def read_zarr(part: Part) -> BandMatrix:
@@ -126,12 +129,61 @@ def _check_whole(label: str, array: zarr.Array[Any]) -> None:
     each = prod(size // chunk for size, chunk in zip(stored, array.chunks, strict=True))
     wanted = prod(ceil(extent / size) for extent, size in zip(array.shape, stored, strict=True))
     missing = wanted - array.nchunks_initialized // each
+    if not missing and _is_sharded(getattr(array.metadata, "codecs", ())):  # format 2 has no shards
+        missing, wanted = _missing_within(label, array)
     if missing:
         raise InputError(
             f"{shown(label)}: {missing:,} of its {wanted:,} chunks are not there, and would read as "
             f"{shown(array.fill_value, 20)}",
             next_step="write the array as a whole, with write_empty_chunks",
         )
+
+
+def _is_sharded(codecs: Iterable[Any]) -> bool:
+    return any(hasattr(codec, "index_codecs") for codec in codecs)
+
+
+def _missing_within(label: str, array: zarr.Array[Any]) -> tuple[int, int]:
+    """Return how many chunks within shards were never written, by the index in each shard, and how many there are.
+
+    Raises
+    ------
+    InputError
+        The index cannot be read: it is packed, or shards are within shards.
+    """
+    from zarr.abc.store import RangeByteRequest, SuffixByteRequest
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.core.sync import sync
+
+    metadata: Any = array.metadata
+    codecs = metadata.codecs
+    names = [codec.to_dict()["name"] for codec in (codecs[0].index_codecs if _is_sharded(codecs[:1]) else ())]
+    if len(codecs) > 1 or names not in (["bytes"], ["bytes", "crc32c"]) or _is_sharded(codecs[0].codecs):
+        raise InputError(
+            f"{shown(label)}: shards of a kind of which it is not known whether all chunks in them were written",
+            next_step="write it again with shards of one level and their default index, or without",
+        )
+    shards, chunks = np.array(array.shards), np.array(array.chunks)
+    endian = codecs[0].index_codecs[0].endian
+    dtype = np.dtype("<u8" if endian is None or endian.value == "little" else ">u8")
+    grid = tuple(int(count) for count in shards // chunks)
+    data = 16 * prod(grid)
+    size = data + CHECKSUM * (len(names) - 1)
+    ahead = codecs[0].index_location.value == "start"
+    place = RangeByteRequest(0, size) if ahead else SuffixByteRequest(size)
+    missing = wanted = 0
+    for corner in np.ndindex(*(ceil(extent / shard) for extent, shard in zip(array.shape, shards, strict=True))):
+        path = array.store_path / metadata.encode_chunk_key(corner)
+        index = sync(path.get(default_buffer_prototype(), byte_range=place))
+        if index is None or len(index) != size:
+            raise ValueError(f"a shard is smaller than its index of {size:,} bytes")
+        lengths = np.frombuffer(index.to_bytes(), dtype, data // 8).reshape(*grid, 2)
+        # Beyond the end of the array there is nothing to write.
+        inside = [ceil(left / c) for left, c in zip(array.shape - shards * corner, chunks, strict=True)]
+        used = lengths[tuple(slice(0, max(0, int(count))) for count in inside)]
+        missing += int(np.count_nonzero((used == NEVER).all(axis=-1)))
+        wanted += used.size // 2
+    return missing, wanted
 
 
 def _version(part: Part, path: str) -> object:
