@@ -11,6 +11,7 @@ import numpy as np
 
 from specaudit.embeddings.delimited import ID_NAMES, select_columns
 from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.exact import beyond_error, first_beyond, rounds
 from specaudit.embeddings.jsonl import FIELDS
 from specaudit.embeddings.matrices import Array, DType
 from specaudit.embeddings.options import Options
@@ -153,7 +154,10 @@ def read_values(batch: pa.RecordBatch, columns: Columns, dimensions: int, told: 
         for k, name in enumerate(columns.names):
             values = batch.column(name)
             _check_nulls(values, name, told, 1)
-            out[:, k] = values.to_numpy(zero_copy_only=True)
+            numbers = values.to_numpy(zero_copy_only=True)
+            if rounds(numbers.dtype, columns.dtype) and (place := first_beyond(numbers)) is not None:
+                raise beyond_error(f"{told(place[0])} column {quoted(name)}", int(numbers[place]))
+            out[:, k] = numbers
         return out
     items: Array = list_items(batch, columns, dimensions, told).to_numpy(zero_copy_only=True)
     return items.reshape(batch.num_rows, dimensions)

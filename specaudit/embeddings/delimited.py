@@ -10,7 +10,9 @@ from itertools import islice
 import numpy as np
 
 from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.exact import EXACT_INTEGER, beyond_error, is_beyond
 from specaudit.embeddings.files import LONGEST_LINE, text_lines
+from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
@@ -207,6 +209,7 @@ def _parse(table: _Table, first: int, lines: list[str]) -> ParsedRows:
         except ValueError:  # the slower parser below finds the cell
             plain = False
         else:
+            _check_exact(table, first, lines, values)
             ids, groups = (
                 None if at is None else [line.split(mark, at + 1)[at] for line in lines]
                 for at in (table.id_column, table.group_column)
@@ -227,6 +230,13 @@ def _parse(table: _Table, first: int, lines: list[str]) -> ParsedRows:
     return ParsedRows(values=np.array(rows, np.float64), ids=ids, groups=groups)
 
 
+def _check_exact(table: _Table, first: int, lines: Sequence[str], values: Array) -> None:
+    """Raise an ``InputError`` that names the first whole number among ``values`` (k, d) that was rounded."""
+    for row, k in np.argwhere(np.abs(values) >= EXACT_INTEGER).tolist():
+        column = table.columns[k]
+        _number(table, first + row, column, lines[row].split(table.delimiter, column + 1)[column])
+
+
 def is_number(cell: str) -> bool:
     """Return whether a cell is a number: nan and infinity are, 1_000 is not."""
     try:
@@ -237,11 +247,12 @@ def is_number(cell: str) -> bool:
 
 
 def _number(table: _Table, line: int, column: int, cell: str) -> float:
-    if is_number(cell):
-        return float(cell)
     named = f" ({quoted(table.names[column])})" if table.header else ""
+    where = f"{shown(table.label)} line {line} column {column + 1}{named}"
+    if is_number(cell):
+        number = float(cell)
+        if abs(number) >= EXACT_INTEGER and is_beyond(cell.strip()):
+            raise beyond_error(where, cell.strip())
+        return number
     what = f"{quoted(cell)} is not a number" if cell.strip() else "empty cell, expected a number"
-    raise InputError(
-        f"{shown(table.label)} line {line} column {column + 1}{named}: {what}",
-        next_step="correct the cell, or name the columns of the embedding",
-    )
+    raise InputError(f"{where}: {what}", next_step="correct the cell, or name the columns of the embedding")
