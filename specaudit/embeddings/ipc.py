@@ -62,10 +62,10 @@ def read_ipc(part: Part, options: Options) -> FileMatrix | JoinedMatrix:
         budget = unpacked_budget(file_size(file))
         if sum(size.unpacked for size in sizes) > budget:
             raise too_large(part.label, budget)
-        check_held(part.label, max((size.unpacked for size in sizes), default=0), options.max_memory)
-        if not isinstance(file, Ranged) and (found := _located(part, file, options)) is not None:
+        packed = any(size.unpacked for size in sizes)
+        if not packed and not isinstance(file, Ranged) and (found := _located(part, file, options)) is not None:
             return found
-        check_held(part.label, max((size.stored for size in sizes), default=0), options.max_memory)
+        check_held(part.label, max((size.stored + size.unpacked for size in sizes), default=0), options.max_memory)
         source.seek(0)
         return _copied(part, _Batches.of(part, source, options), options.max_memory)
 

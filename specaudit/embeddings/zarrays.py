@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specaudit.embeddings.bands import BandMatrix, even_edges
+from specaudit.embeddings.bands import BandMatrix, even_edges, is_spread
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
 from specaudit.embeddings.files import too_large, unpacked_budget
-from specaudit.embeddings.matrices import Array, DType, check_matrix
+from specaudit.embeddings.matrices import Array, DType, check_held, check_matrix
 from specaudit.embeddings.members import choose_member, member_label
+from specaudit.embeddings.options import Options
 from specaudit.embeddings.remote import WEB, Remote, below
 from specaudit.embeddings.sources import Part
+from specaudit.embeddings.stored import FileMatrix, spool_tiles
 from specaudit.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,13 +30,17 @@ NEVER = np.iinfo(np.uint64).max  # offset and length of a chunk that a shard doe
 CHECKSUM = 4  # bytes of a crc32c
 
 
-def read_zarr(part: Part) -> BandMatrix:
+def read_zarr(part: Part, options: Options) -> BandMatrix | FileMatrix:
     """Return one array of a store: the named one, or the only 2-D one.
+
+    Where rows are spread over chunks that are large together, it is copied to a temporary file, chunk by chunk.
 
     Raises
     ------
     InputError
         The store is damaged, zarr is missing, chunks of the array are, or as ``choose_member``.
+    BudgetError
+        Chunks are larger than ``max_memory`` lets them be.
     """
     with needs("zarr", part.label):
         import zarr
@@ -48,9 +54,15 @@ def read_zarr(part: Part) -> BandMatrix:
         array = zarr.open_array(store, path=path, mode="r")
         check_matrix(label, array.shape, array.dtype)
         _check_whole(label, array)
-        native, stored = array.dtype.newbyteorder("="), array.shards or array.chunks
+        shape, native = (array.shape[0], array.shape[1]), array.dtype.newbyteorder("=")
+        # Chunks in a shard are read by ranges; of a remote one each would be a request.
+        apart = not isinstance(part.path, Remote)
+        tile = array.chunks if apart else (array.shards or array.chunks)
+        stored = (tile[0], tile[1])
+        copies = 1 + bool(array.compressors or array.filters) + (array.shards is not None)
+        chunk, spread = prod(stored) * native.itemsize, is_spread(shape, native.itemsize, stored)
         budget = unpacked_budget(array.nbytes_stored())
-        if prod(stored) * native.itemsize > budget:
+        if max(prod(array.shards or stored) * native.itemsize, spread * prod(shape) * native.itemsize) > budget:
             raise too_large(label, budget)
 
     @contextmanager
@@ -63,8 +75,16 @@ def read_zarr(part: Part) -> BandMatrix:
                 )
             yield _Rows(zarr.open_array(_store(part), path=path, mode="r"), native)
 
-    edges = even_edges(array.shape[0], stored[0], array.shape[1] * native.itemsize)
-    return BandMatrix(dimensions=array.shape[1], dtype=native, edges=edges, opener=reading)
+    edges = even_edges(shape[0], stored[0], shape[1] * native.itemsize)
+    step = chunk * copies  # the bytes of a chunk, what they unpack to, and where a shard is put together
+    if spread:
+        check_held(label, chunk + step, options.max_memory)
+        with reading() as rows:
+            return spool_tiles(label, shape, native, stored, rows.tile)
+    together = ceil(shape[1] / stored[1]) * ceil(int(edges[1]) / stored[0])
+    limit = None if array.shards else zarr.config.get("async.concurrency")  # of a shard all are read first
+    beside = step * min(together, limit or together)
+    return BandMatrix(dimensions=shape[1], dtype=native, edges=edges, opener=reading, beside=beside)
 
 
 class _Rows:
@@ -73,9 +93,20 @@ class _Rows:
     def __init__(self, array: zarr.Array[Any], dtype: DType) -> None:
         self.array, self.dtype = array, dtype
 
-    def read(self, start: int, stop: int) -> Array:
+    def read(self, start: int, stop: int, room: Array) -> Array:
         """Return the rows of one band."""
-        return np.ascontiguousarray(self.array[start:stop], dtype=self.dtype)
+        return self._into(room, np.s_[start:stop, :])
+
+    def tile(self, place: tuple[slice, slice]) -> Array:
+        """Return a part of the array."""
+        return self._into(np.empty([axis.stop - axis.start for axis in place], self.dtype), place)
+
+    def _into(self, room: Array, place: tuple[slice, slice]) -> Array:
+        from zarr.core.buffer import default_buffer_prototype
+
+        out: Any = default_buffer_prototype().nd_buffer.from_numpy_array(room)
+        self.array.get_basic_selection(place, out=out)
+        return room
 
 
 @contextmanager
