@@ -16,7 +16,8 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save, save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save, save_file
 
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import InputError
@@ -287,6 +288,11 @@ BAD_TENSORS: dict[str, tuple[bytes, str]] = {
     "long": (tensors({"a": TENSOR}, bytes(25)), "trailing bytes"),
     "shape": (tensors({"a": {**TENSOR, "shape": [2, 4]}}, bytes(24)), "needs 32 bytes, got 24"),
     "dtype": (tensors({"a": {**TENSOR, "dtype": "F8_E4M3"}}, bytes(24)), "a.safetensors::a: dtype F8_E4M3"),
+    "overlap": (tensors({"a": TENSOR, "b": {**TENSOR, "data_offsets": [12, 36]}}, bytes(36)), "b overlaps another"),
+    "same": (tensors({"a": TENSOR, "b": TENSOR}, bytes(24)), "b overlaps another tensor"),
+    "gap": (tensors({"a": TENSOR, "b": {**TENSOR, "data_offsets": [25, 49]}}, bytes(49)), "b begins after a gap"),
+    "late": (tensors({"a": {**TENSOR, "data_offsets": [1, 25]}}, bytes(25)), "a begins after a gap"),
+    "twice": (tensors(b'{"a": %s, "a": %s}' % ((json.dumps(TENSOR).encode(),) * 2), bytes(24)), "several fields 'a'"),
     "no rows": (tensors({"a": {**TENSOR, "shape": [0, 3], "data_offsets": [0, 0]}}), "0 rows"),
 }
 
@@ -295,6 +301,9 @@ BAD_TENSORS: dict[str, tuple[bytes, str]] = {
 def test_bad_safetensors(folder: Path, case: str) -> None:
     data, says = BAD_TENSORS[case]
     Path("a.safetensors").write_bytes(data)
+    if case in ("overlap", "same", "gap", "late"):
+        with pytest.raises(SafetensorError):
+            load(data)
     assert says in refusal("a.safetensors")
 
 
