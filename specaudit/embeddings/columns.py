@@ -115,6 +115,13 @@ def choose_columns(label: str, schema: pa.Schema, options: Options) -> Columns:
             f"{shown(label)} column {quoted(group_column)}: {kind}, expected labels",
             next_step="name a column of strings, whole numbers or truth values",
         )
+    for name in chosen:
+        axes = getattr(schema.field(name).type, "shape", (0,))
+        if len(axes) != 1:
+            raise InputError(
+                f"{shown(label)} column {quoted(name)}: tensors of shape {shown(tuple(axes), 60)}, expected one axis",
+                next_step="write one list of numbers per row",
+            )
     types = [_storage(schema.field(name).type) for name in chosen]
     found = Columns(
         names=tuple(chosen),

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,22 @@ def test_default_columns(folder: Path, field: str) -> None:
     name = write("parquet", **{field: fixed(numbers()), "ids": pa.array(NAMES).dictionary_encode()})
     with open_embeddings(name) as found:
         assert found.ids == tuple(NAMES)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_tensors_of_several_axes(folder: Path, kind: str) -> None:
+    several = pa.FixedShapeTensorArray.from_numpy_ndarray(numbers().reshape(ROWS, 2, 3))
+    name = write(kind, embedding=several)
+    assert f"{name} column 'embedding': tensors of shape (2, 3), expected one axis" in refusal(name)
+
+
+def test_the_first_version_of_feather(folder: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is old
+        pa.feather.write_feather(pa.table({"x": numbers()[:, 0]}), "old.feather", version=1)
+    assert "old.feather: a Feather file of version 1, which is no Arrow file; convert it with" in refusal(
+        "old.feather"
+    )
 
 
 @pytest.fixture
