@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -22,6 +23,9 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 ID_NAMES = ("id", "ids")
 BLOCK = 1 << 20  # characters parsed at a time
 SAMPLE = 64  # rows that decide which columns are text
+MISSING = ("", "na", "n/a", "null", "none")  # what writers put in place of a number
+OTHERWISE = re.compile(r"[+-]?\d+(,\d+)*([eE][+-]?\d+)?|[+-]?\d*\.\d+([eE][+-]?\d+)?")
+"""Numbers with a decimal comma or commas between thousands, or with digits of other scripts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +128,7 @@ def _layout(part: Part, lines: list[str], options: Options) -> _Table:
     if column is not None:
         columns = select_columns(part.label, names, column)
     elif header:
-        columns = [k for k in range(len(names)) if k not in apart and not _is_text(k, rows)]
+        columns = [k for k in range(len(names)) if k not in apart and not _is_text(part.label, names, k, rows)]
     else:
         columns = [k for k in range(len(names)) if k not in apart]
     if not columns:
@@ -143,10 +147,25 @@ def _layout(part: Part, lines: list[str], options: Options) -> _Table:
     )
 
 
-def _is_text(column: int, rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether a column has text and no number; an empty one may have numbers further down."""
-    cells = [row[column] for row in rows if column < len(row) and row[column].strip()]
-    return bool(cells) and not any(is_number(cell) for cell in cells)
+def _is_text(label: str, names: Sequence[str], column: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a column has text and no number; an empty one may have numbers further down.
+
+    Raises
+    ------
+    InputError
+        All its cells are numbers in a notation that is not read: left out, they would be missed by nobody.
+    """
+    cells = [row[column].strip() for row in rows if column < len(row)]
+    cells = [cell for cell in cells if cell.lower() not in MISSING]
+    if not cells or any(is_number(cell) for cell in cells):
+        return False
+    if all(OTHERWISE.fullmatch(cell) for cell in cells):
+        where = f"{shown(label)} column {column + 1} ({quoted(names[column])})"
+        raise InputError(
+            f"{where}: {quoted(cells[0])} and the like, expected numbers as in 1234.5",
+            next_step="write them with a point and the digits 0 to 9, or name the columns of the embedding",
+        )
+    return True
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -238,12 +257,12 @@ def _check_exact(table: _Table, first: int, lines: Sequence[str], values: Array)
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell is a number: nan and infinity are, 1_000 is not."""
+    """Return whether a cell is a number: nan and infinity are; 1_000 is not, and digits of other scripts are not."""
     try:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell
+    return "_" not in cell and cell.strip().isascii()
 
 
 def _number(table: _Table, line: int, column: int, cell: str) -> float:
