@@ -15,6 +15,7 @@ from specaudit.errors import InputError
 STATE, SPLITS, INFO = "state.json", "dataset_dict.json", "dataset_info.json"
 ARROW, CACHE = ".arrow", "cache-"  # the files of a data set; what ``map`` and ``filter`` leave beside them
 PIECE = re.compile(r"-[0-9]+(-of-[0-9]+)?$")  # of a split that is in several files
+NO_NAME = re.compile(r"[/\\\0\ud800-\udfff]")  # what leads elsewhere, ends names early, or is half a character
 LARGEST = 16 << 20  # bytes of a file that describes others
 
 
@@ -56,7 +57,14 @@ def saved_files(source: str, names: Collection[str], place: Callable[[str], Plac
     try:
         files = [entry["filename"] for entry in state["_data_files"]]
     except (KeyError, TypeError):
-        return None
+        files = []
+    if not files:
+        if INFO not in names:  # another program's state
+            return None
+        raise InputError(
+            f"{shown(source)}: {STATE} does not name the files of the data set",
+            next_step="copy the whole directory, or name the files by a glob",
+        )
     if state.get("_indices_files") or state.get("_indices_data_files"):
         raise InputError(
             f"{shown(source)}: its rows are a selection, kept apart from them",
@@ -95,7 +103,7 @@ def _plain(source: str, where: str, names: Sequence[Any]) -> list[str]:
     """Return names that a file of the directory gives: of what is in it, each once."""
     seen: dict[str, None] = {}
     for name in names:
-        if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
+        if not isinstance(name, str) or name in ("", ".", "..") or NO_NAME.search(name):
             raise InputError(
                 f"{shown(source)}: {where} names {quoted(name)}, expected a name within the directory",
                 next_step="write the data set again with save_to_disk",

@@ -359,7 +359,7 @@ def test_a_directory_of_the_cache_of_hugging_face(folder: Path, read_all: Callab
     assert "cache: a data set of 2 splits: 'train', 'test'; name the files of one by a glob" in refusal("cache")
 
 
-@pytest.mark.parametrize("name", [".", "..", "../set/train", "", "a/b", "a\\b", "a\0", 7, None])
+@pytest.mark.parametrize("name", [".", "..", "../set/train", "", "a/b", "a\\b", "a\0", "\ud800", 7, None])
 def test_names_that_lead_out_of_a_saved_data_set(folder: Path, name: Any) -> None:
     saved("set/train", "data.arrow")
     Path("set/dataset_dict.json").write_text(json.dumps({"splits": [name]}))
@@ -371,6 +371,9 @@ def test_names_that_lead_out_of_a_saved_data_set(folder: Path, name: Any) -> Non
 def test_a_saved_data_set_that_names_something_twice_or_itself(folder: Path) -> None:
     saved("twice", "data.arrow", "data.arrow")
     assert "twice: state.json names 'data.arrow' twice" in refusal("twice")
+    for state in ({}, {"_data_files": []}, {"_data_files": [{"file": "data.arrow"}]}, {"_data_files": 7}):
+        Path("twice/state.json").write_text(json.dumps(state))
+        assert "twice: state.json does not name the files of the data set" in refusal("twice")
     saved("loop", "data.arrow")
     Path("loop/dataset_dict.json").write_text('{"splits": ["again"]}')
     Path("loop/again").symlink_to(".", target_is_directory=True)
