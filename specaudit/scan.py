@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings import Block, Embeddings
+from specaudit.embeddings.exact import beyond_error, first_beyond
 from specaudit.embeddings.findings import DEFECTS, Findings, Normalize
 from specaudit.errors import InputError
 from specaudit.hashing import digest_of, hash_ids, hash_rows, row_keys
@@ -23,7 +24,6 @@ Flags = npt.NDArray[np.bool_]
 Frozen = TypeVar("Frozen", bound=npt.NDArray[Any])
 
 CACHED = 1 << 18  # values looked at together: few enough to stay in the cache, enough to hide the calls
-EXACT_INTEGER = 1 << 53  # float64 holds every integer up to here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,17 +240,10 @@ def _look(normalize: Normalize, suspects: Integers, start: int, values: npt.NDAr
 
 
 def _check_integers(embeddings: Embeddings, block: Block) -> None:
-    values = block.values
-    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
-        return
-    beyond = (values > EXACT_INTEGER) | (values < -EXACT_INTEGER)
-    if beyond.any():
-        row, column = (int(i) for i in np.argwhere(beyond)[0])
-        raise InputError(
-            f"{embeddings.locate(block.start + row)} column {column}: the integer {values[row, column]} "
-            f"is beyond 2^53, which float64 cannot hold exactly",
-            next_step="store embeddings as floating-point numbers",
-        )
+    if (place := first_beyond(block.values)) is not None:
+        row, column = place
+        where = f"{embeddings.locate(block.start + row)} column {column}"
+        raise beyond_error(where, int(block.values[row, column]))
 
 
 def _find_defects(squared: Floats, double: Floats) -> dict[str, Flags]:

@@ -333,7 +333,9 @@ def test_a_file_that_was_altered_is_refused(folder, capsys, name):
 
 def test_kept_rows_that_were_altered_are_found_when_they_are_read(folder, capsys):
     Path("bad.scan").write_bytes(rewritten(lambda m: m.update({"kept.npy": array(np.ones((89, 6), np.float32))})))
-    assert "changed since it was scanned" in refused(capsys, "fit", "bad.scan")
+    assert "bad.scan: damaged: a row that it keeps is not the one that was scanned" in refused(
+        capsys, "fit", "bad.scan"
+    )
 
 
 def test_compressed_or_truncated_files_are_refused(folder, capsys):

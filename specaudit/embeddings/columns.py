@@ -11,6 +11,7 @@ import numpy as np
 
 from specaudit.embeddings.delimited import ID_NAMES, select_columns
 from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.exact import beyond_error, first_beyond, rounds
 from specaudit.embeddings.jsonl import FIELDS
 from specaudit.embeddings.matrices import Array, DType
 from specaudit.embeddings.options import Options
@@ -114,6 +115,13 @@ def choose_columns(label: str, schema: pa.Schema, options: Options) -> Columns:
             f"{shown(label)} column {quoted(group_column)}: {kind}, expected labels",
             next_step="name a column of strings, whole numbers or truth values",
         )
+    for name in chosen:
+        axes = getattr(schema.field(name).type, "shape", (0,))
+        if len(axes) != 1:
+            raise InputError(
+                f"{shown(label)} column {quoted(name)}: tensors of shape {shown(tuple(axes), 60)}, expected one axis",
+                next_step="write one list of numbers per row",
+            )
     types = [_storage(schema.field(name).type) for name in chosen]
     found = Columns(
         names=tuple(chosen),
@@ -153,7 +161,10 @@ def read_values(batch: pa.RecordBatch, columns: Columns, dimensions: int, told: 
         for k, name in enumerate(columns.names):
             values = batch.column(name)
             _check_nulls(values, name, told, 1)
-            out[:, k] = values.to_numpy(zero_copy_only=True)
+            numbers = values.to_numpy(zero_copy_only=True)
+            if rounds(numbers.dtype, columns.dtype) and (place := first_beyond(numbers)) is not None:
+                raise beyond_error(f"{told(place[0])} column {quoted(name)}", int(numbers[place]))
+            out[:, k] = numbers
         return out
     items: Array = list_items(batch, columns, dimensions, told).to_numpy(zero_copy_only=True)
     return items.reshape(batch.num_rows, dimensions)

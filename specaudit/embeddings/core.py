@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import quoted
+from specaudit.embeddings.exact import beyond_error, first_beyond, rounds
 from specaudit.embeddings.findings import Findings
 from specaudit.embeddings.held import Held
 from specaudit.embeddings.ids import check_ids
@@ -124,7 +125,7 @@ class Embeddings:
             start = shard.start
             for values in regrouped(matrix, step):
                 # The view keeps the write flag of the buffer, or of the user's array, as it is.
-                view = values.astype(self.dtype, copy=False).view()
+                view = self._given(values, range(start, start + len(values))).view()
                 view.flags.writeable = False
                 yield Block(start=start, values=view)
                 start += len(values)
@@ -162,7 +163,8 @@ class Embeddings:
                 continue
             # Piece by piece, so that the rows are not in memory twice.
             for values in matrix.take(rows - shard.start, step):
-                out[order[at : at + len(values)]] = values
+                piece = slice(at, at + len(values))
+                out[order[piece]] = self._given(values, ascending[piece])
                 at += len(values)
         for place, values in zip(places, self.map(Embeddings.take, jobs), strict=True):
             out[place] = values
@@ -238,6 +240,13 @@ class Embeddings:
 
     def _bounded(self, max_bytes: int) -> int:
         return max_bytes if self.max_memory is None else min(max_bytes, self.max_memory // 4)
+
+    def _given(self, values: Array, rows: range | npt.NDArray[np.int64]) -> Array:
+        """Return rows of a shard, of these global numbers, in the common type."""
+        if rounds(values.dtype, self.dtype) and (place := first_beyond(values)) is not None:
+            where = f"{self.locate(int(rows[place[0]]))} column {place[1]}"
+            raise beyond_error(where, int(values[place]))
+        return values.astype(self.dtype, copy=False)
 
     def locate(self, row: int) -> str:
         """Return where a row is, such as ``part-2.npy row 17 (id 'abc')``; rows of a file count from 0."""

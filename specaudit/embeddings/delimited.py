@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +11,9 @@ from itertools import islice
 import numpy as np
 
 from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.exact import EXACT_INTEGER, beyond_error, is_beyond
 from specaudit.embeddings.files import LONGEST_LINE, text_lines
+from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
@@ -20,6 +23,9 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 ID_NAMES = ("id", "ids")
 BLOCK = 1 << 20  # characters parsed at a time
 SAMPLE = 64  # rows that decide which columns are text
+MISSING = ("", "na", "n/a", "null", "none")  # what writers put in place of a number
+OTHERWISE = re.compile(r"[+-]?\d+(,\d+)*([eE][+-]?\d+)?|[+-]?\d*\.\d+([eE][+-]?\d+)?")
+"""Numbers with a decimal comma or commas between thousands, or with digits of other scripts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,7 @@ def _layout(part: Part, lines: list[str], options: Options) -> _Table:
     if column is not None:
         columns = select_columns(part.label, names, column)
     elif header:
-        columns = [k for k in range(len(names)) if k not in apart and not _is_text(k, rows)]
+        columns = [k for k in range(len(names)) if k not in apart and not _is_text(part.label, names, k, rows)]
     else:
         columns = [k for k in range(len(names)) if k not in apart]
     if not columns:
@@ -141,10 +147,25 @@ def _layout(part: Part, lines: list[str], options: Options) -> _Table:
     )
 
 
-def _is_text(column: int, rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether a column has text and no number; an empty one may have numbers further down."""
-    cells = [row[column] for row in rows if column < len(row) and row[column].strip()]
-    return bool(cells) and not any(is_number(cell) for cell in cells)
+def _is_text(label: str, names: Sequence[str], column: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a column has text and no number; an empty one may have numbers further down.
+
+    Raises
+    ------
+    InputError
+        All its cells are numbers in a notation that is not read: left out, they would be missed by nobody.
+    """
+    cells = [row[column].strip() for row in rows if column < len(row)]
+    cells = [cell for cell in cells if cell.lower() not in MISSING]
+    if not cells or any(is_number(cell) for cell in cells):
+        return False
+    if all(OTHERWISE.fullmatch(cell) for cell in cells):
+        where = f"{shown(label)} column {column + 1} ({quoted(names[column])})"
+        raise InputError(
+            f"{where}: {quoted(cells[0])} and the like, expected numbers as in 1234.5",
+            next_step="write them with a point and the digits 0 to 9, or name the columns of the embedding",
+        )
+    return True
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -207,6 +228,7 @@ def _parse(table: _Table, first: int, lines: list[str]) -> ParsedRows:
         except ValueError:  # the slower parser below finds the cell
             plain = False
         else:
+            _check_exact(table, first, lines, values)
             ids, groups = (
                 None if at is None else [line.split(mark, at + 1)[at] for line in lines]
                 for at in (table.id_column, table.group_column)
@@ -227,21 +249,29 @@ def _parse(table: _Table, first: int, lines: list[str]) -> ParsedRows:
     return ParsedRows(values=np.array(rows, np.float64), ids=ids, groups=groups)
 
 
+def _check_exact(table: _Table, first: int, lines: Sequence[str], values: Array) -> None:
+    """Raise an ``InputError`` that names the first whole number among ``values`` (k, d) that was rounded."""
+    for row, k in np.argwhere(np.abs(values) >= EXACT_INTEGER).tolist():
+        column = table.columns[k]
+        _number(table, first + row, column, lines[row].split(table.delimiter, column + 1)[column])
+
+
 def is_number(cell: str) -> bool:
-    """Return whether a cell is a number: nan and infinity are, 1_000 is not."""
+    """Return whether a cell is a number: nan and infinity are; 1_000 is not, and digits of other scripts are not."""
     try:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell
+    return "_" not in cell and cell.strip().isascii()
 
 
 def _number(table: _Table, line: int, column: int, cell: str) -> float:
-    if is_number(cell):
-        return float(cell)
     named = f" ({quoted(table.names[column])})" if table.header else ""
+    where = f"{shown(table.label)} line {line} column {column + 1}{named}"
+    if is_number(cell):
+        number = float(cell)
+        if abs(number) >= EXACT_INTEGER and is_beyond(cell.strip()):
+            raise beyond_error(where, cell.strip())
+        return number
     what = f"{quoted(cell)} is not a number" if cell.strip() else "empty cell, expected a number"
-    raise InputError(
-        f"{shown(table.label)} line {line} column {column + 1}{named}: {what}",
-        next_step="correct the cell, or name the columns of the embedding",
-    )
+    raise InputError(f"{where}: {what}", next_step="correct the cell, or name the columns of the embedding")

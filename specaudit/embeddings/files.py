@@ -216,7 +216,7 @@ def unpacked_budget(size: int) -> int:
 def too_large(label: str, budget: int) -> InputError:
     """Return the error of a file that unpacks to more than its budget."""
     return InputError(
-        f"{shown(label)}: unpacks to more than {budget:,} bytes, {LARGEST_RATIO} times its size",
+        f"{shown(label)}: unpacks to more than {budget:,} bytes, and more than {LARGEST_RATIO} times its size",
         next_step="unpack it yourself if you trust it",
     )
 

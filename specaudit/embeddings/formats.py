@@ -115,9 +115,9 @@ _COLUMNAR: Mapping[str, Reader] = {
 _CONTAINERS: Mapping[str, Reader] = {
     ".npz": _plain(read_npz),
     ".safetensors": _plain(read_safetensors),
-    ".h5": _plain(read_hdf5),
-    ".hdf5": _plain(read_hdf5),
-    ZARR: _plain(read_zarr),
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ZARR: read_zarr,
 }
 READERS: Mapping[str, Reader] = {
     STDIN: lambda part, options: read_stdin(part.label),

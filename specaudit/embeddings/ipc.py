@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _Choice = tuple[str | None, str | None, str | None]
 MAGIC = b"ARROW1"
+FIRST = b"FEA1"  # of the first version of Feather
 END = b"\xff\xff\xff\xff\0\0\0\0"  # of a stream
 LEAD = 8  # bytes: the mark and its padding
 KIND = "Arrow"
@@ -58,16 +59,25 @@ def read_ipc(part: Part, options: Options) -> FileMatrix | JoinedMatrix:
         import pyarrow  # noqa: F401
     with open_file(part.path, part.label) as file, arrow_errors(part.label, KIND):
         source = io.BufferedReader(file)
+        _check_version(part.label, source.peek(len(FIRST)))
         sizes = list(batch_sizes(source, LEAD if source.read(len(MAGIC)) == MAGIC else 0))
         budget = unpacked_budget(file_size(file))
         if sum(size.unpacked for size in sizes) > budget:
             raise too_large(part.label, budget)
-        check_held(part.label, max((size.unpacked for size in sizes), default=0), options.max_memory)
-        if not isinstance(file, Ranged) and (found := _located(part, file, options)) is not None:
+        packed = any(size.unpacked for size in sizes)
+        if not packed and not isinstance(file, Ranged) and (found := _located(part, file, options)) is not None:
             return found
-        check_held(part.label, max((size.stored for size in sizes), default=0), options.max_memory)
+        check_held(part.label, max((size.stored + size.unpacked for size in sizes), default=0), options.max_memory)
         source.seek(0)
         return _copied(part, _Batches.of(part, source, options), options.max_memory)
+
+
+def _check_version(label: str, start: bytes) -> None:
+    if start.startswith(FIRST):
+        raise InputError(
+            f"{shown(label)}: a Feather file of version 1, which is no Arrow file",
+            next_step="convert it with pyarrow.feather.write_feather(pyarrow.feather.read_table(old), new)",
+        )
 
 
 def _counted(stream: Iterator[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:

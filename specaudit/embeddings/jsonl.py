@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from specaudit.embeddings.display import quoted, shown
+from specaudit.embeddings.exact import EXACT_INTEGER, beyond_error
 from specaudit.embeddings.files import filled_lines
 from specaudit.embeddings.matrices import Array
 from specaudit.embeddings.options import Options
@@ -151,11 +152,14 @@ def _row(where: str, record: Any, field: str | None, dimensions: int | None) -> 
             f"{where} item {k}: {kind(values[k])}, expected a number", next_step="correct or drop the row"
         )
     try:
-        return np.array(values, np.float64)
+        found = np.array(values, np.float64)
     except OverflowError:
-        raise InputError(
-            f"{where}: a whole number too large for float64", next_step="correct or drop the row"
-        ) from None
+        found = np.array([np.inf])
+    if (np.abs(found) >= EXACT_INTEGER).any():
+        for k, value in enumerate(values):
+            if isinstance(value, int) and abs(value) > EXACT_INTEGER:
+                raise beyond_error(f"{where} item {k}", value)
+    return found
 
 
 def kind(value: Any) -> str:

@@ -208,7 +208,7 @@ class _Rows:
         self.position = self.end = 0
         self.batches: Iterator[pa.RecordBatch] = iter(())
 
-    def read(self, start: int, stop: int) -> Array:
+    def read(self, start: int, stop: int, room: Array) -> Array:
         """Return the rows of one band."""
         layout = self.layout
         if not self.position <= start < self.end:

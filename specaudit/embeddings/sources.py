@@ -120,7 +120,9 @@ def _url_part(url: str) -> Part:
     )  # fmt: skip
 
 
-def _resolve_url(source: str, known: Collection[str], refused: Collection[str]) -> tuple[Part, ...]:
+def _resolve_url(
+    source: str, known: Collection[str], refused: Collection[str], *, split: bool = False
+) -> tuple[Part, ...]:
     part, label = _url_part(source), public_name(source)
     if source.lower().startswith(WEB):  # web servers do not list files
         return (part,)
@@ -142,13 +144,15 @@ def _resolve_url(source: str, known: Collection[str], refused: Collection[str]) 
     def place(name: str) -> Remote:
         return Remote(url=f"{url}/{name}")
 
-    if (split := only_split(source, names, place)) is not None:
-        return _resolve_url(f"{url}/{split}", known, refused)
+    if (folder := only_split(source, names, place, split)) is not None:
+        return _resolve_url(f"{url}/{folder}", known, refused, split=True)
     names = saved_files(source, names, place) or _visible(names)
     return _of_one_kind(source, [_url_part(f"{url}/{name}") for name in names], known, refused)
 
 
-def _directory(source: str, known: Collection[str], refused: Collection[str]) -> tuple[Part, ...]:
+def _directory(
+    source: str, known: Collection[str], refused: Collection[str], *, split: bool = False
+) -> tuple[Part, ...]:
     itself = _part(source.rstrip("/" + os.sep))
     if itself.suffix == ZARR:
         return (itself,)
@@ -159,8 +163,8 @@ def _directory(source: str, known: Collection[str], refused: Collection[str]) ->
             f"{shown(source)}: the directory cannot be read: {error.strerror}",
             next_step="make it readable for this user",
         ) from None
-    if (split := only_split(source, names, Path(source).joinpath)) is not None:
-        return _directory(os.path.join(source, split), known, refused)
+    if (folder := only_split(source, names, Path(source).joinpath, split)) is not None:
+        return _directory(os.path.join(source, folder), known, refused, split=True)
     names = saved_files(source, names, Path(source).joinpath) or _visible(names)
     return _of_one_kind(source, [_part(os.path.join(source, name)) for name in names], known, refused)
 

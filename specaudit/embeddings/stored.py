@@ -209,6 +209,27 @@ def from_spool(spool: BinaryIO, label: str, shape: tuple[int, int], stored: DTyp
     return matrix
 
 
+def spool_tiles(
+    label: str,
+    shape: tuple[int, int],
+    dtype: DType,
+    tile: tuple[int, int],
+    read: Callable[[tuple[slice, slice]], Array],
+) -> FileMatrix:
+    """Return a matrix that is read tile by tile, such as chunk by chunk, in a temporary file, column after column."""
+    rows, columns = shape
+    with spooling(label, rows * columns * dtype.itemsize) as spool:
+        for low in range(0, rows, tile[0]):
+            for left in range(0, columns, tile[1]):
+                right = min(left + tile[1], columns)
+                values = read(np.s_[low : min(low + tile[0], rows), left:right])
+                for column in range(left, right):
+                    spool.seek((column * rows + low) * dtype.itemsize)
+                    spool.write(np.ascontiguousarray(values[:, column - left], dtype).data)
+                del values  # before the next one is decoded
+    return from_spool(spool, label, shape, dtype, fortran=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedRows:
     """Consecutive rows of a text file: values (k, d), and (k,) ids and groups where it has them."""

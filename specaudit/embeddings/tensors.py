@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.files import File, expect_size, file_size, open_file, read_at, reopening
+from specaudit.embeddings.jsonl import once
 from specaudit.embeddings.matrices import Array, DType, check_matrix
 from specaudit.embeddings.members import choose_member, member_label
 from specaudit.embeddings.sources import Part
@@ -109,13 +110,19 @@ def _read_header(file: File, label: str) -> tuple[int, Mapping[str, Any]]:
     header = bytearray(length)
     read_at(file, memoryview(header), LENGTH, label)
     try:
-        found = json.loads(header)
+        found = json.loads(header, object_pairs_hook=once)
         tensors = {name: tensor for name, tensor in found.items() if name != METADATA}
     except (ValueError, RecursionError, AttributeError) as error:
         raise _damaged(label, f"the header is no JSON object: {shown(error, 60)}") from None
     for name, tensor in tensors.items():
         if not _is_tensor(tensor):
             raise _damaged(label, f"the header says of {shown(name, 40)} {shown(tensor, 60)}")
+    end = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1]["data_offsets"]):
+        if tensor["data_offsets"][0] != end:
+            what = "overlaps another tensor" if tensor["data_offsets"][0] < end else "begins after a gap"
+            raise _damaged(label, f"{shown(name, 40)} {what}")
+        end = tensor["data_offsets"][1]
     return LENGTH + length, tensors
 
 

@@ -143,7 +143,7 @@ class Unopened:
                 order = np.argsort(places, kind="stable")
                 out = np.empty((len(wanted), self.dimensions), self.dtype)
                 out[order] = np.concatenate(list(self.kept.matrix.take(places[order], step)))
-                yield self._checked(out, wanted)
+                yield self._checked(out, wanted, self.kept)
 
     def close(self) -> None:
         """Give temporary files of this process back."""
@@ -177,11 +177,16 @@ class Unopened:
             raise self._changed()
         return matrix
 
-    def _checked(self, values: Array, rows: Integers | slice) -> Array:
-        """Return the values, or raise where they are not those that were scanned."""
+    def _checked(self, values: Array, rows: Integers | slice, kept: Kept | None = None) -> Array:
+        """Return the values, those ``kept`` beside a scan or those of the file; raise where they were not scanned."""
         if self.contents is None or self.usable is None:
             return values
         if not same_rows(values, self.contents[rows], self.usable[rows]):
+            if kept is not None:
+                raise InputError(
+                    f"{shown(kept.label)}: damaged: a row that it keeps is not the one that was scanned",
+                    next_step="copy the scan again, or scan the shard again",
+                )
             raise self._changed()
         return values
 

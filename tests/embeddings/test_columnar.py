@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,22 @@ def test_default_columns(folder: Path, field: str) -> None:
     name = write("parquet", **{field: fixed(numbers()), "ids": pa.array(NAMES).dictionary_encode()})
     with open_embeddings(name) as found:
         assert found.ids == tuple(NAMES)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_tensors_of_several_axes(folder: Path, kind: str) -> None:
+    several = pa.FixedShapeTensorArray.from_numpy_ndarray(numbers().reshape(ROWS, 2, 3))
+    name = write(kind, embedding=several)
+    assert f"{name} column 'embedding': tensors of shape (2, 3), expected one axis" in refusal(name)
+
+
+def test_the_first_version_of_feather(folder: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is old
+        pa.feather.write_feather(pa.table({"x": numbers()[:, 0]}), "old.feather", version=1)
+    assert "old.feather: a Feather file of version 1, which is no Arrow file; convert it with" in refusal(
+        "old.feather"
+    )
 
 
 @pytest.fixture
@@ -340,6 +357,40 @@ def test_a_directory_of_the_cache_of_hugging_face(folder: Path, read_all: Callab
         np.testing.assert_array_equal(read_all(found), np.concatenate([numbers(seed=2), numbers(seed=10)]))
     Path("cache/dataset_info.json").write_text('{"splits": {"train": {}, "test": {}}}')
     assert "cache: a data set of 2 splits: 'train', 'test'; name the files of one by a glob" in refusal("cache")
+
+
+@pytest.mark.parametrize("name", [".", "..", "../set/train", "", "a/b", "a\\b", "a\0", "\ud800", 7, None])
+def test_names_that_lead_out_of_a_saved_data_set(folder: Path, name: Any) -> None:
+    saved("set/train", "data.arrow")
+    Path("set/dataset_dict.json").write_text(json.dumps({"splits": [name]}))
+    assert "set: dataset_dict.json names " in refusal("set")
+    Path("set/train/state.json").write_text(json.dumps({"_data_files": [{"filename": name}]}))
+    assert "set/train: state.json names " in refusal("set/train")
+
+
+def test_a_saved_data_set_that_names_something_twice_or_itself(folder: Path) -> None:
+    saved("twice", "data.arrow", "data.arrow")
+    assert "twice: state.json names 'data.arrow' twice" in refusal("twice")
+    for state in ({}, {"_data_files": []}, {"_data_files": [{"file": "data.arrow"}]}, {"_data_files": 7}):
+        Path("twice/state.json").write_text(json.dumps(state))
+        assert "twice: state.json does not name the files of the data set" in refusal("twice")
+    saved("loop", "data.arrow")
+    Path("loop/dataset_dict.json").write_text('{"splits": ["again"]}')
+    Path("loop/again").symlink_to(".", target_is_directory=True)
+    assert "loop/again: a split with splits of its own" in refusal("loop")
+
+
+def test_splits_beside_one_another_in_a_cache(folder: Path, read_all: Callable[..., Array]) -> None:
+    Path("cache").mkdir()
+    Path("cache/dataset_info.json").write_text('{"splits": null}')
+    for seed in (0, 1):
+        table = pa.table({"embedding": variable(numbers(seed=seed))})
+        write_stream(table, f"cache/foo-train-0000{seed}-of-00002.arrow")
+    with open_embeddings("cache") as found:
+        np.testing.assert_array_equal(read_all(found), np.concatenate([numbers(), numbers(seed=1)]))
+    write_stream(table, "cache/foo-test.arrow")
+    says = "cache: files of 2 splits or data sets: 'foo-test', 'foo-train'; name the files of one by a glob such as "
+    assert says in refusal("cache")
 
 
 def test_a_missing_library_is_named_with_the_command_that_installs_it(

@@ -16,7 +16,8 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save, save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save, save_file
 
 from specaudit.embeddings import open_embeddings
 from specaudit.errors import InputError
@@ -106,6 +107,70 @@ def test_hdf5_that_is_small_enough_to_be_in_its_header(folder: Path, read_all: C
         data = h5py.h5d.create(file.id, b"emb", h5py.h5t.IEEE_F32LE, space, plist)
         data.write(h5py.h5s.ALL, h5py.h5s.ALL, numbers())
     check("emb.hdf5", numbers(), read_all)
+
+
+def bare(name: str, kind: Any, values: Array, **options: Any) -> str:
+    """A data set of a type of HDF5, with enough behind it that a wrong size would be read too."""
+    with h5py.File(name, "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        if options:
+            plist.set_chunk(options["chunks"])
+        data = h5py.h5d.create(file.id, b"emb", kind, h5py.h5s.create_simple(values.shape), plist)
+        data.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        file["pad"] = np.zeros(100_000, np.uint8)
+    return f"{name}::emb"
+
+
+def floats(fields: tuple[int, ...], size: int, bias: int) -> Any:
+    kind = h5py.h5t.IEEE_F64LE.copy()
+    kind.set_fields(*fields)
+    kind.set_precision(fields[0] + 1)
+    kind.set_offset(0)
+    kind.set_size(size)
+    kind.set_ebias(bias)
+    return kind
+
+
+def whole_numbers(precision: int, offset: int) -> Any:
+    kind = h5py.h5t.STD_I32LE.copy()
+    kind.set_precision(precision)
+    kind.set_offset(offset)
+    return kind
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (40, 4)}], ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        floats((15, 7, 8, 0, 7), 2, 127),
+        floats((23, 16, 7, 0, 16), 3, 63),
+        floats((31, 23, 8, 0, 23), 4, 100),
+        floats((31, 23, 8, 0, 23), 8, 127),
+        whole_numbers(12, 8),
+        whole_numbers(20, 0),
+    ],
+    ids=["bfloat16", "24 bits", "bias", "padded", "offset", "precision"],
+)
+def test_hdf5_of_types_that_numpy_does_not_have(
+    folder: Path, read_all: Callable[..., Array], kind: Any, options: dict[str, Any]
+) -> None:
+    source = bare("emb.h5", kind, numbers("f8" if isinstance(kind, h5py.h5t.TypeFloatID) else "i4"), **options)
+    with h5py.File("emb.h5") as file:
+        expected = file["emb"][...]
+    assert expected.any()
+    assert np.abs(expected - numbers("f8")).max() < 1
+    check(source, expected, read_all)
+
+
+def test_hdf5_of_types_that_cannot_be_converted(folder: Path) -> None:
+    for kind in (floats((7, 3, 4, 0, 3), 1, 7), h5py.h5t.STD_B16LE):
+        values = numbers("f8" if isinstance(kind, h5py.h5t.TypeFloatID) else "u2")
+        with h5py.File("emb.h5", "w") as file:
+            data = h5py.h5d.create(file.id, b"emb", kind, h5py.h5s.create_simple(values.shape))
+            data.write(h5py.h5s.ALL, h5py.h5s.ALL, values, kind if values.dtype == "u2" else None)
+        assert "emb.h5::emb: numbers of " in refusal("emb.h5::emb")
+    wide = floats((63, 52, 11, 0, 52), 8, 1000)
+    assert "emb.h5" in refusal(bare("emb.h5", wide, numbers("f8")))  # what numpy has beyond 64 bits differs
 
 
 def test_members_that_could_not_be_meant(folder: Path) -> None:
@@ -223,6 +288,11 @@ BAD_TENSORS: dict[str, tuple[bytes, str]] = {
     "long": (tensors({"a": TENSOR}, bytes(25)), "trailing bytes"),
     "shape": (tensors({"a": {**TENSOR, "shape": [2, 4]}}, bytes(24)), "needs 32 bytes, got 24"),
     "dtype": (tensors({"a": {**TENSOR, "dtype": "F8_E4M3"}}, bytes(24)), "a.safetensors::a: dtype F8_E4M3"),
+    "overlap": (tensors({"a": TENSOR, "b": {**TENSOR, "data_offsets": [12, 36]}}, bytes(36)), "b overlaps another"),
+    "same": (tensors({"a": TENSOR, "b": TENSOR}, bytes(24)), "b overlaps another tensor"),
+    "gap": (tensors({"a": TENSOR, "b": {**TENSOR, "data_offsets": [25, 49]}}, bytes(49)), "b begins after a gap"),
+    "late": (tensors({"a": {**TENSOR, "data_offsets": [1, 25]}}, bytes(25)), "a begins after a gap"),
+    "twice": (tensors(b'{"a": %s, "a": %s}' % ((json.dumps(TENSOR).encode(),) * 2), bytes(24)), "several fields 'a'"),
     "no rows": (tensors({"a": {**TENSOR, "shape": [0, 3], "data_offsets": [0, 0]}}), "0 rows"),
 }
 
@@ -231,6 +301,9 @@ BAD_TENSORS: dict[str, tuple[bytes, str]] = {
 def test_bad_safetensors(folder: Path, case: str) -> None:
     data, says = BAD_TENSORS[case]
     Path("a.safetensors").write_bytes(data)
+    if case in ("overlap", "same", "gap", "late"):
+        with pytest.raises(SafetensorError):
+            load(data)
     assert says in refusal("a.safetensors")
 
 

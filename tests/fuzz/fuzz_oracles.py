@@ -143,9 +143,11 @@ def of_tensors(data: bytes) -> Rows:
     return matrix(load_tensors(data)[name])
 
 
-def of_hdf5(data: bytes) -> Rows:
-    """Return the only matrix of an HDF5 file."""
+def of_hdf5(data: bytes, member: str) -> Rows:
+    """Return the named or only matrix of an HDF5 file."""
     with h5py.File(io.BytesIO(data), "r") as file:
+        if member:
+            return matrix(file[member][...])
         found: dict[str, Any] = {}
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         flat = [item for item in found.values() if item.ndim == 2] if len(found) > 1 else list(found.values())
@@ -175,9 +177,12 @@ def candidates(source: str, files: Mapping[str, bytes], options: Mapping[str, An
         yield of_zarr(folder / name)
         return
     if name == "saved":
-        state = json.loads(files["saved/state.json"])
+        if "saved/dataset_dict.json" in files:
+            (split,) = json.loads(files["saved/dataset_dict.json"])["splits"]
+            name = f"saved/{split}"
+        state = json.loads(files[f"{name}/state.json"])
         yield np.concatenate(
-            [of_arrow(read_arrow(files[f"saved/{entry['filename']}"]), None) for entry in state["_data_files"]]
+            [of_arrow(read_arrow(files[f"{name}/{entry['filename']}"]), None) for entry in state["_data_files"]]
         )
         return
     data = files[name]
@@ -201,7 +206,7 @@ def candidates(source: str, files: Mapping[str, bytes], options: Mapping[str, An
         "arrow": lambda: of_arrow(read_arrow(data), options.get("column")),
         "feather": lambda: of_arrow(read_arrow(data), options.get("column")),
         "safetensors": lambda: of_tensors(data),
-        "h5": lambda: of_hdf5(data),
+        "h5": lambda: of_hdf5(data, member),
     }
     yield readers[name.rpartition(".")[2]]()
 

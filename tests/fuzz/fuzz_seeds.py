@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import zarr
+from safetensors.numpy import save as save_tensors
 
 Files = Mapping[str, bytes]
 Kind = Literal["embeddings", "ids", "rows", "weights", "groups", "list", "log", "document", "settings"]
@@ -105,6 +106,33 @@ def hdf5(**options: Any) -> bytes:
     return sink.getvalue()
 
 
+def typed_hdf5(fields: tuple[int, ...] | None) -> bytes:
+    """Return a data set of a type that numpy lacks: floats of these fields, or whole numbers of 12 bits."""
+    sink = io.BytesIO()
+    with h5py.File(sink, "w") as file:
+        kind = h5py.h5t.STD_I32LE.copy() if fields is None else h5py.h5t.IEEE_F32LE.copy()
+        if fields is None:
+            kind.set_precision(12)
+            kind.set_offset(8)
+        else:
+            kind.set_fields(*fields)
+            kind.set_precision(fields[0] + 1)
+            kind.set_size((fields[0] + 1) // 8)
+        values = SINGLE if fields else (SINGLE * 100).astype("<i4")
+        data = h5py.h5d.create(file.id, b"emb", kind, h5py.h5s.create_simple(values.shape))
+        data.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        file["bias"] = np.ones(99)
+    return sink.getvalue()
+
+
+def whole_and_not(write: Callable[..., None], **options: Any) -> bytes:
+    """Return a table of columns of different types."""
+    sink = pa.BufferOutputStream()
+    whole = np.arange(ROWS) * 10**14
+    write(pa.table({"x0": whole, "x1": SINGLE[:, 0], "x2": whole.astype("u8") + 1}), sink, **options)
+    return bytes(sink.getvalue().to_pybytes())
+
+
 def directory(source: str, write: Callable[[Path], None]) -> Seed:
     """Return a seed of a directory that is written by a library."""
     with tempfile.TemporaryDirectory() as folder:
@@ -114,11 +142,12 @@ def directory(source: str, write: Callable[[Path], None]) -> Seed:
     return Seed(kind="embeddings", source=source, files=files)
 
 
-def stored_zarr(version: int) -> Seed:
+def stored_zarr(version: Any, **options: Any) -> Seed:
     """Return a zarr store."""
 
     def write(root: Path) -> None:
-        array = zarr.create_array(str(root), shape=SINGLE.shape, chunks=(4, 3), dtype="float32", zarr_format=version)
+        given = {"chunks": (4, 3), "dtype": "float32", "zarr_format": version, **options}
+        array = zarr.create_array(str(root), shape=SINGLE.shape, **given)
         array[:] = SINGLE
 
     return directory("a.zarr", write)
@@ -130,6 +159,13 @@ def saved_dataset(root: Path) -> None:
     (root / "data-00000-of-00001.arrow").write_bytes(arrow(stream))
     (root / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
     (root / "dataset_info.json").write_text("{}")
+
+
+def saved_splits(root: Path) -> None:
+    """Write a directory of one split."""
+    root.mkdir()
+    saved_dataset(root / "train")
+    (root / "dataset_dict.json").write_text('{"splits": ["train"]}')
 
 
 def side(kind: Kind, source: str, content: bytes) -> Seed:
@@ -208,17 +244,31 @@ def loaders() -> dict[str, tuple[Seed, ...]]:
             one("a.feather", arrow(pa.feather.write_feather, compression="lz4")),
             one("a.feather", arrow(pa.feather.write_feather, compression="zstd", numbers=True), column="x"),
         ),
-        "huggingface": (directory("saved", saved_dataset),),
+        "huggingface": (directory("saved", saved_dataset), directory("saved", saved_splits)),
+        "columns of types": (
+            one("a.parquet", whole_and_not(pa.parquet.write_table), column="x"),
+            one("a.arrow", whole_and_not(pa.feather.write_feather, compression="uncompressed"), column="x"),
+        ),
         "safetensors": (
             one("a.safetensors", safetensors(SINGLE, "F32")),
             one("a.safetensors", safetensors(SINGLE.view("<u2"), "BF16")),
+            one("a.safetensors", save_tensors({"emb": SINGLE, "bias": SINGLE[0], "hollow": SINGLE[:0, 0]})),
         ),
         "hdf5": (
             one("a.h5", hdf5()),
             one("a.h5", hdf5(chunks=(4, 3), compression="gzip", fletcher32=True)),
             one("a.h5", hdf5(chunks=(2, 2))),
         ),
+        "hdf5 types": (
+            one("a.h5::emb", typed_hdf5((15, 7, 8, 0, 7))),
+            one("a.h5::emb", typed_hdf5((23, 15, 8, 0, 15))),
+            one("a.h5::emb", typed_hdf5(None)),
+        ),
         "zarr": (stored_zarr(2), stored_zarr(3)),
+        "zarr shards": (
+            stored_zarr(3, chunks=(2, 3), shards=(4, 3)),
+            stored_zarr(3, chunks=(2, 1), shards=(4, 3), compressors=None),
+        ),
         "gzip": (
             one("a.npy.gz", gzip.compress(npy(SINGLE), mtime=0)),
             one("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
