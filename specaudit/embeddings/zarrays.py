@@ -83,7 +83,7 @@ def read_zarr(part: Part, options: Options) -> BandMatrix | FileMatrix:
             return spool_tiles(label, shape, native, stored, rows.tile)
     together = ceil(shape[1] / stored[1]) * ceil(int(edges[1]) / stored[0])
     limit = None if array.shards else zarr.config.get("async.concurrency")  # of a shard all are read first
-    beside = step * min(together, limit or together)
+    beside = 2 * step * min(together, limit or together)  # zarr's own thread may still have what it read last
     return BandMatrix(dimensions=shape[1], dtype=native, edges=edges, opener=reading, beside=beside)
 
 

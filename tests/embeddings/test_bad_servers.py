@@ -184,7 +184,7 @@ def test_redirects_without_end(server: Server, waits: list[float]) -> None:
 def test_a_server_that_stalls(
     server: Server, waits: list[float], read_all: Callable[..., Array], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "SILENCE", 0.1)
+    monkeypatch.setattr(web, "SILENCE", 2.0)
     left = 2
 
     def stall(exchange: Exchange) -> None:
@@ -203,6 +203,7 @@ def test_a_server_that_stalls(
         np.testing.assert_array_equal(read_all(found), ROWS)
     assert waits == list(remote.WAITS[:2])
     left = 100
+    monkeypatch.setattr(web, "SILENCE", 0.1)
     waits.clear()
     assert f"{server.url}: cannot be read: the server sends nothing; check the network" in refusal(server)
     assert waits == list(remote.WAITS)
@@ -212,7 +213,7 @@ def test_a_server_that_stalls(
 def test_a_server_that_does_not_answer(
     server: Server, waits: list[float], methods: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "SILENCE", 0.1)
+    monkeypatch.setattr(web, "SILENCE", 0.1 if "get" in methods else 2.0)
     for method in methods:
         setattr(server, method, lambda exchange: server.over.wait())
     if "get" in methods:
