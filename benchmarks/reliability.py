@@ -239,11 +239,25 @@ def giant(folder: Path) -> None:
     np.save(folder / "half.npy", rows[::2])
 
 
+def named(folder: Path) -> None:
+    """Write a table of three million rows with ids of 60 characters, and the numbers of half of them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = spectral(3_000_000, 4)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), 4)
+    pq.write_table(
+        pa.table({"id": [f"{k:060d}" for k in range(len(rows))], "embedding": lists}), folder / "t.parquet"
+    )
+    np.save(folder / "kept.npy", np.arange(0, len(rows), 2))
+
+
 def save(folder: Path, rows: np.ndarray) -> None:
-    """Write rows, half of them, and a log of residuals that some columns explain."""
+    """Write rows, half of them, two of their columns, and a log of residuals that some columns explain."""
     np.save(folder / "rows.npy", rows)
     np.save(folder / "half.npy", rows[::2])
     if len(rows) < 10_000:
+        np.save(folder / "two.npy", rows[:, :2])
         noise = np.random.default_rng(1).standard_normal((5, len(rows), 2)) / 50
         np.save(folder / "log.npy", noise + rows[:, :2] * np.geomspace(1, 0.2, 5)[:, None, None])
 
@@ -259,6 +273,8 @@ SHAPES: dict[str, tuple[str, Callable[[Path], None], Sequence[str]]] = {
             "prune rows.npy --method random --keep 0.5",
             "frontier rows.npy log.npy",
             "headroom rows.npy --cap 10",
+            "fit rows.npy --fuse two.npy",
+            "experiment oracle rows.npy",
         ),
     ),
     "tall": (
@@ -279,6 +295,18 @@ SHAPES: dict[str, tuple[str, Callable[[Path], None], Sequence[str]]] = {
             "headroom rows --cap 10 --max-rows 500",
             "compare rows half.npy --max-rows 2000",
             "fit rows --operator dense --max-rows 2000",
+        ),
+    ),
+    "named": (
+        "3,000,000 rows with ids of 60 characters",
+        named,
+        (
+            "fit t.parquet --operator dense --max-rows 500",
+            "scan t.parquet -o t.scan",
+            "fit t.scan --operator dense --max-rows 500",
+            "compare t.parquet --kept kept.npy --max-rows 500",
+            "prune t.parquet --method random --keep 0.5 --max-rows 500 --save-rows kept.csv",
+            "span t.parquet t.parquet --max-rows 256 --save-rows each.csv",
         ),
     ),
 }
