@@ -24,6 +24,8 @@ SCANNED = 80
 """Bytes of a row at the peak of a scan: hashes, their order, keys, copies."""
 NETWORKS = 3
 """Networks of a run in training at once, at most."""
+GREEDY = 8192
+"""Rows of which a pruning has all products in memory at once, with what is made of them."""
 TOLD = 120
 """Bytes of a row of which it is told what it is."""
 BESIDE = 60
@@ -115,6 +117,11 @@ def span_memory(rows: Sequence[int], real: int, new: int, dimensions: int, *, ea
     """
     matrices = 8 * real * (2 * real + 4 * new) + 4 * 8 * (real + new) * dimensions
     return scan_memory(max(rows), others=sum(rows) - max(rows)) + TOLD * each + matrices
+
+
+def pruning_memory(rows: int, unique: int, dimensions: int) -> int:
+    """Return the bytes that choosing among `unique` of `rows` rows needs: their copies, and products of a block."""
+    return BASE + (SCANNED + BESIDE) * rows + 3 * 4 * unique * dimensions + 2 * 4 * min(unique, GREEDY) ** 2
 
 
 def frontier_memory(rows: int, used: int, dimensions: int, modes: int, outputs: int, checkpoints: int) -> int:

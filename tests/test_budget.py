@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from specaudit import machine
+from specaudit import api, machine
 from specaudit.budget import check_memory, peak_memory, usable_threads
+from specaudit.embeddings import open_embeddings
 from specaudit.errors import BudgetError, ConfigError
 from specaudit.machine import usable_memory
 
@@ -81,3 +83,25 @@ def test_a_small_budget_is_told_in_a_unit_that_shows_it(allowed: int, told: str)
 def test_the_machine_is_named_when_no_limit_was_given() -> None:
     with pytest.raises(BudgetError, match="this machine"):
         check_memory(lambda rows: 10**18, None, 16_384)
+
+
+@pytest.mark.parametrize("kernels", [("laplace",), ("linear",), ("laplace", "linear")])
+@pytest.mark.parametrize("names", [None, [f"{k:0500d}" for k in range(3000)]], ids=["", "named"])
+def test_a_plan_asks_for_the_memory_that_the_run_asks_for(kernels: tuple[str, ...], names: list[str] | None) -> None:
+    values = np.random.default_rng(0).standard_normal((3000, 8))
+    rows = open_embeddings(values, ids=names)
+    options = {"kernels": kernels, "max_rows": 500, "max_memory": machine.BASE}
+    runs = (
+        (api.prune_plan, api.prune, (rows, "semdedup", 0.5)),
+        (api.compare_plan, api.compare, (rows, values[:1500])),
+    )
+    for planned, run, arguments in runs:
+        plan = planned(*arguments, **options)
+        budget = machine.BASE
+        for _ in range(5):  # each check asks for no less than the one before
+            with pytest.raises(BudgetError) as error:
+                run(*arguments, **{**options, "max_memory": budget})
+            budget = int(error.value.next_step.split("--max-memory to ")[1].split("M")[0]) * 2**20
+            if budget >= plan.peak_memory:
+                break
+        assert budget == pytest.approx(plan.peak_memory, rel=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import jsonschema
 import numpy as np
@@ -12,8 +13,12 @@ from cli_fixtures import clean, refused
 
 from specaudit import comparison, config
 from specaudit.cli import main
+from specaudit.cli.rows import KEPT_FORMATS
 from specaudit.documents import json_schema
+from specaudit.embeddings import open_embeddings, read_selection
+from specaudit.errors import InputError
 from specaudit.pruning import METHODS
+from specaudit.writing import write_files
 
 N, D = 300, 12
 QUICK = ("--kernel", "laplace")
@@ -226,3 +231,50 @@ def test_settings_of_a_file_are_used(capsys):
     Path("specaudit.toml").write_text('method = "herding"\ncap = 2.0\nkernel = ["linear"]\n')
     assert main(["prune", "rows.npy", "--soft", *WIDE, "-q"]) == 0
     assert config.KEYS["method"].choices == (*METHODS, "all")
+
+
+HOSTILE = (
+    "p0\np1", "a\rb", "\r", "\n", " x ", 'say "hi", twice', "\ufeffbom", "1", "=1+1", "\u2028", "::error::x", "p0",
+)  # fmt: skip
+LINES = (" x ", 'say "hi", twice', "1", "=1+1", "::error::x", "p0")
+
+
+class Named(NamedTuple):
+    """Rows that are kept."""
+
+    kept: tuple[int, ...]
+    kept_ids: tuple[str, ...] | None
+
+
+def kept_of(ids):
+    """Return some rows, and the embeddings that they are of."""
+    values = np.random.default_rng(0).standard_normal((len(HOSTILE) + 1, 2))
+    embeddings = open_embeddings(values, ids=["p1", *HOSTILE])
+    rows = tuple(sorted(1 + HOSTILE.index(name) for name in ids))
+    return Named(rows, tuple(embeddings.ids[row] for row in rows)), embeddings
+
+
+@pytest.mark.parametrize(
+    ("suffix", "ids"),
+    [
+        *((suffix, [name]) for suffix in (".csv", ".jsonl", ".npy") for name in HOSTILE),
+        *((suffix, HOSTILE) for suffix in (".csv", ".jsonl", ".npy")),
+        *((".txt", [name]) for name in LINES),
+        (".txt", LINES),
+        (".txt", ["p0", "\ufeffbom"][::-1]),
+    ],
+)
+def test_a_file_of_kept_rows_names_them_whatever_their_ids(tmp_path, suffix, ids):
+    kept, embeddings = kept_of(ids)
+    if kept.kept_ids[0] == "\ufeffbom":
+        kept = Named(kept.kept[::-1], kept.kept_ids[::-1])
+    write_files([(tmp_path / f"kept{suffix}", KEPT_FORMATS[suffix](kept))])
+    found = np.flatnonzero(read_selection(tmp_path / f"kept{suffix}", embeddings))
+    np.testing.assert_array_equal(found, sorted(kept.kept))
+
+
+@pytest.mark.parametrize("name", ["p0\np1", "a\rb", "\r", "\n", "\ufeffbom", "\u2028"])
+def test_ids_that_are_no_lines_are_not_written_as_such(tmp_path, name):
+    with pytest.raises(InputError, match="is no line of text"):
+        write_files([(tmp_path / "kept.txt", KEPT_FORMATS[".txt"](kept_of([name])[0]))])
+    assert not [path for path in tmp_path.iterdir() if "kept" in path.name or path.name.startswith(".specaudit")]

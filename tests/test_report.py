@@ -191,7 +191,8 @@ def test_a_small_share_is_not_called_zero():
     assert [percent(share) for share in (0.0, 1e-5, 0.073, 1.0)] == ["0.0 %", "< 0.1 %", "7.3 %", "100.0 %"]
 
 
-def test_a_plan_says_sizes_in_units():
+@pytest.mark.parametrize("limit", [None, 2**20, 2**30])
+def test_a_plan_says_sizes_in_units(limit):
     text = render_plan(
         rows=8000,
         dimensions=384,
@@ -199,12 +200,14 @@ def test_a_plan_says_sizes_in_units():
         peak_memory=2**30,
         stages=[("kernel", 1.25)],
         seconds=(1.5, 30.4),
+        max_memory=limit,
     )
+    assert ("more than --max-memory allows" in text) == (limit == 2**20)
     assert "8,000" in text
-    assert "11.7 MB" in text
-    assert "about 1 GB" in text
+    assert "11.7 MiB" in text
+    assert "about 1 GiB" in text
     assert "1.5 to 30 s" in text
-    assert readable(2**50) == "1.02e+03 TB"
+    assert readable(2**50) == "1.02e+03 TiB"
 
 
 def test_eigenvalues_at_the_level_of_rounding_do_not_set_the_scale():

@@ -27,7 +27,7 @@ from specaudit.errors import ConfigError, InputError
 from specaudit.gates import judge
 from specaudit.graph import NEIGHBORS
 from specaudit.groups import kept_groups
-from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, Normalize, choose_kernel, median_distance
+from specaudit.kernels import BANDWIDTH_ROWS, DOUBLE, KERNELS, Normalize, choose_kernel, median_distance
 from specaudit.policy import Policy
 from specaudit.progress import Progress, SilentProgress
 from specaudit.relation import TOLERANCE, Expectation, check_expectation, find_relation, relate
@@ -338,7 +338,8 @@ def _check_budget(
 ) -> None:
     rows = before.embeddings.rows, after.embeddings.rows
     unique = len(before.copies), len(after.copies)
-    judging = judging_memory(sum(rows), max(unique), before.embeddings.dimensions)
+    judged = any(KERNELS[name] is not None for name in kernels)
+    judging = judging_memory(sum(rows), max(unique), before.embeddings.dimensions) if judged else 0
 
     def need(most: int) -> int:
         dense = comparison_memory(

@@ -209,7 +209,7 @@ def compare_plan(
             for source in (before, after, added)
             if not (source is None or isinstance(source, Baseline) or is_baseline(source))
         ]
-        rows = [embeddings.rows for embeddings in opened]
+        rows, held = [embeddings.rows for embeddings in opened], held_texts(*opened)
         d = opened[0].dimensions
         size = sum(e.rows * e.dimensions * e.dtype.itemsize for e in opened)
         pace = Pace.measured(opened[0], cores, workers or (engine.width if dask else None))
@@ -229,9 +229,9 @@ def compare_plan(
     itemsize = 8 if set(kernels) & set(DOUBLE) else 4
     peak = comparison_memory((rows[0], rows[-1]), (large, small), d, cores, itemsize=itemsize, copies=True)
     if any(KERNELS.get(name) is not None for name in kernels):
-        judged = float(min(large, AGAINST))
+        judged = float(min(max(rows), AGAINST))
         stages.append(("rows judged", (8.0 * judged**3 + 8.0 * judged**2 * JUDGED) / speed + 2.0))
-        peak = max(peak, judging_memory(sum(rows), large, d))
+        peak = max(peak, judging_memory(rows[0] + rows[-1], max(rows), d))
     if operator == "graph":
         deep = min(*rows, graph.rows)
         settings = graph.settings(deep)
@@ -245,7 +245,8 @@ def compare_plan(
         rows=sum(rows),
         dimensions=d,
         bytes=size,
-        peak_memory=peak + held_texts(*opened),
+        peak_memory=peak + held,
+        held=held,
         stages=tuple(stages),
         worker_memory=None if pace.workers is None else worker_memory(d, 0, False),
     )

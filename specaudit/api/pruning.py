@@ -18,7 +18,7 @@ from specaudit.api.run_plan import Plan
 from specaudit.api.searching import Half, first_rows, search, times_of
 from specaudit.api.sides import Proposal, Reader
 from specaudit.api.trials import Trials
-from specaudit.budget import check_memory, comparison_memory, usable_threads
+from specaudit.budget import check_memory, comparison_memory, pruning_memory, usable_threads
 from specaudit.dataset import DataSet, IntArray
 from specaudit.documents import Comparison, Pruned, Pruning, Reference, Trial
 from specaudit.embeddings import held_texts, read_scores
@@ -40,8 +40,6 @@ TRIED = 8
 """Audits of half of the rows that a search takes, and of all of them at its end."""
 ORDERING = 1e-6
 """Seconds of a method per number of the data."""
-GREEDY_BYTES = 2 * 4 * 8192**2
-"""Bytes of the products of a block of rows, and of what is made of them."""
 
 
 def prune(
@@ -179,7 +177,11 @@ def prune_plan(
     rounds = max(len(request.shares), 1) if method == ALL else TRIED if keep == "auto" else 1
     start, scan, *nulls = audit.stages
     ordering = [(name, audit.rows * audit.dimensions * ORDERING) for name in names]
-    return replace(audit, stages=(start, scan, *ordering, *((name, rounds * seconds) for name, seconds in nulls)))
+    return replace(
+        audit,
+        peak_memory=max(audit.peak_memory, audit.held + pruning_memory(audit.rows, audit.rows, audit.dimensions)),
+        stages=(start, scan, *ordering, *((name, rounds * seconds) for name, seconds in nulls)),
+    )
 
 
 def _check_budget(
@@ -192,7 +194,7 @@ def _check_budget(
     def need(most: int) -> int:
         size = min(unique, most)
         audit = comparison_memory((rows, rows), (size, size), d, cores, itemsize=itemsize, copies=True)
-        return max(audit + others * dense_bytes(size, d, itemsize), 3 * 4 * unique * d + GREEDY_BYTES)
+        return max(audit + others * dense_bytes(size, d, itemsize), pruning_memory(rows, unique, d))
 
     check_memory(need, max_memory, max_rows, held=held_texts(data.embeddings))
 

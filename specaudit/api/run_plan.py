@@ -22,6 +22,8 @@ class Plan:
         Expected seconds of each stage.
     worker_memory
         Bytes that each thread of a cluster needs; None without one.
+    held
+        Bytes of ids, which are in memory already and stay; a part of the peak.
     """
 
     rows: int
@@ -30,6 +32,7 @@ class Plan:
     peak_memory: int
     stages: tuple[tuple[str, float], ...]
     worker_memory: int | None = None
+    held: int = 0
 
     @property
     def seconds(self) -> tuple[float, float]:

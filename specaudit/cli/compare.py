@@ -152,7 +152,7 @@ def compare(
     from specaudit import api
 
     if dry_run:
-        rendering.show_plan(api.compare_plan(before, after, **arguments))
+        rendering.show_plan(api.compare_plan(before, after, **arguments), arguments["max_memory"])
         return
     result = api.compare(before, after, **arguments, progress=terminal.progress(quiet=quiet, verbose=verbose))
     rendering.write((result, file) for file in files)

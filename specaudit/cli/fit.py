@@ -143,7 +143,7 @@ def fit(
     from specaudit import api
 
     if dry_run:
-        rendering.show_plan(api.plan(source, **arguments))
+        rendering.show_plan(api.plan(source, **arguments), arguments["max_memory"])
         return
     reporter = terminal.progress(quiet=quiet, verbose=verbose)
     contents: list[tuple[Saved, output.Output]] = []

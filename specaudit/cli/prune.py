@@ -102,7 +102,7 @@ def prune(
     from specaudit import api
 
     if dry_run:
-        rendering.show_plan(api.prune_plan(source, **arguments))
+        rendering.show_plan(api.prune_plan(source, **arguments), arguments["max_memory"])
         return
     result = api.prune(source, **arguments, progress=terminal.progress(quiet=quiet, verbose=verbose))
     rendering.write((result, file) for file in files)

@@ -69,8 +69,8 @@ def remarked_file(config_file: Path | None, document: str) -> str | None:
     return str(path) if relative.startswith(os.pardir) else Path(relative).as_posix()
 
 
-def show_plan(plan: Plan) -> None:
-    """Write what a run would take to standard output."""
+def show_plan(plan: Plan, max_memory: int | None) -> None:
+    """Write what a run would take to standard output, beside the bytes that it may use."""
     from specaudit.report.plan import render_plan
 
     terminal.emit(
@@ -82,6 +82,7 @@ def show_plan(plan: Plan) -> None:
             stages=plan.stages,
             seconds=plan.seconds,
             worker_memory=plan.worker_memory,
+            max_memory=max_memory,
         )
     )
 

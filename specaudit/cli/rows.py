@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
+from specaudit.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -51,8 +53,16 @@ class _Echo:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
     """Yield a table as comma-separated text."""
-    writer = csv.writer(_Echo(), lineterminator="\n")
-    return _text(writer.writerow(row) for row in chain((head,), rows))
+    writer = csv.writer(_Echo(), lineterminator="\r\n")  # both of which are quoted in a cell
+    return _text(f"{writer.writerow(row)[:-2]}\n" for row in chain((head,), rows))
+
+
+def _one_each(names: Iterable[object]) -> Iterator[str]:
+    """Yield names as lines, of which each will be read as one again."""
+    for number, name in enumerate(map(str, names)):
+        if "\n" in name or "\r" in name or not name.strip() or (number == 0 and name.startswith("\ufeff")):
+            raise InputError(f"the id {name!r} is no line of text", next_step="write the rows as .jsonl or .npy")
+        yield f"{name}\n"
 
 
 def _text(lines: Iterable[str]) -> Iterator[bytes]:
@@ -75,7 +85,7 @@ def _csv(rows: Sequence[NamedRow]) -> Content:
 
 def _txt(rows: Sequence[NamedRow]) -> Content:
     """Return one id a line, or row number without ids."""
-    return _text(f"{row.row if row.id is None else row.id}\n" for row in rows)
+    return _text(_one_each(row.row if row.id is None else row.id for row in rows))
 
 
 def _npy(rows: Sequence[NamedRow]) -> bytes:
@@ -125,7 +135,7 @@ def _kept_csv(rows: Kept) -> Content:
 
 def _kept_txt(rows: Kept) -> Content:
     """Return one id a line, or row number without ids."""
-    return _text(f"{name}\n" for name in (rows.kept if rows.kept_ids is None else rows.kept_ids))
+    return _text(_one_each(rows.kept if rows.kept_ids is None else rows.kept_ids))
 
 
 def _kept_jsonl(rows: Kept) -> Content:

@@ -55,7 +55,7 @@ def scan(
     from specaudit import api
 
     if dry_run:
-        rendering.show_plan(api.scan_plan(sources, **arguments))
+        rendering.show_plan(api.scan_plan(sources, **arguments), arguments["max_memory"])
         return
     reporter = terminal.progress(quiet=quiet, verbose=verbose)
     found = api.scan(sources, folder=file.path.absolute().parent, **arguments, progress=reporter)

@@ -83,7 +83,7 @@ def span(
     from specaudit import api
 
     if dry_run:
-        rendering.show_plan(api.span_plan(real, synthetic, each=bool(rows_to), **arguments))
+        rendering.show_plan(api.span_plan(real, synthetic, each=bool(rows_to), **arguments), arguments["max_memory"])
         return
     rows: list[SpanRows] = []
     result = api.span(

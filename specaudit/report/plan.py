@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def render_plan(
@@ -16,14 +16,16 @@ def render_plan(
     stages: Sequence[tuple[str, float]],
     seconds: tuple[float, float],
     worker_memory: int | None = None,
+    max_memory: int | None = None,
 ) -> str:
     """Return rows, sizes in bytes and the expected seconds, between two limits and of each stage, one a line."""
     low, high = seconds
+    beyond = max_memory is not None and peak_memory > max_memory
     lines = [
         ("rows", f"{rows:,}"),
         ("dimensions", f"{dimensions:,}"),
         ("size", readable(size)),
-        ("peak memory", f"about {readable(peak_memory)}"),
+        ("peak memory", f"about {readable(peak_memory)}{', more than --max-memory allows' * beyond}"),
         *([] if worker_memory is None else [("per worker", f"about {readable(worker_memory)}")]),
         ("time", f"{low:.2g} to {high:.2g} s"),
         *((f"  {name}", f"{seconds:.2g} s") for name, seconds in stages),
