@@ -238,6 +238,29 @@ def test_versions_of_several_objects_are_one_digest(bucket: Bucket) -> None:
         assert found.version != first
 
 
+def test_a_scan_keeps_what_the_stores_call_its_shards(bucket: Bucket) -> None:
+    sources = [bucket.put(f"scanned/{name}.npy", npy(ROWS[start::3])) for start, name in enumerate("abc")]
+    np.save("d.npy", ROWS + 1)
+    sources.append("d.npy")
+    for number, source in enumerate(sources):
+        assert main(["scan", source, "-o", f"{number}.scan", "-q"]) == ExitCode.PASS
+    assert main(["scan", "0.scan", "1.scan", "-o", "pair.scan", "-q"]) == ExitCode.PASS
+    for shards, scans in (
+        (sources[:1], ["0.scan"]),
+        (sources, ["pair.scan", "2.scan", "3.scan"]),
+        (["d.npy"], ["3.scan"]),
+    ):
+        with open_embeddings(shards) as direct, open_embeddings(scans) as found:
+            assert found.version == direct.version
+            assert (direct.version is None) == (shards == ["d.npy"])
+    versions = []
+    for source in (["fit", *sources], ["fit", "pair.scan", "2.scan", "3.scan"]):
+        assert main([*source, "-q", "-o", "fit.json"]) == ExitCode.PASS
+        versions.append(json.loads(Path("fit.json").read_text())["dataset"]["source_version"])
+    assert versions[0] == versions[1]
+    assert re.fullmatch("4 files [0-9a-f]{32}", versions[0])
+
+
 def test_a_member_of_an_object(bucket: Bucket, read_all: Callable[..., Array]) -> None:
     with open_embeddings(bucket.put("members/two.npz", npz()) + "::emb") as found:
         np.testing.assert_array_equal(read_all(found), ROWS)
