@@ -6,6 +6,7 @@ what comes back is what a task found, a few tasks ahead of what was asked for.
 
 from __future__ import annotations
 
+import gc
 import logging
 import platform
 import re
@@ -55,8 +56,8 @@ LOCAL = {
     "distributed.worker.profile.enabled": False,
 }
 """Settings of a cluster of this machine."""
-LOGGERS = ("distributed", "distributed.client")
-"""Those to which the library gives levels of their own in this process."""
+LOGGERS = ("distributed", "distributed.client", "asyncio")
+"""Those to which the library gives levels of their own here, and the one that tells of tasks it leaves behind."""
 ADDRESS = re.compile(r"(tcp|tls|wss?)://(\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+):([1-9]\d{0,4})")
 
 
@@ -168,6 +169,9 @@ def _silenced() -> Iterator[None]:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL + 1)
         yield
+    except BaseException:
+        gc.collect()  # a task that failed unseen is told of when it is collected
+        raise
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)

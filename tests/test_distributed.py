@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import gzip
+import logging
 import os
 import signal
 import subprocess
@@ -10,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +21,7 @@ import dask
 import numpy as np
 import pytest
 from cli_fixtures import clean, refused
+from distributed.client import AllExit
 
 import specaudit.distributed as distributed
 from specaudit.api.fitting import _unique
@@ -189,6 +194,34 @@ def test_rows_at_which_every_worker_dies_are_named(engine, folder):
         ):
             list(embeddings.each(_die, [Band(start=150, stop=160)]))
         engine.client.wait_for_workers(2, timeout=30)
+
+
+async def _raises() -> None:
+    raise AllExit
+
+
+async def _leaves_a_task() -> None:
+    task = asyncio.get_running_loop().create_task(_raises())
+    task.own = task  # type: ignore[attr-defined]  # so that it is collected late
+    await asyncio.sleep(0.01)
+
+
+def _left(caplog: pytest.LogCaptureFixture) -> list[str]:
+    caplog.clear()
+    with suppress(AllExit), distributed._silenced():
+        asyncio.run(_leaves_a_task())
+        raise AllExit
+    gc.collect()
+    return [record.message.partition("\n")[0] for record in caplog.records]
+
+
+def test_tasks_that_the_library_leaves_behind_are_not_told(caplog, monkeypatch):
+    caplog.set_level(logging.ERROR, "asyncio")  # the engine of other tests has quieted it
+    levels = [logging.getLogger(name).level for name in distributed.LOGGERS]
+    assert _left(caplog) == []
+    assert [logging.getLogger(name).level for name in distributed.LOGGERS] == levels
+    monkeypatch.setattr(distributed, "LOGGERS", ())
+    assert _left(caplog) == ["Task exception was never retrieved"]
 
 
 def test_an_unreadable_shard_is_named(engine, folder, capsys):
