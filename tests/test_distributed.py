@@ -235,6 +235,29 @@ def test_an_unreadable_shard_is_named(engine, folder, capsys):
     assert "(first: part-2.npy row 7)" in refused(capsys, "scan", "rows", "-o", "a.scan", "--dask", address)
 
 
+def _forbid(path: str) -> None:
+    """Let this worker find no file below a path, as on a machine that does not share it."""
+    stat = os.stat
+
+    def missing(name: object, *more: object, **options: object) -> os.stat_result:
+        if str(name).startswith(path):
+            raise FileNotFoundError(2, "No such file or directory")
+        return stat(name, *more, **options)  # type: ignore[arg-type]
+
+    os.stat = missing  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("source", ["rows/part-0.npy", "a.scan"])
+def test_a_file_that_only_the_workers_lack_is_told(folder, capsys, source):
+    write_shards(folder, rows_of())
+    assert main(["scan", "rows/part-0.npy", "-o", "a.scan", "--max-rows", "2", "-q"]) == 0
+    with distributed.engine_of(1, None) as engine:
+        engine.client.run(_forbid, str(folder))
+        message = refused(capsys, "fit", source, "--dask", engine.client.scheduler.address)
+    assert "rows/part-0.npy: no such file (on a worker)" in message
+    assert "the workers see it under the same path (shared storage), or name it by a URL" in message
+
+
 @pytest.mark.parametrize("change", ["gone", "other rows"])
 def test_a_shard_that_changes_in_mid_run_is_named(engine, folder, change):
     write_shards(folder, rows_of())
