@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version as version_of
-from multiprocessing import resource_tracker
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -33,6 +31,7 @@ from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import STDIN, Part
 from specaudit.embeddings.unopened import Unopened, forget
 from specaudit.errors import ConfigError, InputError, SpecauditError
+from specaudit.scratch import quiet_tracker, scratch_folder
 from specaudit.sent import PIECE, Refusal, absolute, files, portable, refused
 from specaudit.version import ESTIMATOR_VERSION, __version__
 
@@ -89,7 +88,7 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
         stack.enter_context(_silenced())
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}))
         if workers is not None:
-            scratch = stack.enter_context(TemporaryDirectory(prefix="specaudit-"))
+            scratch = stack.enter_context(scratch_folder())
             stack.enter_context(dask.config.set({**LOCAL, "temporary-directory": scratch}))
             address = stack.enter_context(_local_cluster(workers))
         try:
@@ -150,7 +149,7 @@ def _uninterrupted() -> Iterator[None]:
 
     A terminal sends it to all processes of the run; this one ends the others.
     """
-    resource_tracker.ensure_running()  # which would let it through again in the thread that starts it
+    quiet_tracker()  # which would let it through again in the thread that starts it
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -394,7 +394,11 @@ def test_without_dask_the_command_that_installs_it_is_named(monkeypatch, capsys,
     assert "pip install 'specaudit[dask]'" in refused(capsys, "fit", "rows.npy", "--workers", "2")
 
 
-def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
+ENDS = {"SIGINT": 130, "SIGTERM": -signal.SIGTERM, "SIGHUP": -signal.SIGHUP, "SIGKILL": -signal.SIGKILL}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_signal_ends_a_local_cluster_and_leaves_nothing(folder, name):
     np.save("rows.npy", np.random.default_rng(0).standard_normal((200_000, 16), np.float32))
     command = [sys.executable, "-m", "specaudit", "fit", "rows.npy", "--workers", "1", "--max-rows", "8000", "-v"]
     run = subprocess.Popen(
@@ -403,20 +407,25 @@ def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
     )  # fmt: skip
     assert run.stderr is not None
     told = next(line for line in run.stderr if line.startswith("specaudit: scan: "))
-    os.killpg(run.pid, signal.SIGINT)
+    # A terminal interrupts all processes of a run, a scheduler ends the first.
+    (os.killpg if name == "SIGINT" else os.kill)(run.pid, getattr(signal, name))
     out, err = run.communicate(timeout=60)
     assert told
-    assert (run.returncode, out, err) == (130, "", "")
-    assert sorted(path.name for path in folder.iterdir()) == ["rows.npy"]
+    assert run.returncode == ENDS[name]
+    assert [line for line in (out + err).splitlines() if not line.startswith("specaudit: ")] == []
+    if name == "SIGINT":
+        assert err == ""
+        assert [path.name for path in folder.iterdir()] == ["rows.npy"]
 
     def left() -> list[tuple[str, int, int]]:
         found = map(status_of, Path("/proc").glob("[0-9]*"))
         return [status for status in found if status and status[1:] == (run.pid, run.pid)]
 
-    for _ in range(50):  # the tracker of the run's resources ends after it
-        if left():
+    for _ in range(100):  # the tracker of the run's resources ends after it, and what removes its folder
+        if left() or len(list(folder.iterdir())) > 1:
             time.sleep(0.1)
     assert not left()
+    assert [path.name for path in folder.iterdir()] == ["rows.npy"]
 
 
 def test_a_local_cluster_says_nothing_on_stderr(folder):
