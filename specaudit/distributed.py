@@ -6,6 +6,7 @@ what comes back is what a task found, a few tasks ahead of what was asked for.
 
 from __future__ import annotations
 
+import gc
 import logging
 import platform
 import re
@@ -16,9 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version as version_of
-from multiprocessing import resource_tracker
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -28,11 +26,13 @@ import numpy.typing as npt
 from specaudit.embeddings import HERE, Band, Embeddings, Engine
 from specaudit.embeddings.display import shown
 from specaudit.embeddings.extras import needs
-from specaudit.embeddings.matrices import Matrix, MemoryMatrix
+from specaudit.embeddings.matrices import Matrix
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import STDIN, Part
 from specaudit.embeddings.unopened import Unopened, forget
 from specaudit.errors import ConfigError, InputError, SpecauditError
+from specaudit.scratch import quiet_tracker, scratch_folder
+from specaudit.sent import PIECE, Refusal, absolute, files, portable, refused
 from specaudit.version import ESTIMATOR_VERSION, __version__
 
 Array = npt.NDArray[Any]
@@ -45,8 +45,6 @@ CONNECTING = 15.0
 """Seconds in which a scheduler must answer and a first worker must be there."""
 PATIENCE = 60.0
 """Seconds without any worker after which a run gives up."""
-PIECE = 32 << 20
-"""Bytes of a message with a part of a shared array."""
 LOCAL = {
     # Without MALLOC_TRIM_THRESHOLD_, which Dask sets: it takes thrice the processor time where arrays come and go.
     "distributed.nanny.pre-spawn-environ": dict.fromkeys(
@@ -55,8 +53,8 @@ LOCAL = {
     "distributed.worker.profile.enabled": False,
 }
 """Settings of a cluster of this machine."""
-LOGGERS = ("distributed", "distributed.client")
-"""Those to which the library gives levels of their own in this process."""
+LOGGERS = ("distributed", "distributed.client", "asyncio")
+"""Those to which the library gives levels of their own here, and the one that tells of tasks it leaves behind."""
 ADDRESS = re.compile(r"(tcp|tls|wss?)://(\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+):([1-9]\d{0,4})")
 
 
@@ -90,7 +88,7 @@ def engine_of(workers: int | None, address: str | None) -> Iterator[Engine]:
         stack.enter_context(_silenced())
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}))
         if workers is not None:
-            scratch = stack.enter_context(TemporaryDirectory(prefix="specaudit-"))
+            scratch = stack.enter_context(scratch_folder())
             stack.enter_context(dask.config.set({**LOCAL, "temporary-directory": scratch}))
             address = stack.enter_context(_local_cluster(workers))
         try:
@@ -151,7 +149,7 @@ def _uninterrupted() -> Iterator[None]:
 
     A terminal sends it to all processes of the run; this one ends the others.
     """
-    resource_tracker.ensure_running()  # which would let it through again in the thread that starts it
+    quiet_tracker()  # which would let it through again in the thread that starts it
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -168,6 +166,9 @@ def _silenced() -> Iterator[None]:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL + 1)
         yield
+    except BaseException:
+        gc.collect()  # a task that failed unseen is told of when it is collected
+        raise
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
@@ -202,14 +203,6 @@ def _check_versions(client: Any) -> None:
                 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
-    """Why a task could not run, which is no reason to try it again."""
-
-    problem: str
-    next_step: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class DaskEngine:
     """The workers of a cluster; `run_name` tells one run from others on the same workers."""
@@ -225,7 +218,7 @@ class DaskEngine:
     def open(self, parts: Sequence[Part], options: Sequence[Options]) -> list[Matrix]:
         """Return the matrix of each part, opened by workers; standard input is read here."""
         away = [k for k, part in enumerate(parts) if part.suffix != STDIN]
-        calls = ((_open, (_absolute(parts[k]), options[k], self.run_name), parts[k].label) for k in away)
+        calls = ((_open, (absolute(parts[k]), options[k], self.run_name), parts[k].label) for k in away)
         opened: dict[int, Matrix] = dict(zip(away, self._results(calls), strict=True))
         here = [k for k in range(len(parts)) if k not in opened]
         opened |= zip(here, HERE.open([parts[k] for k in here], [options[k] for k in here]), strict=True)
@@ -236,7 +229,7 @@ class DaskEngine:
     ) -> Iterator[R]:
         """Yield what the task finds in the rows of each band, in order."""
         calls = (
-            (_in_band, (task, _portable(embeddings.band(band)), argument), embeddings.locate(band.start))
+            (_in_band, (task, portable(embeddings.band(band)), argument), embeddings.locate(band.start))
             for band, argument in jobs
         )
         yield from self._results(calls)
@@ -254,7 +247,7 @@ class DaskEngine:
 
     def _results(self, calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...], str]]) -> Iterator[Any]:
         """Yield the results of calls in order; few of them are under way at once."""
-        pending: deque[tuple[Any, str]] = deque()
+        pending: deque[tuple[Any, str, tuple[Part, ...]]] = deque()
         left = iter(calls)
         try:
             while True:
@@ -262,17 +255,17 @@ class DaskEngine:
                     function, arguments, where = call
                     with _reached(where):
                         future = self.client.submit(_guarded, _version(), function, *arguments, pure=False)
-                    pending.append((future, where))
+                    pending.append((future, where, tuple(files(arguments))))
                 if not pending:
                     return
-                result = self._result(*pending[0])
-                pending.popleft()
-                if isinstance(result, _Refusal):
-                    raise InputError(result.problem, next_step=result.next_step)
+                result = self._result(*pending[0][:2])
+                *_, read = pending.popleft()
+                if isinstance(result, Refusal):
+                    raise refused(result, read)
                 yield result
         finally:
             with suppress(*_losses()):
-                self.client.cancel([future for future, _ in pending])
+                self.client.cancel([future for future, *_ in pending])
 
     def _result(self, future: Any, where: str) -> Any:
         from concurrent.futures import CancelledError
@@ -327,38 +320,20 @@ def _lost(where: str) -> InputError:
     return InputError(f"{where}: the cluster gave the work up", next_step="check that its scheduler still runs")
 
 
-def _absolute(part: Part) -> Part:
-    """Return the part under a name that holds in any working directory."""
-    return replace(part, path=part.path.absolute()) if isinstance(part.path, Path) else part
-
-
-def _portable(part: Embeddings) -> Embeddings:
-    """Return the rows of a band as they can be sent: those that no file holds by their values."""
-    matrices: list[Matrix] = []
-    for matrix in part.matrices:
-        if isinstance(matrix, Unopened) and not matrix.keeps(slice(0, matrix.rows)):
-            matrices.append(replace(matrix, part=_absolute(matrix.part), kept=None))
-        else:
-            values = np.concatenate([block.copy() for block in matrix.blocks(PIECE)])
-            matrices.append(MemoryMatrix(values=values))
-    shards = tuple(replace(shard, part=None, options=None) for shard in part.shards)
-    return replace(part, matrices=tuple(matrices), shards=shards)
-
-
 def _version() -> str:
     return f"{__version__} (estimator {ESTIMATOR_VERSION})"
 
 
-def _guarded(version: str, function: Callable[..., R], *arguments: Any) -> R | _Refusal:
+def _guarded(version: str, function: Callable[..., R], *arguments: Any) -> R | Refusal:
     if version != _version():  # a worker that joined after the others were asked
-        return _Refusal(
+        return Refusal(
             problem=f"a worker has specaudit {_version()}, this process {version}",
             next_step="install the same version where the workers run",
         )
     try:
         return function(*arguments)
     except SpecauditError as error:
-        return _Refusal(problem=error.problem, next_step=error.next_step)
+        return Refusal(problem=error.problem, next_step=error.next_step)
 
 
 def _open(part: Part, options: Options, run: str) -> Unopened:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import gzip
+import logging
 import os
 import signal
 import subprocess
@@ -10,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +21,7 @@ import dask
 import numpy as np
 import pytest
 from cli_fixtures import clean, refused
+from distributed.client import AllExit
 
 import specaudit.distributed as distributed
 from specaudit.api.fitting import _unique
@@ -191,6 +196,34 @@ def test_rows_at_which_every_worker_dies_are_named(engine, folder):
         engine.client.wait_for_workers(2, timeout=30)
 
 
+async def _raises() -> None:
+    raise AllExit
+
+
+async def _leaves_a_task() -> None:
+    task = asyncio.get_running_loop().create_task(_raises())
+    task.own = task  # type: ignore[attr-defined]  # so that it is collected late
+    await asyncio.sleep(0.01)
+
+
+def _left(caplog: pytest.LogCaptureFixture) -> list[str]:
+    caplog.clear()
+    with suppress(AllExit), distributed._silenced():
+        asyncio.run(_leaves_a_task())
+        raise AllExit
+    gc.collect()
+    return [record.message.partition("\n")[0] for record in caplog.records]
+
+
+def test_tasks_that_the_library_leaves_behind_are_not_told(caplog, monkeypatch):
+    caplog.set_level(logging.ERROR, "asyncio")  # the engine of other tests has quieted it
+    levels = [logging.getLogger(name).level for name in distributed.LOGGERS]
+    assert _left(caplog) == []
+    assert [logging.getLogger(name).level for name in distributed.LOGGERS] == levels
+    monkeypatch.setattr(distributed, "LOGGERS", ())
+    assert _left(caplog) == ["Task exception was never retrieved"]
+
+
 def test_an_unreadable_shard_is_named(engine, folder, capsys):
     write_shards(folder, rows_of())
     address = engine.client.scheduler.address
@@ -200,6 +233,29 @@ def test_an_unreadable_shard_is_named(engine, folder, capsys):
     bad[7, 3] = np.nan
     np.save("rows/part-2.npy", bad)
     assert "(first: part-2.npy row 7)" in refused(capsys, "scan", "rows", "-o", "a.scan", "--dask", address)
+
+
+def _forbid(path: str) -> None:
+    """Let this worker find no file below a path, as on a machine that does not share it."""
+    stat = os.stat
+
+    def missing(name: object, *more: object, **options: object) -> os.stat_result:
+        if str(name).startswith(path):
+            raise FileNotFoundError(2, "No such file or directory")
+        return stat(name, *more, **options)  # type: ignore[arg-type]
+
+    os.stat = missing  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("source", ["rows/part-0.npy", "a.scan"])
+def test_a_file_that_only_the_workers_lack_is_told(folder, capsys, source):
+    write_shards(folder, rows_of())
+    assert main(["scan", "rows/part-0.npy", "-o", "a.scan", "--max-rows", "2", "-q"]) == 0
+    with distributed.engine_of(1, None) as engine:
+        engine.client.run(_forbid, str(folder))
+        message = refused(capsys, "fit", source, "--dask", engine.client.scheduler.address)
+    assert "rows/part-0.npy: no such file (on a worker)" in message
+    assert "the workers see it under the same path (shared storage), or name it by a URL" in message
 
 
 @pytest.mark.parametrize("change", ["gone", "other rows"])
@@ -338,7 +394,11 @@ def test_without_dask_the_command_that_installs_it_is_named(monkeypatch, capsys,
     assert "pip install 'specaudit[dask]'" in refused(capsys, "fit", "rows.npy", "--workers", "2")
 
 
-def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
+ENDS = {"SIGINT": 130, "SIGTERM": -signal.SIGTERM, "SIGHUP": -signal.SIGHUP, "SIGKILL": -signal.SIGKILL}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_signal_ends_a_local_cluster_and_leaves_nothing(folder, name):
     np.save("rows.npy", np.random.default_rng(0).standard_normal((200_000, 16), np.float32))
     command = [sys.executable, "-m", "specaudit", "fit", "rows.npy", "--workers", "1", "--max-rows", "8000", "-v"]
     run = subprocess.Popen(
@@ -347,20 +407,25 @@ def test_an_interrupt_ends_a_local_cluster_and_leaves_nothing(folder):
     )  # fmt: skip
     assert run.stderr is not None
     told = next(line for line in run.stderr if line.startswith("specaudit: scan: "))
-    os.killpg(run.pid, signal.SIGINT)
+    # A terminal interrupts all processes of a run, a scheduler ends the first.
+    (os.killpg if name == "SIGINT" else os.kill)(run.pid, getattr(signal, name))
     out, err = run.communicate(timeout=60)
     assert told
-    assert (run.returncode, out, err) == (130, "", "")
-    assert sorted(path.name for path in folder.iterdir()) == ["rows.npy"]
+    assert run.returncode == ENDS[name]
+    assert [line for line in (out + err).splitlines() if not line.startswith("specaudit: ")] == []
+    if name == "SIGINT":
+        assert err == ""
+        assert [path.name for path in folder.iterdir()] == ["rows.npy"]
 
     def left() -> list[tuple[str, int, int]]:
         found = map(status_of, Path("/proc").glob("[0-9]*"))
         return [status for status in found if status and status[1:] == (run.pid, run.pid)]
 
-    for _ in range(50):  # the tracker of the run's resources ends after it
-        if left():
+    for _ in range(100):  # the tracker of the run's resources ends after it, and what removes its folder
+        if left() or len(list(folder.iterdir())) > 1:
             time.sleep(0.1)
     assert not left()
+    assert [path.name for path in folder.iterdir()] == ["rows.npy"]
 
 
 def test_a_local_cluster_says_nothing_on_stderr(folder):

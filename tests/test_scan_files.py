@@ -311,6 +311,7 @@ BAD: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "text for a number": (header(rows="89"), "has rows 89"),
     "another normalisation": (header(normalize="foo"), "normalize is foo"),
     "normalisation of a list": (header(normalize=["l2"]), "has normalize"),
+    "a number for a version": (in_shard(version=7), "a shard has version 7"),
     "no options": (in_shard(options=None), "has options None"),
     "options of a list": (in_shard(options=["a"]), "has options"),
     "an unknown option": (in_shard(options={"shape": None, "more": "1"}), "more"),

@@ -51,6 +51,7 @@ class Shard:
     first: int = 0  # number of its first row in the file
     part: Part | None = None  # the file, and what the user said about it
     options: Options | None = None
+    version: str | None = None  # what the store of a remote file calls its content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,13 +155,13 @@ def _open_files(names: Sequence[str], options: Options, max_memory: int | None, 
     matrices = engine.open(parts, use)
     try:
         origins = [
-            {"name": shown(name), "part": None if part.suffix == STDIN else part, "options": own}
-            for name, part, own in zip(_names(parts), parts, use, strict=True)
-        ]
-        found = _assemble(title, [part.label for part in parts], matrices, max_memory, origins)
-        return replace(
-            found, version=_version([_stored(*pair) for pair in zip(parts, matrices, strict=True)]), engine=engine
-        )
+            {
+                "name": shown(name), "part": None if part.suffix == STDIN else part, "options": own,
+                "version": _stored(part, matrix),
+            }
+            for name, part, own, matrix in zip(_names(parts), parts, use, matrices, strict=True)
+        ]  # fmt: skip
+        return replace(_assemble(title, [part.label for part in parts], matrices, max_memory, origins), engine=engine)
     except BaseException:
         for matrix in matrices:
             matrix.close()
@@ -203,7 +203,10 @@ def _open_scans(
         [f"{shard.name} in {scan.label}" for scan, shard in shards],
         matrices,
         options.max_memory,
-        [{"name": shard.name, "part": shard.part, "options": shard.options} for _, shard in shards],
+        [
+            {"name": shard.name, "part": shard.part, "options": shard.options, "version": shard.version}
+            for _, shard in shards
+        ],
     )
     found = replace(found, findings=Findings.joined([scan.findings for scan in stored]), engine=engine)
     if stored[0].ids is None:
@@ -289,6 +292,7 @@ def _assemble(
             )
         ),
         matrices=tuple(matrices),
+        version=_version([origin.get("version") for origin in origins or [{}]]),
         max_memory=max_memory,
     )
     if first.ids is None:

@@ -21,8 +21,10 @@ from specaudit.errors import InputError
 
 SCHEMES = ("s3", "gs", "hf", "http", "https")
 WEB = ("http", "https")
+LISTED = ("s3", "gs", "hf")  # whose files can be listed: a question mark may be a pattern
 PATIENT = ("s3:", "gs:")  # their libraries try again themselves
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+SIGNED = re.compile(r"\?[\w.~%+-]+=.*", re.DOTALL)  # a query, as a pattern hardly looks
 QUERY = re.compile(r"(?<=\w)\?[^\s'\"]*")  # of a URL in a message
 BLOCK, BLOCKS = 4 << 20, 8  # bytes of one request, and how many of them are kept
 WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a read is tried again
@@ -39,8 +41,12 @@ def is_url(source: str) -> bool:
 
 def public_name(url: str) -> str:
     """Return a URL, or a list behind one, as it may be shown: without its query, which may be a signature."""
-    web = url.removeprefix("@").lower().startswith(WEB)
-    return url.partition("?")[0].partition("#")[0] if web else url
+    scheme = URL.match(url.removeprefix("@"))
+    if scheme is None:
+        return url
+    if scheme[1].lower() in LISTED:
+        return SIGNED.sub("", url)
+    return url.partition("?")[0].partition("#")[0]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -194,6 +200,19 @@ def _version(info: Mapping[str, Any]) -> object:
     return info.get("size"), *(str(info[key]) for key in VERSIONS if info.get(key))
 
 
+def is_there(url: str, label: str) -> bool:
+    """Return whether there is an object of just this name, whatever characters are in it, or a directory."""
+    files, path = connect(url, label)
+
+    def there() -> bool:
+        try:
+            return bool(files.exists(path))
+        except PermissionError:  # who may list what matches may not ask for all else
+            return False
+
+    return attempted(label, there)
+
+
 def matched(url: str, label: str) -> list[str]:
     """Return the URLs of the files that match a pattern."""
     files, path = connect(url, label)
@@ -279,9 +298,14 @@ def _failure(label: str, error: Exception) -> Exception:
             f"{name}: permission denied",
             next_step="set credentials in the environment, or FSSPEC_S3_ANON=true for a public bucket",
         )
+    if status == 400:
+        return InputError(
+            f"{name}: the store refused the request: {getattr(error, 'strerror', None) or _reason(error)}",
+            next_step="check the credentials, which may have expired, and the URL",
+        )
     if _is_circle(error):
         return InputError(f"{name}: the server redirects without end", next_step="check the URL")
-    reason = shown(QUERY.sub("", str(error)), 120) or type(error).__name__
+    reason = _reason(error)
     if isinstance(error, TimeoutError):
         reason = "the server sends nothing"
     elif _is_broken(error) or isinstance(error, EOFError):
@@ -290,3 +314,7 @@ def _failure(label: str, error: Exception) -> Exception:
         f"{name}: cannot be read: {reason}",
         next_step="check the network and the URL, then run again",
     )
+
+
+def _reason(error: Exception) -> str:
+    return shown(QUERY.sub("", str(error)), 120) or type(error).__name__

@@ -46,7 +46,9 @@ WRITTEN = 16
 AGAIN = "scan the shard again"
 HEADER_TYPES = {"rows": int, "dimensions": int, "count": int, "normalize": str, "shards": list, "arrays": dict}
 SHARD_TYPES = {"name": str, "rows": int, "dtype": str, "digest": str}
-ORIGIN_TYPES = {"path": str, "label": str, "member": str | None, "suffix": str, "options": dict}
+ORIGIN_TYPES = {
+    "path": str, "label": str, "member": str | None, "suffix": str, "options": dict, "version": str | None,
+}  # fmt: skip
 DTYPE = re.compile(r"[<>|=]?([fiu][1248]|b1)")
 
 
@@ -153,6 +155,8 @@ def _shard_header(shard: Shard, digest: str, folder: Path) -> dict[str, Any]:
         return header
     part = shard.part
     place = part.label if isinstance(part.path, Remote) else _relative(str(part.path), folder)
+    if shard.version is not None:
+        header["version"] = shard.version
     return header | {
         "path": place,
         "label": part.label,
@@ -210,7 +214,7 @@ def _header(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) ->
     for entry in header["shards"]:
         _check_types(entry, SHARD_TYPES, "a shard")
         if "path" in entry:
-            _check_types(entry, ORIGIN_TYPES, "a shard")
+            _check_types({"version": None} | entry, ORIGIN_TYPES, "a shard")
     return header
 
 
@@ -322,9 +326,10 @@ def _shards(part: Part, entries: Sequence[Mapping[str, Any]], rows: int) -> tupl
         origin, options = _origin(part, entry)
         shards.append(
             Shard(
-                name=shown(entry["name"]), rows=entry["rows"], start=start, dtype=dtype, part=origin, options=options
+                name=shown(entry["name"]), rows=entry["rows"], start=start, dtype=dtype, part=origin, options=options,
+                version=None if origin is None else entry.get("version"),
             )
-        )
+        )  # fmt: skip
         start += entry["rows"]
     if start != rows:
         raise ValueError(f"its shards have {start:,} rows")

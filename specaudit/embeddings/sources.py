@@ -12,7 +12,7 @@ from pathlib import Path
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.files import Place, natural, open_file, text_lines
 from specaudit.embeddings.huggingface import only_split, saved_files
-from specaudit.embeddings.remote import WEB, Remote, is_url, listed, matched, public_name
+from specaudit.embeddings.remote import WEB, Remote, is_there, is_url, listed, matched, public_name
 from specaudit.errors import InputError
 
 STDIN, GZIP = "-", ".gz"
@@ -126,10 +126,11 @@ def _resolve_url(
     part, label = _url_part(source), public_name(source)
     if source.lower().startswith(WEB):  # web servers do not list files
         return (part,)
-    if has_magic(source):
+    if has_magic(source) and not is_there(source.rpartition("::")[0] or source, label):
         urls = _visible(matched(source, label))
         if not urls:
-            raise InputError(f"{shown(source)}: no file matches", next_step="check the pattern and its quotes")
+            signed = "name a signed address by https://" if label != source else "check the pattern and its quotes"
+            raise InputError(f"{shown(label)}: no file matches", next_step=signed)
         return tuple(_url_part(url) for url in urls)
     if part.suffix == ZARR:
         return (_url_part(source.rstrip("/")),)

@@ -24,6 +24,7 @@ import pyarrow.parquet
 import pytest
 import s3fs.core
 import zarr
+from fsspec import asyn
 from moto.server import ThreadedMotoServer
 from safetensors.numpy import save
 
@@ -133,6 +134,7 @@ class Web:
     files: dict[str, bytes] = field(default_factory=dict)
     ranges: bool = True
     tags: bool = True
+    refused: bool = False  # whatever is asked: 400
     failures: list[int] = field(default_factory=list)  # statuses of the next answers; 0 cuts the connection
     asked: list[str] = field(default_factory=list)
 
@@ -152,6 +154,8 @@ def web(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
 
         def answer(self, body: bool) -> None:
             state.asked.append(f"{self.command} {self.headers.get('Range', '')}")
+            if state.refused:
+                return self.send(400, b"")
             if body and state.failures:
                 status = state.failures.pop(0)
                 if status == 0:
@@ -236,6 +240,29 @@ def test_versions_of_several_objects_are_one_digest(bucket: Bucket) -> None:
         assert re.fullmatch("2 files [0-9a-f]{32}", first)
         assert re.fullmatch("2 files [0-9a-f]{32}", found.version or "")
         assert found.version != first
+
+
+def test_a_scan_keeps_what_the_stores_call_its_shards(bucket: Bucket) -> None:
+    sources = [bucket.put(f"scanned/{name}.npy", npy(ROWS[start::3])) for start, name in enumerate("abc")]
+    np.save("d.npy", ROWS + 1)
+    sources.append("d.npy")
+    for number, source in enumerate(sources):
+        assert main(["scan", source, "-o", f"{number}.scan", "-q"]) == ExitCode.PASS
+    assert main(["scan", "0.scan", "1.scan", "-o", "pair.scan", "-q"]) == ExitCode.PASS
+    for shards, scans in (
+        (sources[:1], ["0.scan"]),
+        (sources, ["pair.scan", "2.scan", "3.scan"]),
+        (["d.npy"], ["3.scan"]),
+    ):
+        with open_embeddings(shards) as direct, open_embeddings(scans) as found:
+            assert found.version == direct.version
+            assert (direct.version is None) == (shards == ["d.npy"])
+    versions = []
+    for source in (["fit", *sources], ["fit", "pair.scan", "2.scan", "3.scan"]):
+        assert main([*source, "-q", "-o", "fit.json"]) == ExitCode.PASS
+        versions.append(json.loads(Path("fit.json").read_text())["dataset"]["source_version"])
+    assert versions[0] == versions[1]
+    assert re.fullmatch("4 files [0-9a-f]{32}", versions[0])
 
 
 def test_a_member_of_an_object(bucket: Bucket, read_all: Callable[..., Array]) -> None:
@@ -392,6 +419,17 @@ def test_an_object_that_changes_while_it_is_read(bucket: Bucket, waits: list[flo
             "ftp://data/a.npy: URLs of this kind cannot be read; use one of s3, gs, hf",
         ),
         ("s3://key:secret@data/a.npy", "a URL has credentials in it"),
+        (
+            "s3://data/a.npy?X-Amz-Signature=secret",
+            "s3://data/a.npy: no file matches; name a signed address by https",
+        ),
+        (
+            "S3://data/a.npz?X-Amz-Signature=secret",
+            "S3://data/a.npz: no file matches; name a signed address by https",
+        ),
+        ("@s3://data/list?X-Amz-Signature=secret", "@s3://data/list: no such file"),
+        ("gcs://data/a.npy?secret", "gcs://data/a.npy: URLs of this kind cannot be read"),
+        ("s3://data/bad/none-?.npy", "s3://data/bad/none-?.npy: no file matches; check the pattern"),
     ],
 )
 def test_what_cannot_be_read_is_named(bucket: Bucket, waits: list[float], source: str, says: str) -> None:
@@ -402,6 +440,61 @@ def test_what_cannot_be_read_is_named(bucket: Bucket, waits: list[float], source
     bucket.put("bad/a.pkl", b"x")
     message = refusal(source)
     assert says in message
+    assert "secret" not in message
+    assert waits == []
+
+
+@pytest.mark.parametrize("key", ["w[1]/a.npy", "w2/b*.npy", "w2/c?.npy"])
+def test_a_key_with_characters_of_a_pattern_is_taken_as_it_is(
+    bucket: Bucket, read_all: Callable[..., Array], key: str
+) -> None:
+    source = bucket.put(f"literal/{key}", npy(ROWS[:9]))
+    for other in ("w1/a.npy", "w2/b1.npy", "w2/c1.npy"):
+        bucket.put(f"literal/{other}", npy(ROWS[9:]))
+    with open_embeddings(source) as found:
+        np.testing.assert_array_equal(read_all(found), ROWS[:9])
+        assert found.name == source
+    bucket.client.delete_object(Bucket="data", Key=f"literal/{key}")
+    with open_embeddings(source) as found:
+        np.testing.assert_array_equal(read_all(found), ROWS[9:])
+
+
+def test_members_and_directories_with_characters_of_a_pattern(bucket: Bucket, read_all: Callable[..., Array]) -> None:
+    source = bucket.put("folder[1]/two.npz", npz())
+    for name in (f"{source}::emb", "s3://data/folder[1]/*.npy", "s3://data/folder[[]1]/one.npy"):
+        bucket.put("folder[1]/one.npy", npy())
+        bucket.put("folder1/one.npy", npy())
+        with open_embeddings(name) as found:
+            np.testing.assert_array_equal(read_all(found), ROWS)
+    bucket.client.delete_object(Bucket="data", Key="folder[1]/two.npz")
+    with open_embeddings("s3://data/folder[1]/") as found:
+        np.testing.assert_array_equal(read_all(found), ROWS)
+
+
+def test_where_the_pattern_itself_may_not_be_asked_for_it_is_matched(
+    bucket: Bucket, read_all: Callable[..., Array], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forbidden(self: Any, path: str) -> bool:
+        raise PermissionError("Forbidden")
+
+    bucket.put("allowed/part-1.npy", npy())
+    monkeypatch.setattr(s3fs.S3FileSystem, "_exists", forbidden)
+    monkeypatch.setattr(s3fs.S3FileSystem, "exists", lambda self, path: asyn.sync(self.loop, self._exists, path))
+    with open_embeddings("s3://data/allowed/part-*.npy") as found:
+        np.testing.assert_array_equal(read_all(found), ROWS)
+
+
+@pytest.mark.parametrize("source", ["s3://data/a.npy", "s3://data/*.npy", "{url}/a.npy?signature=secret"])
+def test_a_store_that_refuses_the_request_is_no_matter_of_the_network(
+    bucket: Bucket, web: Web, waits: list[float], monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    web.refused = True
+    monkeypatch.setenv("AWS_ENDPOINT_URL", web.url)
+    monkeypatch.setattr(s3fs.S3FileSystem, "_cache", WITHOUT_KEYS.setdefault("refusing", {}))
+    message = refusal(source.format(url=web.url))
+    assert "the store refused the request: " in message
+    assert "Bad Request" in message
+    assert message.endswith("check the credentials, which may have expired, and the URL")
     assert "secret" not in message
     assert waits == []
 
