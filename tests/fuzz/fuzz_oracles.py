@@ -190,7 +190,7 @@ def agrees(rows: Rows, ids: Sequence[str] | None, second: Reading) -> bool:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Return whether arrays have one shape and equal numbers, nan to nan, whatever their types; nothing is rounded."""
+    """Return whether shapes and numbers are equal, nan to nan, whatever the types; nothing is rounded."""
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
         return False

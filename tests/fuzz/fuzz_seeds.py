@@ -191,11 +191,15 @@ MANY = np.random.default_rng(1).integers(-(2**53), 2**53, (150, 4))
 """More rows than tell of a table which columns are text, than a row group and than a block."""
 
 
+BEYOND = MANY * 512 + 1
+"""The same of numbers that float64 would round."""
+
+
 def many(write: Callable[..., None], **options: Any) -> bytes:
     """Return a table of many rows of whole numbers and their ids."""
     sink = pa.BufferOutputStream()
     ids = [f"n{k}" for k in range(len(MANY))]
-    write(pa.table({"id": ids, "embedding": MANY.tolist()}), sink, **options)
+    write(pa.table({"id": ids, "embedding": BEYOND.tolist()}), sink, **options)
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -225,8 +229,8 @@ def loaders() -> dict[str, tuple[Seed, ...]]:
             one("a.npy", npy(np.arange(12, dtype="i8").reshape(4, 3))),
         ),
         "larger": (
-            one("a.npy", npy(MANY)),
-            one("a.npy", npy(np.asfortranarray(MANY))),
+            one("a.npy", npy(BEYOND)),
+            one("a.npy", npy(np.asfortranarray(BEYOND))),
             one("a.csv", many_lines()),
             one("a.parquet", many(pa.parquet.write_table, row_group_size=40, data_page_size=64)),
             one("a.arrow", many(stream)),
