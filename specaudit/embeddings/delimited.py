@@ -13,7 +13,7 @@ import numpy as np
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.exact import EXACT_INTEGER, beyond_error, is_beyond
 from specaudit.embeddings.files import LONGEST_LINE, text_lines
-from specaudit.embeddings.matrices import Array
+from specaudit.embeddings.matrices import Array, check_held
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
@@ -35,7 +35,7 @@ class _Table:
     label: str
     delimiter: str
     names: tuple[str, ...]  # counted from 1 where there is no header
-    header: bool
+    header: int  # lines that it takes, none where there is no header
     columns: tuple[int, ...]  # positions of the embedding
     id_column: int | None
     group_column: int | None
@@ -53,19 +53,20 @@ def read_delimited(part: Part, options: Options) -> FileMatrix:
     InputError
         Names line and column: a cell that is not a number, a row of another length, a blank line, a column
         that is not there.
+    BudgetError
+        The rows that tell which columns are text take more than a quarter of the memory that may be used.
     """
     rows = _rows(part)
     head = list(islice(rows, SAMPLE + 1))
-    if not head:
-        raise InputError(f"{shown(part.label)}: the table has no rows", next_step="write it again")
-    sample = [line for _, lines in head for line in lines]
-    table = _layout(part, sample, options)
-    header = _header_lines(sample, table) if table.header else 0
+    size = sum(len(line) for _, lines in head for line in lines)
+    if size > BLOCK + LONGEST_LINE:  # less is in memory of any table
+        check_held(part.label, size, options.max_memory)
+    table = _layout(part, (line for _, lines in head for line in lines), options)
     blocks = _blocks(chain(head, rows))
-    del head, sample
+    del head
 
     def parsed() -> Iterator[ParsedRows]:
-        skip = header
+        skip = table.header
         for first, lines in blocks:
             if skip < len(lines):
                 yield _parse(table, first + skip, lines[skip:])
@@ -114,12 +115,14 @@ def _blocks(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[s
         yield start, together
 
 
-def _layout(part: Part, lines: list[str], options: Options) -> _Table:
+def _layout(part: Part, lines: Iterable[str], options: Options) -> _Table:
     column, id_column, group_column = options.column, options.id_column, options.group_column
     delimiter = DELIMITERS[part.suffix]
     sample = records(part.label, delimiter, 1, lines)
-    _, first = next(sample)
-    header = _is_header(first)
+    end, first = next(sample, (0, [""]))
+    if not end:
+        raise InputError(f"{shown(part.label)}: the table has no rows", next_step="write it again")
+    header = end if _is_header(first) else 0
     names = tuple(cell.strip() for cell in first) if header else tuple(str(k + 1) for k in range(len(first)))
     below = next(sample, None)
     if header and below is None:
@@ -144,7 +147,7 @@ def _layout(part: Part, lines: list[str], options: Options) -> _Table:
     if column is not None:
         columns = select_columns(part.label, names, column)
     elif header:
-        rows = (cells for _, cells in chain(filter(None, [below]), sample))
+        rows = (cells for _, cells in chain([below] if below else [], sample))
         text = _texts(part.label, names, [k for k in range(len(names)) if k not in apart], rows)
         columns = [k for k in range(len(names)) if k not in apart and k not in text]
     else:
@@ -173,24 +176,28 @@ def _texts(label: str, names: Sequence[str], columns: Iterable[int], rows: Itera
     InputError
         All cells of one are numbers in a notation that is not read: left out, they would be missed by nobody.
     """
-    found: dict[int, list[str]] = {column: [] for column in columns}  # those without a number so far
+    open_: dict[int, str | None] = dict.fromkeys(columns)  # those without a number so far, and what they begin with
+    other: set[int] = set()  # those with text that is no number in another notation
     for row in rows:
-        for column in [k for k in found if k < len(row)]:
+        for column in [k for k in open_ if k < len(row)]:
             cell = row[column].strip()
             if cell.lower() in MISSING:
                 continue
             if is_number(cell):
-                del found[column]
-            else:
-                found[column].append(cell)
-    for column, cells in found.items():
-        if cells and all(OTHERWISE.fullmatch(cell) for cell in cells):
+                del open_[column]
+                continue
+            open_[column] = open_[column] or cell
+            if not OTHERWISE.fullmatch(cell):
+                other.add(column)
+    text = {column: cell for column, cell in open_.items() if cell is not None}
+    for column, cell in text.items():
+        if column not in other:
             where = f"{shown(label)} column {column + 1} ({quoted(names[column])})"
             raise InputError(
-                f"{where}: {quoted(cells[0])} and the like, expected numbers as in 1234.5",
+                f"{where}: {quoted(cell)} and the like, expected numbers as in 1234.5",
                 next_step="write them with a point and the digits 0 to 9, or name the columns of the embedding",
             )
-    return frozenset(column for column, cells in found.items() if cells)
+    return frozenset(text)
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -236,10 +243,6 @@ def records(label: str, delimiter: str, first: int, lines: Iterable[str]) -> Ite
             f"{shown(label)} line {first + reader.line_num - 1}: {shown(error, 100)}",
             next_step="check the quotes and line ends of the table",
         ) from None
-
-
-def _header_lines(lines: Sequence[str], table: _Table) -> int:
-    return next(records(table.label, table.delimiter, 1, lines))[0]
 
 
 def _parse(table: _Table, first: int, lines: list[str]) -> ParsedRows:
