@@ -6,14 +6,14 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
 from specaudit.embeddings.display import quoted, shown
 from specaudit.embeddings.exact import EXACT_INTEGER, beyond_error, is_beyond
 from specaudit.embeddings.files import LONGEST_LINE, text_lines
-from specaudit.embeddings.matrices import Array
+from specaudit.embeddings.matrices import Array, check_held
 from specaudit.embeddings.options import Options
 from specaudit.embeddings.sources import Part
 from specaudit.embeddings.stored import FileMatrix, ParsedRows, spool_rows
@@ -35,7 +35,7 @@ class _Table:
     label: str
     delimiter: str
     names: tuple[str, ...]  # counted from 1 where there is no header
-    header: bool
+    header: int  # lines that it takes, none where there is no header
     columns: tuple[int, ...]  # positions of the embedding
     id_column: int | None
     group_column: int | None
@@ -53,28 +53,32 @@ def read_delimited(part: Part, options: Options) -> FileMatrix:
     InputError
         Names line and column: a cell that is not a number, a row of another length, a blank line, a column
         that is not there.
+    BudgetError
+        The rows that tell which columns are text take more than a quarter of the memory that may be used.
     """
-    blocks = _line_blocks(part)
-    start = next(blocks, None)
-    if start is None:
-        raise InputError(f"{shown(part.label)}: the table has no rows", next_step="write it again")
-    table = _layout(part, start[1], options)
+    rows = _rows(part)
+    head = list(islice(rows, SAMPLE + 1))
+    size = sum(len(line) for _, lines in head for line in lines)
+    if size > BLOCK + LONGEST_LINE:  # less is in memory of any table
+        check_held(part.label, size, options.max_memory)
+    table = _layout(part, (line for _, lines in head for line in lines), options)
+    blocks = _blocks(chain(head, rows))
+    del head
 
     def parsed() -> Iterator[ParsedRows]:
-        first, lines = start
-        skip = _header_lines(lines, table) if table.header else 0
-        if skip < len(lines):
-            yield _parse(table, first + skip, lines[skip:])
+        skip = table.header
         for first, lines in blocks:
-            yield _parse(table, first, lines)
+            if skip < len(lines):
+                yield _parse(table, first + skip, lines[skip:])
+            skip = max(0, skip - len(lines))
 
     return spool_rows(part.label, len(table.columns), parsed(), max_memory=options.max_memory)
 
 
-def _line_blocks(part: Part) -> Iterator[tuple[int, list[str]]]:
-    """Yield ``(number of the first line, lines)``; a block ends where a row ends."""
+def _rows(part: Part) -> Iterator[tuple[int, list[str]]]:
+    """Yield ``(number of the first line, lines)`` of each row: several lines where a line ends in quotes."""
     lines: list[str] = []
-    size, quote, blank, number = 0, 0, 0, 0  # quote: the line of a quote that is open
+    size, quote, blank = 0, 0, 0  # quote: the line of a quote that is open
     for number, line in text_lines(part.path, part.label):
         if not quote and not line.strip():
             blank = blank or number
@@ -87,26 +91,41 @@ def _line_blocks(part: Part) -> Iterator[tuple[int, list[str]]]:
         size += len(line)
         if line.count('"') % 2:
             quote = 0 if quote else number
-        if quote and size > BLOCK + LONGEST_LINE:
-            break
-        if size >= BLOCK and not quote:
+        if not quote:
             yield number - len(lines) + 1, lines
             lines, size = [], 0
+        elif size > BLOCK + LONGEST_LINE:
+            break
     if quote:
         raise InputError(f"{shown(part.label)} line {quote}: a quote is not closed", next_step="close it")
-    if lines:
-        yield (blank or number + 1) - len(lines), lines
 
 
-def _layout(part: Part, lines: list[str], options: Options) -> _Table:
+def _blocks(rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield ``(number of the first line, lines)`` of rows together."""
+    together: list[str] = []
+    start = size = 0
+    for number, lines in rows:
+        start = start if together else number
+        together += lines
+        size += sum(map(len, lines))
+        if size >= BLOCK:
+            yield start, together
+            together, size = [], 0
+    if together:
+        yield start, together
+
+
+def _layout(part: Part, lines: Iterable[str], options: Options) -> _Table:
     column, id_column, group_column = options.column, options.id_column, options.group_column
     delimiter = DELIMITERS[part.suffix]
-    sample = list(islice(records(part.label, delimiter, 1, lines), SAMPLE + 1))
-    first = sample[0][1]
-    header = _is_header(first)
+    sample = records(part.label, delimiter, 1, lines)
+    end, first = next(sample, (0, [""]))
+    if not end:
+        raise InputError(f"{shown(part.label)}: the table has no rows", next_step="write it again")
+    header = end if _is_header(first) else 0
     names = tuple(cell.strip() for cell in first) if header else tuple(str(k + 1) for k in range(len(first)))
-    rows = [cells for _, cells in sample[header:]]
-    if not rows:
+    below = next(sample, None)
+    if header and below is None:
         raise InputError(f"{shown(part.label)}: a header and no rows", next_step="write the table again")
     taken = [k for k, name in enumerate(names) if header and name.lower() in ID_NAMES]
     if header and names[0] == "":
@@ -128,7 +147,9 @@ def _layout(part: Part, lines: list[str], options: Options) -> _Table:
     if column is not None:
         columns = select_columns(part.label, names, column)
     elif header:
-        columns = [k for k in range(len(names)) if k not in apart and not _is_text(part.label, names, k, rows)]
+        rows = (cells for _, cells in chain([below] if below else [], sample))
+        text = _texts(part.label, names, [k for k in range(len(names)) if k not in apart], rows)
+        columns = [k for k in range(len(names)) if k not in apart and k not in text]
     else:
         columns = [k for k in range(len(names)) if k not in apart]
     if not columns:
@@ -147,25 +168,36 @@ def _layout(part: Part, lines: list[str], options: Options) -> _Table:
     )
 
 
-def _is_text(label: str, names: Sequence[str], column: int, rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether a column has text and no number; an empty one may have numbers further down.
+def _texts(label: str, names: Sequence[str], columns: Iterable[int], rows: Iterable[Sequence[str]]) -> frozenset[int]:
+    """Return the columns that have text and no number; an empty one may have numbers further down.
 
     Raises
     ------
     InputError
-        All its cells are numbers in a notation that is not read: left out, they would be missed by nobody.
+        All cells of one are numbers in a notation that is not read: left out, they would be missed by nobody.
     """
-    cells = [row[column].strip() for row in rows if column < len(row)]
-    cells = [cell for cell in cells if cell.lower() not in MISSING]
-    if not cells or any(is_number(cell) for cell in cells):
-        return False
-    if all(OTHERWISE.fullmatch(cell) for cell in cells):
-        where = f"{shown(label)} column {column + 1} ({quoted(names[column])})"
-        raise InputError(
-            f"{where}: {quoted(cells[0])} and the like, expected numbers as in 1234.5",
-            next_step="write them with a point and the digits 0 to 9, or name the columns of the embedding",
-        )
-    return True
+    open_: dict[int, str | None] = dict.fromkeys(columns)  # those without a number so far, and what they begin with
+    other: set[int] = set()  # those with text that is no number in another notation
+    for row in rows:
+        for column in [k for k in open_ if k < len(row)]:
+            cell = row[column].strip()
+            if cell.lower() in MISSING:
+                continue
+            if is_number(cell):
+                del open_[column]
+                continue
+            open_[column] = open_[column] or cell
+            if not OTHERWISE.fullmatch(cell):
+                other.add(column)
+    text = {column: cell for column, cell in open_.items() if cell is not None}
+    for column, cell in text.items():
+        if column not in other:
+            where = f"{shown(label)} column {column + 1} ({quoted(names[column])})"
+            raise InputError(
+                f"{where}: {quoted(cell)} and the like, expected numbers as in 1234.5",
+                next_step="write them with a point and the digits 0 to 9, or name the columns of the embedding",
+            )
+    return frozenset(text)
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -211,10 +243,6 @@ def records(label: str, delimiter: str, first: int, lines: Iterable[str]) -> Ite
             f"{shown(label)} line {first + reader.line_num - 1}: {shown(error, 100)}",
             next_step="check the quotes and line ends of the table",
         ) from None
-
-
-def _header_lines(lines: Sequence[str], table: _Table) -> int:
-    return next(records(table.label, table.delimiter, 1, lines))[0]
 
 
 def _parse(table: _Table, first: int, lines: list[str]) -> ParsedRows:

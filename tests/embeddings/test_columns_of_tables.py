@@ -64,3 +64,21 @@ def test_numbers_in_another_notation_do_not_vanish(folder: Path, name: str, cell
 def test_digits_of_other_scripts_are_no_numbers(folder: Path, header: bool, at: int) -> None:
     table(["\u0661\u0662" if k == at else f"{k}.5" for k in range(ROWS)], header=header)
     assert f"t.csv line {at + 1 + header} column 1" in refusal()
+
+
+def test_wide_rows_are_looked_at_as_often_as_others(folder: Path) -> None:
+    """A column with a number in one of its first 64 cells is no text, also where a megabyte has fewer rows."""
+    rows = [("?", "1.5"), *[("?", f"{k}.5") for k in range(14)], ("7", "0.25")]
+    lines = [f"{x},{y},{'t' * 120_000}\n" for x, y in rows]
+    Path("t.csv").write_text("x,y,note\n" + "".join(lines))
+    assert "t.csv line 2 column 1 ('x'): '?' is not a number" in refusal()
+    Path("t.csv").write_text("x,y,note\n" + "".join(lines[:-1]))
+    with open_embeddings("t.csv") as found:
+        assert (found.rows, found.dimensions) == (15, 1)
+        np.testing.assert_array_equal(found.take([14]), [[13.5]])
+
+
+def test_a_header_of_several_lines_is_no_row(folder: Path) -> None:
+    Path("t.csv").write_text('"x\ny",z\n1,2\n3,4\n"5",6\n')
+    with open_embeddings("t.csv") as found:
+        np.testing.assert_array_equal(found.take(range(3)), [[1, 2], [3, 4], [5, 6]])

@@ -6,23 +6,24 @@ import json
 import os
 import shutil
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import patch
 
 import fuzz_oracles as second
+import fuzz_texts as texts
 import numpy as np
 from fuzz_mutations import damaged
-from fuzz_seeds import NAMES, SINGLE, Seed, loaders
+from fuzz_seeds import NAMES, ROWS, SINGLE, Seed, loaders
 
 from specaudit import config
 from specaudit.cli.app import one_line
 from specaudit.documents.reading import read_document
-from specaudit.embeddings import open_embeddings, read_groups, read_selection, read_weights
+from specaudit.embeddings import delimited, open_embeddings, read_groups, read_selection, read_weights
 from specaudit.embeddings.ids import read_ids
 from specaudit.errors import SpecauditError
 from specaudit.learning import open_log
@@ -33,6 +34,8 @@ SOUND: tuple[Outcome, ...] = ("refused", "equal", "alone")
 """Refused in one line; read, with the same numbers as a second reader; read where the second reader refuses."""
 LONGEST = 600
 """Characters of a message."""
+BLOCK = 64
+"""Bytes of a block of rows, and characters of a table that are parsed at a time: small files have several."""
 SHOWN, PAGES = 3, 30
 """One of so many accepted documents is also rendered, and as a page."""
 
@@ -124,49 +127,51 @@ Found = Callable[[Path], bool]
 
 def _embeddings(seed: Seed, files: dict[str, bytes], index: int) -> Found:
     options = dict(seed.options)
-    with open_embeddings(seed.source, **options) as opened:
-        rows = np.concatenate([block.values.copy() for block in opened.blocks(64)])
+    with patch.object(delimited, "BLOCK", BLOCK), open_embeddings(seed.source, **options) as opened:
+        rows = np.concatenate([block.values.copy() for block in opened.blocks(BLOCK)])
         taken = opened.take([opened.rows - 1, 0])
     assert rows.shape == (opened.rows, opened.dimensions)
     whole = second.equal(taken, rows[[-1, 0]])
-    unchanged = second.equal(rows, SINGLE) if rows.shape == SINGLE.shape else False
+    return lambda folder: (
+        whole and second.agrees(rows, opened.ids, second.reading(seed.source, files, options, folder))
+    )
 
-    def same(folder: Path) -> bool:
-        found = next(second.candidates(seed.source, files, options, folder))
-        return whole and second.agrees(rows, found)
 
-    return (lambda folder: whole) if unchanged and files == dict(seed.files) else same
+def _suffix(seed: Seed) -> str:
+    return seed.source.rpartition(".")[2]
+
+
+def _vector(files: dict[str, bytes], seed: Seed) -> Any:
+    return second.of_npy(files[seed.source])
 
 
 def _ids(seed: Seed, files: dict[str, bytes], index: int) -> Found:
-    found = read_ids(Path(seed.source))
+    found = list(read_ids(Path(seed.source)))
 
     def same(folder: Path) -> bool:
-        there = second.entries(seed.source, files[seed.source])
-        return not Counter(found) - Counter(there) and second.in_order(found, there)
+        if _suffix(seed) == "npy":
+            return found == texts.of_vector(_vector(files, seed))
+        return found == texts.ids_of(_suffix(seed), files[seed.source])
 
     return same
 
 
 def _rows(seed: Seed, files: dict[str, bytes], index: int) -> Found:
     with open_embeddings(SINGLE, ids=NAMES) as opened:
-        times = read_selection(Path(seed.source), opened)
+        times = read_selection(Path(seed.source), opened).tolist()
 
     def same(folder: Path) -> bool:
-        there = second.entries(seed.source, files[seed.source])
-        if seed.source.endswith(".npy") and set(there) <= {"True", "False"}:
-            return [text == "True" for text in there] == times.astype(bool).tolist()
-        named = Counter(NAMES.index(text) if text in NAMES else int(text) for text in there if _names_row(text))
-        return not Counter({row: int(count) for row, count in enumerate(times) if count}) - named
+        if _suffix(seed) != "npy":
+            rows = texts.selected(_suffix(seed), files[seed.source], NAMES)
+        else:
+            values = _vector(files, seed)
+            kind, listed = values.dtype.kind, texts.of_vector(values)
+            if kind == "b":
+                return times == [int(text == "True") for text in listed]
+            rows = [NAMES.index(text) if kind in "US" else int(text) for text in listed]
+        return times == [rows.count(k) for k in range(ROWS)] and len(rows) == sum(times)
 
     return same
-
-
-def _names_row(text: str) -> bool:
-    try:
-        return text in NAMES or int(text) >= 0
-    except ValueError:
-        return False
 
 
 def _weights(seed: Seed, files: dict[str, bytes], index: int) -> Found:
@@ -174,21 +179,25 @@ def _weights(seed: Seed, files: dict[str, bytes], index: int) -> Found:
         weights = read_weights(Path(seed.source), opened)
 
     def same(folder: Path) -> bool:
-        there: Counter[float] = Counter()
-        for text in second.entries(seed.source, files[seed.source]):
-            try:
-                there[float(text)] += 1
-            except ValueError:
-                continue
-        return not Counter(weights.tolist()) - there
+        if _suffix(seed) == "npy":
+            return second.equal(weights, _vector(files, seed).astype(np.float64))
+        told = texts.in_order_of_rows(_suffix(seed), files[seed.source], "weight", None, (str, int, float))
+        return second.equal(weights, [float(texts.number(text)) for text in told])
 
     return same
 
 
 def _groups(seed: Seed, files: dict[str, bytes], index: int) -> Found:
     with open_embeddings(SINGLE, ids=NAMES) as opened:
-        groups = read_groups(Path(seed.source), opened)
-    return lambda folder: not Counter(groups) - Counter(second.entries(seed.source, files[seed.source]))
+        groups = list(read_groups(Path(seed.source), opened))
+
+    def same(folder: Path) -> bool:
+        if _suffix(seed) == "npy":
+            return groups == texts.of_vector(_vector(files, seed))
+        kinds = (str, int, float, bool)
+        return groups == texts.in_order_of_rows(_suffix(seed), files[seed.source], "group", NAMES, kinds)
+
+    return same
 
 
 def _log(seed: Seed, files: dict[str, bytes], index: int) -> Found:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import zarr
-from fuzz_seeds import SINGLE
+from fuzz_seeds import NAMES, SINGLE
+from fuzz_texts import LISTS, Reading, of_lines, of_objects, of_table, plain
 from safetensors.numpy import load as load_tensors
 
 Rows = np.ndarray[Any, Any]
@@ -65,60 +66,29 @@ def of_bin(data: bytes, dtype: str) -> Rows:
     return np.frombuffer(data[8:], dtype).reshape(rows, columns)
 
 
-def of_table(data: bytes, delimiter: str) -> list[Rows]:
-    """Return what may be meant: all cells, with and without a first row, as numbers or nan for text."""
-    text = data.decode("utf-8-sig").rstrip()
-    records = [
-        cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if cells
-    ]
-
-    def number(cell: str) -> float | None:
-        try:
-            return float(cell)
-        except ValueError:
-            return None
-
-    return [np.array([[number(cell) for cell in cells] for cells in part], object) for part in (records, records[1:])]
-
-
-def agrees_with_table(rows: Rows, tables: list[Rows]) -> bool:
-    """Return whether the columns of the rows are columns of a table, in its order."""
-    for table in tables:
-        if table.ndim != 2 or len(table) != len(rows):
-            continue
-        at = iter(range(table.shape[1]))
-        if all(any(same(column, table[:, k]) for k in at) for column in rows.T):
-            return True
-    return False
-
-
-def same(column: Rows, cells: Rows) -> bool:
-    """Return whether the cells of a table are these numbers."""
-    return all(
-        cell is not None and equal(np.float64(value), np.float64(cell))
-        for value, cell in zip(column, cells, strict=True)
-    )
-
-
-def of_lines(data: bytes) -> Rows:
-    """Return the lists of JSON lines."""
-    rows = [json.loads(line) for line in data.decode("utf-8-sig").split("\n") if line.strip()]
-    names = ("embedding", "embeddings", "vector")
-    if isinstance(rows[0], dict):
-        name = next(name for name in names if name in rows[0])
-        rows = [row[name] for row in rows]
-    if not all(type(item) in (int, float) for row in rows for item in row):
-        raise ValueError("no numbers")
-    return matrix(np.array(rows, np.float64))
-
-
-def of_arrow(table: pa.Table, column: str | None) -> Rows:
-    """Return the lists, or the columns of numbers."""
+def of_arrow(table: pa.Table, column: str | None) -> Reading:
+    """Return the lists, or the columns of numbers, and the ids."""
+    names = table.column_names
     if column is not None:
-        names = [name for name in table.column_names if name.startswith(column)]
-        return matrix(np.array([table[name].to_pylist() for name in names], np.float64).T)
-    name = next(name for name in ("embedding", "embeddings", "vector") if name in table.column_names)
-    return matrix(np.array(table[name].to_pylist(), np.float64))
+        chosen = [name for name in names if name == column] or [name for name in names if name.startswith(column)]
+        rows = of_objects([numbers(table[name].to_pylist()) for name in chosen]).T
+    else:
+        name = next(name for name in LISTS if name in names)
+        rows = of_objects([numbers(row) for row in table[name].to_pylist()])
+    ids = next((k for k, name in enumerate(names) if name.lower() in ("id", "ids") and names_rows(table, k)), None)
+    return Reading(rows=rows, ids=None if ids is None else list(map(plain, table.column(ids).to_pylist())))
+
+
+def numbers(values: Sequence[Any]) -> list[int | float]:
+    """Return what Arrow gives as Python's numbers."""
+    return [value if type(value) is int else float(value) for value in values]
+
+
+def names_rows(table: pa.Table, column: int) -> bool:
+    """Return whether a column has strings or whole numbers."""
+    kind = table.schema.field(column).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer))
 
 
 def read_arrow(data: bytes) -> pa.Table:
@@ -160,31 +130,25 @@ def of_zarr(folder: Path) -> Rows:
     return matrix(zarr.open_array(str(folder), mode="r")[...])
 
 
-def candidates(source: str, files: Mapping[str, bytes], options: Mapping[str, Any], folder: Path) -> Iterator[Any]:
-    """Yield what a second reader finds under a source: rows, or what may be meant by a table."""
+def reading(source: str, files: Mapping[str, bytes], options: Mapping[str, Any], folder: Path) -> Reading:
+    """Return what a second reader finds under a source."""
     name, _, member = source.partition("::")
     if name.startswith("@"):
         parts = [line.strip() for line in files[name[1:]].decode("utf-8-sig").split("\n") if line.strip()]
-        found = [next(candidates(part, files, {}, folder)) for part in parts]
-        if len({rows.shape[1] for rows in found}) > 1:
-            raise ValueError("several widths")
-        yield np.concatenate(found)
-        return
+        return joined([reading(part, files, {}, folder) for part in parts])
     if name.endswith(".scan"):  # it says whose rows it holds by their hashes
-        yield SINGLE
-        return
+        with zipfile.ZipFile(io.BytesIO(files[name])) as archive:
+            held = json.loads(archive.read("header.json"))["arrays"]
+        return Reading(rows=SINGLE, ids=NAMES if "ids" in held else None)
     if name.endswith(".zarr"):
-        yield of_zarr(folder / name)
-        return
+        return Reading(rows=of_zarr(folder / name))
     if name == "saved":
         if "saved/dataset_dict.json" in files:
             (split,) = json.loads(files["saved/dataset_dict.json"])["splits"]
             name = f"saved/{split}"
         state = json.loads(files[f"{name}/state.json"])
-        yield np.concatenate(
-            [of_arrow(read_arrow(files[f"{name}/{entry['filename']}"]), None) for entry in state["_data_files"]]
-        )
-        return
+        parts = [files[f"{name}/{entry['filename']}"] for entry in state["_data_files"]]
+        return joined([of_arrow(read_arrow(part), None) for part in parts])
     data = files[name]
     if name.endswith(".gz"):
         name, data = name.removesuffix(".gz"), gzip.decompress(data)
@@ -198,8 +162,8 @@ def candidates(source: str, files: Mapping[str, bytes], options: Mapping[str, An
         "fbin": lambda: of_bin(data, "<f4"),
         "u8bin": lambda: of_bin(data, "u1"),
         "i8bin": lambda: of_bin(data, "i1"),
-        "csv": lambda: of_table(data, ","),
-        "tsv": lambda: of_table(data, "\t"),
+        "csv": lambda: of_table(data, "csv"),
+        "tsv": lambda: of_table(data, "tsv"),
         "jsonl": lambda: of_lines(data),
         "ndjson": lambda: of_lines(data),
         "parquet": lambda: of_arrow(pa.parquet.read_table(pa.BufferReader(data)), options.get("column")),
@@ -208,37 +172,33 @@ def candidates(source: str, files: Mapping[str, bytes], options: Mapping[str, An
         "safetensors": lambda: of_tensors(data),
         "h5": lambda: of_hdf5(data, member),
     }
-    yield readers[name.rpartition(".")[2]]()
+    found = readers[name.rpartition(".")[2]]()
+    return found if isinstance(found, Reading) else Reading(rows=found)
 
 
-def agrees(rows: Rows, second: Any) -> bool:
-    """Return whether rows are what a second reader found."""
-    if isinstance(second, list):
-        return agrees_with_table(rows, second)
-    return rows.shape == second.shape and equal(rows, second)
+def joined(parts: Sequence[Reading]) -> Reading:
+    """Return the rows of several files, which have one width, and all have ids or none."""
+    (unnamed,) = {part.ids is None for part in parts}
+    ids = None if unnamed else [name for part in parts for name in part.ids or ()]
+    return Reading(rows=np.concatenate([part.rows for part in parts]), ids=ids)
+
+
+def agrees(rows: Rows, ids: Sequence[str] | None, second: Reading) -> bool:
+    """Return whether rows and ids are those that a second reader found, all of them and in its order."""
+    named = (None if ids is None else list(ids)) == (None if second.ids is None else list(second.ids))
+    return named and equal(rows, second.rows)
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Return whether numbers are equal, nan to nan, whatever their types."""
-    with np.errstate(all="ignore"):
-        return bool(np.array_equal(np.asarray(one, np.float64), np.asarray(other, np.float64), equal_nan=True))
-
-
-def entries(source: str, data: bytes) -> list[str]:
-    """Return every cell, line or value of a file that says something of rows, as text."""
-    suffix = source.rpartition(".")[2]
-    if suffix == "npy":
-        return [v.decode() if isinstance(v, bytes) else str(v) for v in of_npy(data).ravel().tolist()]
-    text = data.decode("utf-8-sig")
-    if suffix == "txt":
-        return [line.removesuffix("\r") for line in text.split("\n")]
-    if suffix in ("csv", "tsv"):
-        delimiter = "," if suffix == "csv" else "\t"
-        return [
-            cell for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in cells or [""]
-        ]
-    values = [json.loads(line) for line in text.split("\n") if line.strip()]
-    return [str(item) for value in values for item in (value.values() if isinstance(value, dict) else [value])]
+    """Return whether shapes and numbers are equal, nan to nan, whatever the types; nothing is rounded."""
+    one, other = np.asarray(one), np.asarray(other)
+    if one.shape != other.shape:
+        return False
+    if all(array.dtype.kind == "f" or (array.dtype.kind in "biu" and array.itemsize < 8) for array in (one, other)):
+        with np.errstate(all="ignore"):
+            return np.array_equal(one.astype(np.float64), other.astype(np.float64), equal_nan=True)
+    pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
+    return all(a == b or (a != a and b != b) for a, b in pairs)
 
 
 def settings(data: bytes) -> dict[str, Any]:
@@ -264,9 +224,3 @@ def within(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or one is None or isinstance(one, str):
         return one is other or (type(one) is type(other) and one == other)
     return isinstance(other, int | float) and (one == other or float(f"{float(one):.6g}") == float(other))
-
-
-def in_order(found: Sequence[str], there: Sequence[str]) -> bool:
-    """Return whether items are among others in their order."""
-    rest = iter(there)
-    return all(item in rest for item in found)

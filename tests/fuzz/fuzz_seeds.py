@@ -187,6 +187,28 @@ BIN = np.array(SINGLE.shape, "<u4").tobytes()
 RAW: dict[str, Any] = {"dtype": "f4", "shape": (-1, 3)}
 
 
+MANY = np.random.default_rng(1).integers(-(2**53), 2**53, (150, 4))
+"""More rows than tell of a table which columns are text, than a row group and than a block."""
+
+
+BEYOND = MANY * 512 + 1
+"""The same of numbers that float64 would round."""
+
+
+def many(write: Callable[..., None], **options: Any) -> bytes:
+    """Return a table of many rows of whole numbers and their ids."""
+    sink = pa.BufferOutputStream()
+    ids = [f"n{k}" for k in range(len(MANY))]
+    write(pa.table({"id": ids, "embedding": BEYOND.tolist()}), sink, **options)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def many_lines() -> bytes:
+    """Return the same as a CSV with a column of text."""
+    rows = (f"n{k},{','.join(map(str, row))},t{k}\n" for k, row in enumerate(MANY.tolist()))
+    return f"id,w,x,y,z,note\n{''.join(rows)}".encode()
+
+
 def archived(**members: bytes) -> bytes:
     """Return a zip archive of stored members."""
     sink = io.BytesIO()
@@ -205,6 +227,13 @@ def loaders() -> dict[str, tuple[Seed, ...]]:
             one("a.npy", npy(np.asfortranarray(SINGLE.astype("f8")))),
             one("a.npy", npy(SINGLE.astype(">f4"))),
             one("a.npy", npy(np.arange(12, dtype="i8").reshape(4, 3))),
+        ),
+        "larger": (
+            one("a.npy", npy(BEYOND)),
+            one("a.npy", npy(np.asfortranarray(BEYOND))),
+            one("a.csv", many_lines()),
+            one("a.parquet", many(pa.parquet.write_table, row_group_size=40, data_page_size=64)),
+            one("a.arrow", many(stream)),
         ),
         "npz": (one("a.npz", npz(True)), one("a.npz", npz(False)), one("a.npz::emb", npz(True))),
         "raw": (one("a.bin", SINGLE.tobytes(), **RAW), one("a.f32", SINGLE.tobytes(), dtype=">f4", shape=(6, 3))),

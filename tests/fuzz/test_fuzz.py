@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzz_cases import SOUND, formats, run, working_in
-from fuzz_oracles import agrees, agrees_with_table, of_table
+from fuzz_oracles import agrees, equal
 from fuzz_seeds import SINGLE, loaders
+from fuzz_texts import Reading, of_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -56,12 +57,23 @@ def test_sound_files_are_read_as_the_second_reader_does(folder: Path, monkeypatc
 
 
 def test_other_numbers_are_seen() -> None:
-    """The oracle can fail: one number off is no agreement."""
+    """The oracle can fail: one number off is no agreement, nor are ids, columns or rows that are missing."""
     other = SINGLE.copy()
     other[2, 1] += 1e-6
-    assert agrees(SINGLE, SINGLE.astype(np.float64))
-    assert not agrees(other, SINGLE)
-    table = of_table(b"id,x,y\na,1,2\nb,3,4\n", ",")
-    assert agrees_with_table(np.array([[1.0, 2.0], [3.0, 4.0]]), table)
-    assert not agrees_with_table(np.array([[1.0, 2.0], [33.0, 4.0]]), table)
-    assert not agrees_with_table(np.array([[1.0, 2.0]]), table)
+    assert agrees(SINGLE, None, Reading(rows=SINGLE.astype(np.float64)))
+    assert not agrees(other, None, Reading(rows=SINGLE))
+    table = of_table(b"id,x,y\na,1,2\nb,3,4\n", "csv")
+    assert agrees(np.array([[1.0, 2.0], [3.0, 4.0]]), ("a", "b"), table)
+    assert not agrees(np.array([[1.0, 2.0], [33.0, 4.0]]), ("a", "b"), table)
+    assert not agrees(np.array([[1.0, 2.0]]), ("a",), table)
+    assert not agrees(np.array([[2.0], [4.0]]), ("a", "b"), table)
+    for ids in (None, ("b", "a")):
+        assert not agrees(np.array([[1.0, 2.0], [3.0, 4.0]]), ids, table)
+
+
+def test_whole_numbers_are_not_rounded() -> None:
+    """The oracle tells whole numbers apart that are one number in float64."""
+    whole = np.array([[2**53, 2**53 + 1]])
+    assert equal(whole, whole.astype("u8"))
+    assert not equal(whole, whole.astype(np.float64))
+    assert not equal(whole, whole[:, ::-1])
