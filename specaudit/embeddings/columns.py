@@ -164,7 +164,8 @@ def read_values(batch: pa.RecordBatch, columns: Columns, dimensions: int, told: 
             numbers = values.to_numpy(zero_copy_only=True)
             if rounds(numbers.dtype, columns.dtype) and (place := first_beyond(numbers)) is not None:
                 raise beyond_error(f"{told(place[0])} column {quoted(name)}", int(numbers[place]))
-            out[:, k] = numbers
+            with np.errstate(invalid="ignore"):  # a nan may be a signalling one
+                out[:, k] = numbers
         return out
     items: Array = list_items(batch, columns, dimensions, told).to_numpy(zero_copy_only=True)
     return items.reshape(batch.num_rows, dimensions)

@@ -247,7 +247,8 @@ class Embeddings:
         if rounds(values.dtype, self.dtype) and (place := first_beyond(values)) is not None:
             where = f"{self.locate(int(rows[place[0]]))} column {place[1]}"
             raise beyond_error(where, int(values[place]))
-        return values.astype(self.dtype, copy=False)
+        with np.errstate(invalid="ignore"):  # a nan may be a signalling one
+            return values.astype(self.dtype, copy=False)
 
     def locate(self, row: int) -> str:
         """Return where a row is, such as ``part-2.npy row 17 (id 'abc')``; rows of a file count from 0."""

@@ -113,7 +113,7 @@ def rows_of_texts(name: str, entries: Entries, embeddings: Embeddings) -> IntArr
             next_step="name rows by their numbers, or give their ids with --ids",
         )
     # Anything beyond the rows is as wrong as the next number, and may not fit into 64 bits.
-    values = np.array([max(-1, min(int(text), embeddings.rows)) for text in entries.values], np.int64)
+    values = np.array([max(-1, min(int(text.strip()), embeddings.rows)) for text in entries.values], np.int64)
     return rows_by_number(values, entries, embeddings)
 
 

@@ -115,7 +115,8 @@ def _row_numbers(source: Source, embeddings: Embeddings, name: str) -> tuple[Ent
     values = entries.values if isinstance(entries.values, np.ndarray) else _numbers(entries, name)
     _check_count(entries, embeddings, name)
     found = np.empty(embeddings.rows)
-    found[rows] = values
+    with np.errstate(invalid="ignore"):  # a nan may be a signalling one
+        found[rows] = values
     return entries, rows, found
 
 

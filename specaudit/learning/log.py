@@ -70,7 +70,8 @@ class ResidualLog:
         """
         signs: set[float] = set()
         for place, label in enumerate(self.places):
-            values = np.asarray(self.read(place), np.float64).reshape(self.rows, self.outputs)
+            with np.errstate(invalid="ignore"):  # a nan may be a signalling one
+                values = np.asarray(self.read(place), np.float64).reshape(self.rows, self.outputs)
             bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
             if bad.size:
                 raise InputError(

@@ -90,6 +90,12 @@ def test_an_array_or_sequence_names_rows(source: Any) -> None:
     assert read_selection(source, named()).tolist() == [0, 2, 0, 0, 1, 0]
 
 
+@pytest.mark.parametrize("space", [" ", "\t", "\x1d", "\u00a0"])
+def test_row_numbers_may_have_spaces_of_any_kind_around_them(folder: Path, space: str) -> None:
+    Path("k.txt").write_text(f"1\n{space}4{space}\n", encoding="utf-8")
+    assert read_selection("k.txt", plain()).tolist() == [0, 1, 0, 0, 1, 0]
+
+
 def test_ranges_and_reversed_arrays_are_sequences_too() -> None:
     assert read_selection(range(1, 6, 2), plain()).tolist() == [0, 1, 0, 1, 0, 1]
     assert read_selection(np.arange(6)[::-2], plain()).tolist() == [0, 1, 0, 1, 0, 1]

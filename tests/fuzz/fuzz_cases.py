@@ -180,7 +180,7 @@ def _weights(seed: Seed, files: dict[str, bytes], index: int) -> Found:
 
     def same(folder: Path) -> bool:
         if _suffix(seed) == "npy":
-            return second.equal(weights, _vector(files, seed).astype(np.float64))
+            return second.equal(weights, _vector(files, seed).astype(np.float64))  # what weights are given as
         told = texts.in_order_of_rows(_suffix(seed), files[seed.source], "weight", None, (str, int, float))
         return second.equal(weights, [float(texts.number(text)) for text in told])
 
@@ -208,7 +208,7 @@ def _log(seed: Seed, files: dict[str, bytes], index: int) -> Found:
         names = [seed.source] if seed.source in files else sorted(files, key=lambda n: float(n.split("_")[1][:-4]))
         arrays = [second.of_npy(files[name]) for name in names]
         there = arrays[0] if len(names) == 1 and seed.source in files else np.array(arrays)
-        return second.equal(blocks, there.reshape(blocks.shape))
+        return second.equal(blocks, there.reshape(blocks.shape).astype(np.float64))  # what a log is given as
 
     return same
 

@@ -93,9 +93,13 @@ def names_rows(table: pa.Table, column: int) -> bool:
 
 def read_arrow(data: bytes) -> pa.Table:
     """Return the table of an Arrow file or stream."""
-    opened = pa.ipc.open_file if data[:6] == b"ARROW1" else pa.ipc.open_stream
-    with opened(pa.BufferReader(data)) as reader:
-        table = reader.read_all()
+    filed = data[:6] == b"ARROW1"
+    try:
+        with (pa.ipc.open_file if filed else pa.ipc.open_stream)(pa.BufferReader(data)) as reader:
+            table = reader.read_all()
+    except OSError:  # the table of batches at the end of a file is damaged; the stream before it may be whole
+        with pa.ipc.open_stream(pa.BufferReader(data[8 * filed :])) as reader:
+            table = reader.read_all()
     table.validate(full=True)
     return table
 
@@ -146,8 +150,7 @@ def reading(source: str, files: Mapping[str, bytes], options: Mapping[str, Any],
         if "saved/dataset_dict.json" in files:
             (split,) = json.loads(files["saved/dataset_dict.json"])["splits"]
             name = f"saved/{split}"
-        state = json.loads(files[f"{name}/state.json"])
-        parts = [files[f"{name}/{entry['filename']}"] for entry in state["_data_files"]]
+        parts = [files[f"{name}/{part}"] for part in saved_files(name, files)]
         return joined([of_arrow(read_arrow(part), None) for part in parts])
     data = files[name]
     if name.endswith(".gz"):
@@ -174,6 +177,14 @@ def reading(source: str, files: Mapping[str, bytes], options: Mapping[str, Any],
     }
     found = readers[name.rpartition(".")[2]]()
     return found if isinstance(found, Reading) else Reading(rows=found)
+
+
+def saved_files(name: str, files: Mapping[str, bytes]) -> list[str]:
+    """Return the files that the state of a saved data set names; all of a directory that is none."""
+    state = json.loads(files.get(f"{name}/state.json", b"{}"))
+    if "_data_files" in state:
+        return [entry["filename"] for entry in state["_data_files"]]
+    return sorted(file.removeprefix(f"{name}/") for file in files if file.endswith(".arrow"))
 
 
 def joined(parts: Sequence[Reading]) -> Reading:

@@ -19,7 +19,8 @@ KNOWN = {
     "arrow": (239, 2464),  # a size beyond any memory; two schemas that differ
     "parquet": (2692, 3123),  # a footer that pyarrow ends the process for; a page that says it has 1.8 GB
     "huggingface": (305,),  # a split named by half a character
-    "rows": (189,),  # a header that Python 2 wrote
+    "rows": (189, 102960),  # a header that Python 2 wrote; a number and a separator of groups
+    "columns of types": (101906,),  # a signalling nan
     "settings": (604,),  # brackets without end
 }
 """Cases that were findings once."""
