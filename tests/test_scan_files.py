@@ -410,7 +410,7 @@ def test_a_dry_run_tells_what_a_scan_would_take_and_writes_nothing(folder, capsy
     assert {name: value.strip() for name, value in told.items()}["rows"] == "240"
     low, high = (float(text) for text in told["time"].strip().removesuffix(" s").split(" to "))
     assert 0 < low < high
-    assert "MB" in told["per worker"]
+    assert "MiB" in told["per worker"]
     assert not Path("all.scan").exists()
 
 
