@@ -154,6 +154,12 @@ class FusedKernel:
         return self.sides[0].dtype
 
 
+def check_kernel(name: str) -> None:
+    """Raise ConfigError unless there is such a kernel."""
+    if name not in KERNELS:
+        raise ConfigError(f"unknown kernel {name!r}", next_step=f"choose one of {', '.join(KERNELS)}")
+
+
 def choose_kernel(
     name: str,
     rows: FloatArray,
@@ -173,8 +179,7 @@ def choose_kernel(
     InputError
         If the median distance is zero, so that no scale can be read off the data.
     """
-    if name not in KERNELS:
-        raise ConfigError(f"unknown kernel {name!r}", next_step=f"choose one of {', '.join(KERNELS)}")
+    check_kernel(name)
     if KERNELS[name] is None:
         return Kernel(name=name, bandwidth=None, bandwidth_rule="none", normalize=normalize, centered=centered)
     if bandwidth is not None:

@@ -270,3 +270,10 @@ def test_the_plan_grows_with_the_audits() -> None:
     one, all_ = (pruning.prune_plan(X, name, 0.5 if name != "all" else None) for name in ("outliers", "all"))
     assert one.rows == all_.rows == N
     assert sum(seconds for _, seconds in all_.stages) > sum(seconds for _, seconds in one.stages)
+
+
+@pytest.mark.parametrize("method", ["random", "all"])
+def test_a_kernel_that_there_is_not_is_refused_by_name(method):
+    values = np.random.default_rng(0).standard_normal((200, 4))
+    with pytest.raises(ConfigError, match="unknown kernel 'cosine'"):
+        prune(values, method, 0.5, kernels=("cosine",))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from specaudit.documents import Environment
 from specaudit.embeddings import Embeddings
 from specaudit.errors import ConfigError, InputError
+from specaudit.kernels import check_kernel
 from specaudit.scan import Scan
 from specaudit.version import __version__
 
@@ -28,6 +29,8 @@ def check_arguments(kernels: Sequence[str], max_rows: int) -> None:
     """Raise ConfigError for kernels or a number of rows that cannot be meant."""
     if not kernels:
         raise ConfigError("no kernel given", next_step="name at least one, for example laplace")
+    for name in kernels:
+        check_kernel(name)
     if len(set(kernels)) < len(kernels):
         raise ConfigError(f"a kernel is named twice in {', '.join(kernels)}")
     if max_rows < 2:
