@@ -29,6 +29,8 @@ POWER = 0.8
 STATISTICS = [f"{kernel} {place}" for kernel in ("laplace", "linear") for place in ("10", "30", "deep", "tail")]
 THRESHOLDS = "^(MARGINS|NEAR|CAUTION|ALPHA|ROUNDS|PROVEN) = "
 """What decides, as the package spells it."""
+RULES = ("policy.py", "gates.py", "comparison.py", "relation.py", "profiles.py", "deep.py", "removal.py", "span")
+"""Where it is."""
 
 
 def git(*arguments: str) -> str:
@@ -319,7 +321,8 @@ SECTIONS: dict[str, tuple[str, Callable[[list[Record]], list[str]], str]] = {
 def write_table(records: list[Record], path: Path) -> None:
     commits = Counter(record["commit"] for record in records)
     latest = records[-1]["commit"].rstrip("+") if records else "HEAD"
-    rules = git("log", "-1", "--format=%h of %cd", "--date=short", "-E", "-G", THRESHOLDS, latest, "--", "specaudit")
+    where = [f"specaudit/{name}" for name in RULES]
+    rules = git("log", "-1", "--format=%h of %cd", "--date=short", "-E", "-G", THRESHOLDS, latest, "--", *where)
     lines = [
         "# Error rates of the verdicts",
         "",
