@@ -39,11 +39,10 @@ def hash_rows(values: npt.NDArray[Any]) -> tuple[Hashes, Floats]:
 def hash_contents(values: npt.NDArray[Any]) -> Hashes:
     """Return the hash of each row's numbers (k,) as ``hash_rows`` does, with no copy of all rows in memory."""
     hashes = np.empty(len(values), np.uint64)
-    step = max(1, PIECE // values.shape[1])
+    step, single = max(1, PIECE // values.shape[1]), np.can_cast(values.dtype, np.float32)
     with np.errstate(all="ignore"):
         for low in range(0, len(values), step):
             piece = values[low : low + step]
-            single = np.can_cast(values.dtype, np.float32)
             hashes[low : low + step] = _digest_rows(_single(piece)) if single else hash_rows(piece)[0]
     return hashes
 

@@ -338,7 +338,7 @@ def _check_budget(
 ) -> None:
     rows = before.embeddings.rows, after.embeddings.rows
     unique = len(before.copies), len(after.copies)
-    judged = any(KERNELS.get(name) is not None for name in kernels)
+    judged = any(KERNELS[name] is not None for name in kernels)
     judging = judging_memory(sum(rows), max(unique), before.embeddings.dimensions) if judged else 0
 
     def need(most: int) -> int:

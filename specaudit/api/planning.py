@@ -326,7 +326,7 @@ def check_fit(
 
     def need(most: int) -> int:
         use = graph if most == max_rows else replace(graph, operator="dense", dense_rows=most, sampled=most)
-        return peak_of(embeddings, kernels, most, use, max_memory) + beside
+        return peak_of(embeddings, kernels, most, use, max_memory)
 
     dense = "--max-rows" if graph.operator == "dense" else "--operator dense --max-rows"
-    check_memory(need, max_memory, max_rows, flags=dense)
+    check_memory(need, max_memory, max_rows, flags=dense, held=beside)

@@ -10,7 +10,7 @@ SPREAD = (0.3, 3.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a fit would take.
+    """What a run would take.
 
     Attributes
     ----------

@@ -222,7 +222,7 @@ def span_plan(
             dimensions=d,
             bytes=total,
             peak_memory=span_memory(
-                [e.rows for e in (known, *sets)], size, widest, d, each=each * max(e.rows for e in sets)
+                [e.rows for e in (known, *sets)], size, widest, d, each=each * sum(e.rows for e in sets)
             )
             + held_texts(known, *sets),
             stages=(("start", 2.0), ("scan", total / 1e9), ("real rows", 5.0 * size**3 / speed + 0.5), *judged),

@@ -61,7 +61,7 @@ def _one_each(names: Iterable[object]) -> Iterator[str]:
     """Yield names as lines, of which each will be read as one again."""
     for number, name in enumerate(map(str, names)):
         if "\n" in name or "\r" in name or not name.strip() or (number == 0 and name.startswith("\ufeff")):
-            raise InputError(f"the id {name!r} is no line of text", next_step="write the rows as .jsonl or .npy")
+            raise InputError(f"the id {name!r} is no line of a .txt file", next_step="write the rows as .csv")
         yield f"{name}\n"
 
 
@@ -185,8 +185,9 @@ def _span_csv(sets: Sequence[SpanRows]) -> Content:
         (
             (found.source, row, name, kind, f"{excess:.6g}", f"{distance:.6g}")
             for found in sets
+            for ids in [found.ids or repeat("", len(found.rows))]
             for row, name, kind, excess, distance in zip(
-                found.rows, found.ids or repeat(""), found.classes, found.excess, found.distance, strict=False
+                found.rows, ids, found.classes, found.excess, found.distance, strict=True
             )
         ),
     )

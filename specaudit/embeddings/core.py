@@ -26,8 +26,6 @@ from specaudit.errors import InputError
 
 BLOCK_BYTES = 8 << 20
 BAND_BYTES = 64 << 20
-
-
 MATCHED = 200
 """Bytes of a row while what is said about it is found by its id, beside its texts and what a scan leaves."""
 

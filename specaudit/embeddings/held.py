@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from specaudit.embeddings.display import shown
-from specaudit.embeddings.matrices import Array, DType, Matrix
+from specaudit.embeddings.matrices import Around, Array
 from specaudit.errors import InputError
 from specaudit.hashing import hash_contents
 
@@ -17,14 +17,13 @@ Rows = npt.NDArray[np.int64] | slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Around):
     """A matrix that raises an ``InputError`` where a usable row is not the one that was scanned.
 
     A file is known by its time, size and inode, or by what its store calls its content, each time it is opened. That
     tells nothing of a server that sends no version, nor of a change during a pass.
     """
 
-    matrix: Matrix
     label: str
     contents: npt.NDArray[np.uint64] = field(repr=False)  # (rows,)
     usable: npt.NDArray[np.bool_] = field(repr=False)  # (rows,)
@@ -33,16 +32,6 @@ class Held:
     def rows(self) -> int:
         """Number of rows."""
         return self.matrix.rows
-
-    @property
-    def dimensions(self) -> int:
-        """Number of columns."""
-        return self.matrix.dimensions
-
-    @property
-    def dtype(self) -> DType:
-        """Type of the values."""
-        return self.matrix.dtype
 
     @property
     def ids(self) -> tuple[str, ...] | None:

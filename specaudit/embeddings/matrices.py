@@ -135,19 +135,10 @@ class MemoryMatrix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clipped:
-    """Rows ``start`` to ``stop`` of a matrix."""
+class Around:
+    """Rows that are read from another matrix."""
 
     matrix: Matrix
-    start: int
-    stop: int
-    ids: None = None
-    groups: None = None
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.stop - self.start
 
     @property
     def dimensions(self) -> int:
@@ -158,6 +149,21 @@ class Clipped:
     def dtype(self) -> DType:
         """Type of the values."""
         return self.matrix.dtype
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clipped(Around):
+    """Rows ``start`` to ``stop`` of a matrix."""
+
+    start: int
+    stop: int
+    ids: None = None
+    groups: None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.stop - self.start
 
     def blocks(self, max_bytes: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
         """Yield the rows in order."""

@@ -16,8 +16,6 @@ PLACE = 16
 """Bytes of a place in a list, and in the tuple that is made of it."""
 TEXT = sys.getsizeof("") + PLACES
 """Bytes of a text beside its characters."""
-
-
 STEP = 1 << 20
 """Bytes after which it is looked again whether there is room."""
 
@@ -32,7 +30,7 @@ def label_bytes(labels: Sequence[str] | None) -> int:
     return 0 if labels is None else PLACE * len(labels) + text_bytes(set(labels))
 
 
-def check_room(label: str, what: str, size: int, max_memory: int | None, *, all_: bool = True) -> None:
+def check_room(label: str, what: str, size: int, max_memory: int | None, *, whole: bool = True) -> None:
     """Raise a ``BudgetError`` where what is to stay in memory, or a part of it, leaves nothing of it.
 
     Without ``max_memory``, of what the machine has.
@@ -41,7 +39,7 @@ def check_room(label: str, what: str, size: int, max_memory: int | None, *, all_
     if size > max(allowed - BASE, allowed // 4):
         raise BudgetError(
             f"{shown(label)}: its {what} take {size:,} bytes, too many of the {allowed:,} that may be used",
-            next_step=f"raise --max-memory {f'to {-(-(size + BASE) // 2**20)}M' if all_ else 'well beyond'}",
+            next_step=f"raise --max-memory {f'to {-(-(size + BASE) // 2**20)}M' if whole else 'well beyond'}",
         )
 
 
@@ -81,7 +79,7 @@ class TextMeter:
             new = list(islice(reversed(self._known), len(self._known) - before))
             self.size += PLACE * len(texts) + text_bytes(new)
         if self.size - self._checked > STEP:
-            check_room(self.label, f"first {self.count:,} {self.what}", self.size, self.max_memory, all_=False)
+            check_room(self.label, f"first {self.count:,} {self.what}", self.size, self.max_memory, whole=False)
             self._checked = self.size
         return texts
 
